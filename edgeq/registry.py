@@ -138,6 +138,7 @@ class Extensible(Registry[N], Generic[N]):
         self._type = type_
         self._group = group
         self._loaded = False
+        self._declared: set[str] = set()
 
     def load(self) -> None:
         """Add the rows of other packages; has an effect only the first time.
@@ -155,6 +156,22 @@ class Extensible(Registry[N], Generic[N]):
         except SpecError:
             self._loaded = False  # the next caller gets the error again, not a partial table
             raise
+
+    def declare(self, row: N, where: str | None = None) -> None:
+        """Add a row that a spec declares, which replaces one that another spec declared.
+
+        Args:
+            row: The row.
+            where: The key in the spec, for errors.
+
+        Raises:
+            SpecError: Another row has the name.
+        """
+        if row.name in self._known() and row.name not in self._declared:
+            what = f"{self.kind} {row.name!r} exists already"
+            raise SpecError(what, where=where, remedy="Give yours another name")
+        self._declared.add(row.name)
+        self._entries[row.name] = row
 
     def check(self, row: N, where: str) -> None:
         """Refuse a row from another package that can't be used.

@@ -109,6 +109,7 @@ class Gate:
         cause: What its failure means if no experiment says more, or None if nothing is certain.
         sureness: Rank among several causes; the one with the highest is named.
         explained: Whether experiments with the variant explain a failure.
+        declared: Whether the spec declares it, with a function of the project's own.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Gate:
     cause: str | None = None
     sureness: int = 0
     explained: bool = False
+    declared: bool = False
 
     @property
     def kind(self) -> Kind:

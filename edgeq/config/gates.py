@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgeq.config.gate import COSTS, DEFAULTS_OF_ALL, FED, OUTPUTS, Comparison, Gate, kind_of
+from edgeq.config.markers import OWN_MEASURES
 from edgeq.registry import Extensible
 
 if TYPE_CHECKING:
@@ -539,5 +540,17 @@ def proofs() -> tuple[str, ...]:
 
 
 def limits() -> tuple[str, ...]:
-    """Return the names of the gates that have a limit."""
-    return tuple(name for name, gate in GATES if not gate.is_proof)
+    """Return the names of the gates that have a limit, without those that a spec declares."""
+    return tuple(name for name, gate in GATES if not (gate.is_proof or gate.declared))
+
+
+def shipped_test(gate: str, subject: str) -> str:
+    """Return the shipped test of a gate for one subject, as pytest writes it.
+
+    Args:
+        gate: Name of the gate.
+        subject: The variant as tests are named after it, ``MODEL-VARIANT``.
+    """
+    if gate in GATES and GATES.get(gate).declared:
+        return f"test_{OWN_MEASURES}[{subject}-{gate}]"
+    return f"test_{gate}[{subject}]"

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from edgeq.config.gate import default_limits
 from edgeq.config.gates import GATES
+from edgeq.config.measures import measure_limits, measure_of
 from edgeq.config.methods import METHODS
 from edgeq.config.presets import DEFAULT_LIMITS, UNCLAIMED_LIMITS
 from edgeq.config.structs import Limits, Spec
 from edgeq.config.target_kinds import LOCAL
 
 
-def limits_for(spec: Spec, variant: str, method: str | None) -> Limits:
+def limits_for(spec: Spec, variant: str, method: str | None, *, model: str | None = None) -> Limits:
     """Return the limits that apply to a variant, by gate.
 
     Args:
         spec: The spec.
         variant: Name of the variant.
         method: Name of its method, or None for a ready-made variant that claims none.
+        model: Name of its model, whose own measures set limits too.
     """
-    limits: Limits = {}
+    limits: Limits = {} if model is None else measure_limits(spec, model)
     if spec.default_gates:
         limits |= UNCLAIMED_LIMITS if method is None else DEFAULT_LIMITS.get(method, {})
         limits |= {} if method is None else METHODS.get(method).limits
@@ -30,7 +32,18 @@ def limits_for(spec: Spec, variant: str, method: str | None) -> Limits:
         limits |= spec.gates.limits(scope)
         for gate in spec.gates.off.get(scope, ()):
             limits.pop(gate, None)
-    return {name: limit for name, limit in limits.items() if _is_asked(spec, name)}
+    return {
+        name: limit
+        for name, limit in limits.items()
+        if _is_asked(spec, name) and _has_measure(spec, name, model)
+    }
+
+
+def _has_measure(spec: Spec, gate: str, model: str | None) -> bool:
+    """Return whether a model has the measure that a gate is about; True for all other gates."""
+    if model is None or not GATES.get(gate).declared:
+        return True
+    return measure_of(gate) in spec.models[model].measures
 
 
 def _is_asked(spec: Spec, gate: str) -> bool:
@@ -47,4 +60,5 @@ def is_asked_for(spec: Spec, gate: str, variant: str, method: str | None) -> boo
         variant: Name of the variant.
         method: Name of its method, or None for a ready-made variant that claims none.
     """
-    return any(gate in spec.gates.limits(scope) for scope in ("", method or "", variant))
+    own = any(gate in spec.gates.limits(scope) for scope in ("", method or "", variant))
+    return own or (gate in GATES and GATES.get(gate).declared)

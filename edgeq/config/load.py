@@ -6,10 +6,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from edgeq.config.check import check
 from edgeq.config.gate_table import parse_gates
+from edgeq.config.measures import declare_measures
 from edgeq.config.presets import built_in
-from edgeq.config.structs import Spec
+from edgeq.config.structs import Gates, Spec
 from edgeq.config.tables import build
 from edgeq.config.target_tables import parse_targets
 from edgeq.errors import SpecError
@@ -74,10 +77,12 @@ def parse(table: dict[str, Any], *, root: Path, origin: Path) -> Spec:
         SpecError: A key is unknown or a value is not valid.
     """
     where = str(origin)
-    gates = parse_gates(table.get("gates", {}), where=where)
-    read = {"gates": gates, "targets": parse_targets(table.get("targets", {}), where=where)}
+    read = {"gates": Gates(), "targets": parse_targets(table.get("targets", {}), where=where)}
     values = {"models": {}} | table
     spec = build(Spec, values, where=where, read=read, root=root, origin=where)
+    declare_measures(spec)  # first, because limits on them may be set like others
+    gates = parse_gates(table.get("gates", {}), where=where)
+    spec = msgspec.structs.replace(spec, gates=gates)
     check(spec)
     return spec
 

@@ -20,3 +20,6 @@ MARKERS: dict[Marker, str] = {
     "memory": "gates on memory and on what the kernels took over",
     "proof": "facts that hold for every variant, without a limit",
 }
+
+OWN_MEASURES = "own_measures"
+"""What the mark of the test of all gates that a spec declares names instead of a gate."""

@@ -119,6 +119,35 @@ class Samples(msgspec.Struct, frozen=True, kw_only=True):
     zero_point: int = 0
 
 
+class Measure(msgspec.Struct, frozen=True, kw_only=True):
+    """A measure of the project's own: a function of a model's outputs and the labels.
+
+    Attributes:
+        function: ``"package.module:function"``. It is called with the outputs, one array per
+            output with one row per sample, and the class indices (None without labels). It
+            returns one number per sample, whose mean is the measure, or one for all samples.
+        better: Whether higher or lower values are better. None: lower if ``max`` is set.
+        min: Least value of a variant.
+        max: Greatest value of a variant.
+        max_drop: How much worse than the baseline's the variant's value may be.
+        range: Least and greatest value that one sample can have. None takes those that occur.
+    """
+
+    function: str
+    better: Literal["higher", "lower"] | None = None
+    min: float | None = None
+    max: float | None = None
+    max_drop: float | None = None
+    range: tuple[float, float] | None = None
+
+    @property
+    def side(self) -> Literal["higher", "lower"]:
+        """The side on which values are better."""
+        if self.max is not None:
+            return "lower"
+        return "higher" if self.min is not None else self.better or "higher"
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """One float model, the baseline of its variants.
 
@@ -149,6 +178,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
             apply only to sets that the model also takes from the spec.
         samples: Arrays that the model takes instead of photographs; a string names the evaluation
             set.
+        measures: Measures of the project's own, by name.
         methods: Overrides the spec's methods for this model.
         classifier: How the dense layers that give the outputs are quantized, if not like the
             others: ``"int4"`` weights, or ``"dynamic"`` (int8 weights, activations quantized at
@@ -172,6 +202,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     output: str | None = None
     images: Images | None = None
     samples: str | Samples | None = None
+    measures: dict[str, Measure] = {}
     methods: tuple[str, ...] | None = None
     classifier: Classifier | None = None
     licence: str | None = None

@@ -17,6 +17,7 @@ import pytest
 
 from edgeq.config.gate import Gate
 from edgeq.config.gates import GATES
+from edgeq.config.markers import OWN_MEASURES
 from edgeq.plugin.latency import worker_clock
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
     from edgeq.plugin.case import CaseCheck
 
-__all__ = [f"test_{name}" for name in GATES.names()]
+_SHIPPED = [gate for _, gate in GATES if not gate.declared]
+
+__all__ = [f"test_{name}" for name in (*(gate.name for gate in _SHIPPED), OWN_MEASURES)]
 
 
 def _test_of(gate: Gate) -> Callable[..., None]:
@@ -47,4 +50,14 @@ def _test_of(gate: Gate) -> Callable[..., None]:
     return pytest.mark.edgeq(gate.name)(marked)  # type: ignore[no-any-return]
 
 
-globals().update({f"test_{name}": _test_of(gate) for name, gate in GATES})
+globals().update({f"test_{gate.name}": _test_of(gate) for gate in _SHIPPED})
+
+
+@pytest.mark.accuracy
+@pytest.mark.edgeq(OWN_MEASURES)
+def test_own_measures(edgeq_case: CaseCheck) -> None:
+    """The measures that the spec declares with functions of the project's own.
+
+    One test runs all of them, because a suite may be imported before the spec is read.
+    """
+    edgeq_case.check()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from edgeq.config.gates import GATES
+from edgeq.config.gates import GATES, shipped_test
 from edgeq.errors import RecordError
 from edgeq.record.case_ids import parsed
 
@@ -43,7 +43,7 @@ def _haystack(case_id: str) -> str:
     """Return the text in which words are searched."""
     model, variant, gate, _ = parsed(case_id)
     marker = GATES.get(gate).marker if gate in GATES else ""
-    return "\n".join((case_id, f"test_{gate}[{model}-{variant}]", marker)).lower()
+    return "\n".join((case_id, shipped_test(gate, f"{model}-{variant}"), marker)).lower()
 
 
 class _Parser:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from edgeq import words
-from edgeq.judge import open_value, resolution
-from edgeq.judge.advice import more_images
-from edgeq.judge.decide import Sense, decide, half_towards
+from edgeq.judge import resolution
+from edgeq.judge.decide import Sense
 from edgeq.judge.doubt import Doubt
-from edgeq.judge.limits import cluster_facts
 from edgeq.judge.missing import missing
+from edgeq.judge.sampled import judged
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.average_precision import MeanPrecision
 from edgeq.measure.box_agreement import BoxAgreement, MeanOverImages
-from edgeq.measure.clusters import Clusters, effective
-from edgeq.measure.planning import samples_needed
-from edgeq.measure.statistics import Interval
 from edgeq.words import Kind, plural
 
 USABLE_MAP50 = 0.05
@@ -98,7 +94,7 @@ def map_drop(precision: MeanPrecision, limit: float) -> Judgement:
     """
     both = words.change("percent", precision.baseline_map, precision.variant_map)
     half = words.change("percent", precision.baseline_map50, precision.variant_map50)
-    return _judged(
+    return judged(
         precision.drop,
         precision.drop_interval,
         limit,
@@ -109,6 +105,7 @@ def map_drop(precision: MeanPrecision, limit: float) -> Judgement:
         clusters=precision.clusters,
         noun="drop",
         evidence=_precision_facts(precision),
+        failing=_LOOK,
     )
 
 
@@ -120,7 +117,7 @@ def min_map(precision: MeanPrecision, limit: float) -> Judgement:
         limit: Lowest mean average precision allowed.
     """
     baseline = words.value("percent", precision.baseline_map)
-    return _judged(
+    return judged(
         precision.variant_map,
         precision.variant_interval,
         limit,
@@ -131,6 +128,7 @@ def min_map(precision: MeanPrecision, limit: float) -> Judgement:
         clusters=precision.clusters,
         noun="mAP",
         evidence=_precision_facts(precision),
+        failing=_LOOK,
     )
 
 
@@ -165,7 +163,7 @@ def _share(boxes: BoxAgreement, mean: MeanOverImages, limit: float, of: str) -> 
 def _mean(
     boxes: BoxAgreement, mean: MeanOverImages, limit: float, of: str, *, sense: Sense, kind: Kind
 ) -> Judgement:
-    return _judged(
+    return judged(
         mean.value,
         mean.interval,
         limit,
@@ -176,53 +174,7 @@ def _mean(
         clusters=boxes.clusters,
         noun="mean",
         evidence={**_facts(boxes), "interval_method": _GAFFKE},
-    )
-
-
-def _judged(
-    value: float,
-    interval: Interval | None,
-    limit: float,
-    of: str,
-    *,
-    sense: Sense,
-    kind: Kind,
-    images: int,
-    clusters: Clusters | None,
-    noun: str,
-    evidence: dict[str, object],
-) -> Judgement:
-    """Return the judgement of a sampled value."""
-    status = Verdict.INCONCLUSIVE if interval is None else decide(value, interval, limit, sense)
-    worth = max(int(effective(images, clusters)), 1)
-    step = None
-    if status is Verdict.FAIL:
-        step = _LOOK
-    elif status is Verdict.INCONCLUSIVE and interval is None:
-        step = "Evaluate more images: a single one can't settle it"
-    elif status is Verdict.INCONCLUSIVE and interval is not None:
-        fine = open_value.FINE_RATE
-        highest = 1.0 if sense == "min" else None
-        open_ = open_value.OpenValue(noun, kind, value, interval, limit, sense, fine, highest)
-        towards = half_towards(value, interval, limit)
-        needed = samples_needed(value, towards, worth, limit)
-        step = more_images(open_, needed, worth, clusters)
-        if not open_.is_known and not open_.is_unreachable and needed is not None:
-            evidence = {**evidence, "images_needed": max(needed, worth + 1)}
-    return Judgement(
-        status=status,
-        reason=f"{of}: {words.against(kind, value, limit, sense, interval)}",
-        value=value,
-        limit=limit,
-        interval=interval,
-        next_step=step,
-        evidence={
-            **evidence,
-            "resolution": resolution.worth(
-                clusters, resolution.of_interval(worth, "image", kind, interval)
-            ),
-            **cluster_facts(clusters),
-        },
+        failing=_LOOK,
     )
 
 

@@ -222,6 +222,19 @@ class Executor:
         ledger, photographs = self.kept_answers(variant), variant.photographs
         return tuple(KeptRows(ledger, photographs, at) for at in range(variant.readout.outputs))
 
+    def own_outputs(self, variant: VariantUnderTest) -> list[npt.NDArray[Any]]:
+        """Return the model's own outputs for its samples, ``(n, ...)`` each, memory-mapped.
+
+        Raises:
+            WorkerError: The variant does not run.
+        """
+        shapes = [output.values for output in self.outputs(variant)]
+        ledger, photographs = self.kept_answers(variant), variant.photographs
+        return [
+            read_rows(ledger, photographs, at, self._store).reshape(-1, *shape)
+            for at, shape in enumerate(shapes)
+        ]
+
     def evaluate(self, variant: VariantUnderTest, *, part: int = 0, parts: int = 1) -> None:
         """Run a variant on those photographs of a part that have no stored outputs.
 

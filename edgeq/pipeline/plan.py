@@ -144,7 +144,8 @@ def _everywhere(spec: Spec, variant: VariantUnderTest) -> Iterator[Case]:
             gate,
             limits[name],
             asked_for=variant.is_asked_for(name),
-            asked_of_model=name in spec.gates.limits(variant.short_name)
+            asked_of_model=gate.declared
+            or name in spec.gates.limits(variant.short_name)
             or (name in spec.gates.every and len(spec.models) == 1),
         )
         if gate.task == DETECTION and not (case.asked_of_model or _may_detect(spec, variant.model)):

@@ -323,7 +323,7 @@ class VariantUnderTest:
     @property
     def limits(self) -> Limits:
         """The limits that apply to it, by gate."""
-        return limits_for(self.spec, self.short_name, self.method)
+        return limits_for(self.spec, self.short_name, self.method, model=self.model)
 
     def is_asked_for(self, gate: str) -> bool:
         """Return whether the spec itself sets its limit for a gate, rather than a preset."""

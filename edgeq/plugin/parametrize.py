@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from edgeq.config.markers import OWN_MEASURES
 from edgeq.errors import EdgeqError
 from edgeq.plugin.latency import keep_benchmarks
 from edgeq.plugin.state import state_of
+
+if TYPE_CHECKING:
+    from edgeq.pipeline.plan import Case
 
 MARKER = "edgeq"
 REFUSED = "edgeq_refused"
@@ -27,11 +31,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             keep_benchmarks(metafunc.config)
         if wants_case:
             gate = _gate_of(metafunc)
-            chosen = [case for case in state.cases.values() if case.gate.name == gate]
+            chosen = [case for case in state.cases.values() if _is_of(case, gate)]
             metafunc.parametrize(
                 "edgeq_case",
                 [case.id for case in chosen],
-                ids=[variant_id(case.variant.name) for case in chosen],
+                ids=[_test_id(case) for case in chosen],
                 indirect=True,
             )
         elif "edgeq_subject" in metafunc.fixturenames:
@@ -62,6 +66,16 @@ def variant_id(name: str) -> str:
     return name.replace("/", "-")
 
 
+def _is_of(case: Case, gate: str) -> bool:
+    """Return whether a case belongs to the test of a gate, or of all own measures."""
+    return case.gate.declared if gate == OWN_MEASURES else case.gate.name == gate
+
+
+def _test_id(case: Case) -> str:
+    subject = variant_id(case.variant.name)
+    return f"{subject}-{case.gate.name}" if case.gate.declared else subject
+
+
 def _gate_of(metafunc: pytest.Metafunc) -> str:
     from edgeq.config.gates import GATES
 
@@ -71,4 +85,6 @@ def _gate_of(metafunc: pytest.Metafunc) -> str:
             f"{metafunc.definition.nodeid} uses the fixture edgeq_case: mark it with the gate it "
             "answers, for example @pytest.mark.edgeq('top1_agreement')"
         )
+    if marker.args[0] == OWN_MEASURES:
+        return OWN_MEASURES
     return GATES.get(str(marker.args[0]), where=metafunc.definition.nodeid).name

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from edgeq.config.measures import declare_recorded
 from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.config.target_kinds import LOCAL
 from edgeq.errors import RecordError
@@ -23,6 +24,7 @@ from edgeq.io.json_numbers import not_finite
 from edgeq.io.structs import Json
 from edgeq.io.versions import Reader, content_of
 from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.measure.own_measures import OwnMeasure
 from edgeq.measure.size import Size
 from edgeq.measure.tensors import Fit
 from edgeq.quantize.manifest import Manifest
@@ -171,6 +173,7 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
             precision of both on labelled boxes; None, written as ``{}``, if not measured.
         network: The error of each layer along the network; None if it was not measured.
         outputs: How closely each output that is judged as a tensor matches the baseline's.
+        measures: The project's own measures, which the spec declares with functions.
         control: The control that the variant is also compared with, or why there is none, and the
             figures of both; None if no default limit needs a control.
     """
@@ -200,6 +203,7 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     memory: RecordedMemory | None = None
     network: RecordedNetwork | None = None
     outputs: tuple[Fit, ...] = ()
+    measures: tuple[OwnMeasure, ...] = ()
     control: RecordedControl | None = None
 
     @property
@@ -492,7 +496,11 @@ def read(path: Path) -> RunRecord:
         RecordError: The file is missing or is not a record.
     """
     data = content_of(path, remedy="Run `edgeq gate` first, or name another record")
-    return from_json(data, where=path)
+    record = from_json(data, where=path)
+    for model in record.models:
+        for variant in model.variants:
+            declare_recorded((measure.name, measure.better) for measure in variant.measures)
+    return record
 
 
 def write(record: RunRecord, path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from edgeq.config.gates import GATES
+from edgeq.config.gates import GATES, shipped_test
 from edgeq.judge.verdict import Verdict
 from edgeq.record.case_ids import OWN_TEST
 from edgeq.record.change import Change
@@ -123,7 +123,7 @@ def _change(known: tuple[Change, ...], case: CaseRecord) -> Change | None:
 
 def _command(case: CaseRecord) -> str:
     """Return the command that judges a case again."""
-    subject = f"[{case.model}-{case.variant}]"
+    subject = f"{case.model}-{case.variant}"
     if is_own_test(case.gate):
-        return f"pytest -k {shlex.quote(case.gate.rpartition(OWN_TEST)[2] + subject)}"
-    return f"edgeq gate {shlex.quote(f'edgeq.gate.suite::test_{case.gate}{subject}')}"
+        return f"pytest -k {shlex.quote(f'{case.gate.rpartition(OWN_TEST)[2]}[{subject}]')}"
+    return f"edgeq gate {shlex.quote(f'edgeq.gate.suite::{shipped_test(case.gate, subject)}')}"

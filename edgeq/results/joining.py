@@ -223,6 +223,8 @@ def _still_holds(case: CaseRecord, before: RunRecord, root: Path) -> bool:
     if case.gate not in GATES:
         return False
     gate = GATES.get(case.gate)
+    if gate.declared:
+        return False  # the project's function may have changed, and nothing would show that
     judge = gate.judge if isinstance(gate.judge, str) else gate.judge.__module__
     if not judge.startswith(OWN_ROOM):
         return False  # code of another package may have changed, and nothing would show that

@@ -26,6 +26,7 @@ from edgeq.pipeline.dependencies import processor_name
 from edgeq.pipeline.detecting import decoder_of
 from edgeq.pipeline.external_inputs import external_inputs
 from edgeq.pipeline.inputs import ModelInputs
+from edgeq.pipeline.own_measures import known_measures
 from edgeq.pipeline.plan import Case, not_applicable
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import BASELINE, VariantUnderTest
@@ -392,6 +393,7 @@ def _variant(variant: VariantUnderTest) -> VariantRecord:
         precision=_precision(variant),
         latency=_latency(variant),
         outputs=variant.known(VariantUnderTest.outputs) or (),
+        measures=known_measures(variant),
         control=None if control is None else record_of(variant, control),
     )
 

@@ -15,6 +15,7 @@ from edgeq.config.presets_preprocessing import PREPROCESSING
 from edgeq.config.structs import (
     Images,
     Latency,
+    Measure,
     Model,
     Preprocessing,
     ReadyVariant,
@@ -57,14 +58,16 @@ def test_every_example_in_it_is_valid_too(starter: str, here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "struct", [Spec, Model, Images, Samples, Preprocessing, ReadyVariant, Run, Latency]
+    "struct", [Spec, Model, Images, Samples, Measure, Preprocessing, ReadyVariant, Run, Latency]
 )
 def test_every_key_is_in_it(struct: type[msgspec.Struct], starter: str) -> None:
     absent = [
         field.name
         for field in msgspec.structs.fields(struct)
         if field.name not in _HIDDEN
-        and not re.search(rf"(?m)^#?(\[{field.name}[\].]|{field.name} = )", starter)
+        and not re.search(
+            rf"(?m)^#?(\[(models\.[\w-]+\.)?{field.name}[\].]|{field.name} = )", starter
+        )
     ]
     assert absent == []
 

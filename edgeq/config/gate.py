@@ -98,6 +98,7 @@ class Gate:
         task: The task that it belongs to, or None if it applies to every task.
         on_request: Whether it applies to other tasks too if the spec sets its limit.
         least_classes: Number of classes below which it says nothing about class scores.
+        of_heads: Whether it is about further outputs with class scores, and says nothing without.
         controlled: Whether its default limit is tightened by what edgeq's own variant of the same
             method reaches on the same images. A limit that the spec sets is not tightened.
         alone: Whether it must be measured while nothing else runs.
@@ -131,6 +132,7 @@ class Gate:
     task: Task | None = None
     on_request: bool = False
     least_classes: int = 0
+    of_heads: bool = False
     controlled: bool = False
     alone: bool = True
     timed: bool = False
@@ -157,17 +159,20 @@ class Gate:
         """Whether it looks at the variant's predictions; proofs do not count."""
         return self.marker in PREDICTIONS
 
-    def inapplicable(self, task: Task, classes: int) -> str | None:
+    def inapplicable(self, task: Task, classes: int, heads: int) -> str | None:
         """Return why the gate does not apply to a model, or None if it does.
 
         Args:
             task: The task that the model's outputs are judged as.
             classes: Number of classes, or 0 if there are none.
+            heads: Number of further outputs with class scores.
         """
         if self.task not in (None, task):
             return f"the model is judged as {task}"
         if task == self.task and classes < self.least_classes:
             return f"it says nothing about {classes} classes"
+        if self.of_heads and not heads:
+            return "no further output holds class scores"
         return None
 
     def judgement(self, variant: VariantUnderTest, limit: float) -> Judgement:
@@ -186,6 +191,62 @@ class Gate:
         verdict: Judgement = getattr(import_module(module), function)(variant, limit)
         return verdict
 
+
+def figure_gate(
+    name: str,
+    task: Task,
+    summary: str,
+    sense: Literal["min", "max"],
+    *,
+    labelled: bool = False,
+    written: Kind = "percent",
+    minimum: float = 0.0,
+    maximum: float | None = 1.0,
+    in_table: bool = False,
+    of_heads: bool = False,
+) -> Gate:
+    """Return a gate on a figure of a task.
+
+    Args:
+        name: Name of the gate and of the figure.
+        task: The task whose measures return the figure.
+        summary: What it checks, for people.
+        sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it.
+        labelled: Whether the figure needs labels.
+        written: How the value is written.
+        minimum: Lowest limit that makes sense.
+        maximum: Highest limit that makes sense, or None.
+        in_table: Whether the report's table of variants shows its limit.
+        of_heads: Whether it is about further outputs with class scores.
+    """
+
+    def judge(variant: VariantUnderTest, limit: float) -> Judgement:
+        verdict: Judgement = import_module(_FIGURES).figure(variant, limit, row)
+        return verdict
+
+    row = Gate(
+        name=name,
+        marker="accuracy" if labelled else "agreement",
+        summary=summary,
+        judge=judge,
+        sense=sense,
+        unit="ratio",
+        minimum=minimum,
+        maximum=maximum,
+        needs_images=True,
+        needs_labels=labelled,
+        needs_training=True,
+        task=task,
+        of_heads=of_heads,
+        alone=False,
+        comparison=Comparison(alike=FED if labelled else OUTPUTS, exact=False),
+        column=("accuracy" if labelled else "agreement") if in_table else None,
+        written=written,
+    )
+    return row
+
+
+_FIGURES = "edgeq.pipeline.task_gates"
 
 _KINDS: dict[str, Kind] = {"bytes": "size", "ms": "ms", "s": "s", "count": "count"}
 

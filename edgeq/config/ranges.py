@@ -18,6 +18,14 @@ MOST_SEED = 2**32 - 1
 MOST_PIXELS = 8192
 MOST_HISTORY = 10_000
 
+_TASK_OPTIONS = (
+    ("threshold", 0, 1),
+    ("ignored_class", 0, 255),
+    ("neighbours", 1, 1000),
+    ("false_accept_rate", 0, 1),
+    ("values_per_point", 2, 100),
+)
+
 
 def check_ranges(spec: Spec) -> None:
     """Check the numbers of a spec, its models and its ready-made variants.
@@ -72,6 +80,12 @@ def _check_model(model: Model, key: str, where: str) -> None:
                 remedy="Valid: a finite number above 0",
             )
         _within(f"{key}.samples.zero_point", arrays.zero_point, -(2**15), 2**16 - 1, where)
+    options = model.task_options
+    for name, lowest, highest in _TASK_OPTIONS if options is not None else ():
+        value = getattr(options, name)
+        if value is not None:
+            strict = name in {"threshold", "false_accept_rate"}
+            _within(f"{key}.task_options.{name}", value, lowest, highest, where, strict=strict)
     if model.images is not None:
         _check_images(model.images, f"{key}.images", where)
     if isinstance(model.preprocessing, Preprocessing):

@@ -15,7 +15,8 @@ Resize = Literal["whole", "centre_crop", "letterbox"]
 Filter = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Channels = Literal["rgb", "bgr"]
 Kernels = Literal["xnnpack", "builtin", "reference"]
-Task = Literal["classification", "detection", "tensors"]
+Task = str
+"""Name of a task: one of those below, or of a row in ``edgeq.tasks.kinds``."""
 CLASSIFICATION: Task = "classification"
 DETECTION: Task = "detection"
 TENSORS: Task = "tensors"
@@ -74,6 +75,27 @@ class Detection(msgspec.Struct, frozen=True, kw_only=True):
     suppression_iou: float | None = None
 
 
+class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers that the measures of a task need. None takes the task's default.
+
+    Attributes:
+        threshold: Probability from which a label applies (multilabel), or a pixel belongs to the
+            foreground (segmentation with one channel).
+        ignored_class: Value of pixels of a mask that do not count (segmentation).
+        neighbours: Number of nearest samples that are compared (embedding).
+        false_accept_rate: Share of pairs of different identities that verification may accept
+            (embedding).
+        values_per_point: Values that the output has for each point, the first two its place
+            (keypoints).
+    """
+
+    threshold: float | None = None
+    ignored_class: int | None = None
+    neighbours: int | None = None
+    false_accept_rate: float | None = None
+    values_per_point: int | None = None
+
+
 class Images(msgspec.Struct, frozen=True, kw_only=True):
     """Where photographs and labels come from.
 
@@ -83,7 +105,9 @@ class Images(msgspec.Struct, frozen=True, kw_only=True):
         evaluation: The same for the evaluation set.
         labels: A CSV file with ``file,class_index`` or ``file,wordnet_id`` for sets that are not
             one folder per class. None looks for ``labels.csv`` in or next to the folder. For a
-            detector, the boxes: a folder of YOLO's text files, or a JSON file in COCO's format.
+            detector, the boxes: a folder of YOLO's text files, or a JSON file in COCO's format. For
+            other tasks, what ``docs/tasks.md`` says: a folder of masks or target pictures, or a CSV
+            file with label sets or values.
         max_calibration: Maximum number of calibration images, the first by name; None takes all.
         max_evaluation: The same for the evaluation set.
     """
@@ -167,13 +191,14 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         preprocessing: Name of a preset, or a table; None takes the source's own.
         labels: A label set (``"imagenet"``, ``"imagenet-background"``, ``"cifar10"``) or a text
             file with one name per line; None takes the source's own.
-        task: What its outputs are judged as: ``"classification"``, ``"detection"``, or
-            ``"tensors"`` for everything else. None lets the file decide.
+        task: What its outputs are judged as: ``"classification"``, ``"detection"``, another task of
+            ``docs/tasks.md``, or ``"tensors"`` for everything else. None lets the file decide.
         detection: How a detector's outputs become boxes.
+        task_options: Numbers that the measures of other tasks need.
         signature: Signature to validate if a SavedModel or ``.tflite`` file has several. None
             takes ``serving_default`` or the only one, and a file's first graph.
-        output: Output with the class scores, by its name in the file or its signature, or by its
-            position (``"0"``). None lets the file decide.
+        output: Output with the class scores, or with what another task judges, by its name in the
+            file or its signature, or by its position (``"0"``). None lets the file decide.
         images: Overrides the spec's images for this model, key by key. The spec's ``labels``
             apply only to sets that the model also takes from the spec.
         samples: Arrays that the model takes instead of photographs; a string names the evaluation
@@ -198,6 +223,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     labels: str | None = None
     task: Task | None = None
     detection: Detection | None = None
+    task_options: TaskOptions | None = None
     signature: str | None = None
     output: str | None = None
     images: Images | None = None

@@ -17,9 +17,21 @@ UNJUDGED = "the variant can't be judged: "
 NOT_JUDGED = "not judged: "
 DECLARED = " (absent by declaration)"
 
-_LABELS: dict[str | None, str] = {DETECTION: "labelled boxes"}
+_LABELS: dict[str | None, str] = {
+    DETECTION: "labelled boxes",
+    "multilabel": "label sets",
+    "segmentation": "masks",
+    "image_to_image": "target pictures",
+    "keypoints": "values",
+    "regression": "values",
+}
 
 _OF_BROKEN = frozenset({"error", "where", "output", "log"})
+
+
+def labels_of(task: str | None) -> str:
+    """Return what the labels of a task are, as a noun phrase."""
+    return _LABELS.get(task, "a csv")
 
 
 def missing(reason: str, *, declared: bool = False, next_step: str | None = None) -> Judgement:
@@ -74,7 +86,7 @@ def unmeasurable(
         return missing(
             NO_LABELS,
             declared=declared,
-            next_step=f"Name {_LABELS.get(gate.task, 'a csv')} in the spec "
+            next_step=f"Name {labels_of(gate.task)} in the spec "
             "(`images.labels`), or switch the gate off",
         )
     return None

@@ -176,9 +176,9 @@ def _lack(
     """Return why a case will be MISSING, what to do, and whether the spec declares it."""
     model = spec.models[case.variant.model]
     if reading is not None:
-        if case.inapplicable(reading.task, reading.classes) is not None:
+        if case.inapplicable(reading.task, reading.classes, len(reading.heads)) is not None:
             return None
-        unsuited = case.gate.inapplicable(reading.task, reading.classes)
+        unsuited = case.gate.inapplicable(reading.task, reading.classes, len(reading.heads))
         if unsuited is not None and not case.gate.on_request:
             step = (
                 f"Set `output` or `labels` in {header(spec.origin, 'models', case.variant.model)}"

@@ -44,6 +44,7 @@ from edgeq.samples.sets import (
 )
 from edgeq.samples.sources import SOURCES
 from edgeq.samples.stream import ArrayStream, Stream, gathered
+from edgeq.samples.task_labels import are_task_labels
 from edgeq.store.cached import keep
 from edgeq.store.digests import Digests
 from edgeq.tflite.model_file import read_model
@@ -61,8 +62,9 @@ class NamedImages:
 
     Attributes:
         source: The source as written in the spec, None if the spec names none.
-        labels: The labels file, None if the spec names none, or boxes.
-        boxes: The labelled boxes that the spec names, None if it names none.
+        labels: The labels file, None if the spec names none, or others.
+        others: Labels that the spec names, other than classes: boxes, masks, values, ...; None
+            if it names none.
         limit: Maximum number of samples, None for all.
         table: The table of the spec that names them.
         arrays: The model's table of samples if they are arrays, None for photographs.
@@ -72,7 +74,7 @@ class NamedImages:
     labels: str | None
     limit: int | None
     table: str
-    boxes: Path | None = None
+    others: Path | None = None
     arrays: Samples | None = None
 
 
@@ -80,25 +82,29 @@ def named_images(spec: Spec, model: str, role: Role) -> NamedImages:
     """Return the samples that a spec names for a role; the model's own take precedence."""
     arrays = spec.models[model].arrays
     if arrays is not None:
+        others = None if arrays.labels is None else spec.path(arrays.labels)
+        if others is not None and not are_task_labels(others):
+            others = None
         return NamedImages(
             getattr(arrays, role),
-            arrays.labels,
+            arrays.labels if others is None else None,
             getattr(arrays, f"max_{role}"),
             f"[{key_text('models', model, 'samples')}]",
-            arrays=arrays,
+            others,
+            arrays,
         )
     own, shared = spec.models[model].images or Images(), spec.images
     # A labels file belongs to the photographs in the same table.
     labels = own.labels if getattr(own, role) else own.labels or shared.labels
-    boxes = None if labels is None else spec.path(labels)
-    if boxes is not None and not are_box_labels(boxes):
-        boxes = None
+    others = None if labels is None else spec.path(labels)
+    if others is not None and not (are_box_labels(others) or are_task_labels(others)):
+        others = None
     return NamedImages(
         spec.images_of(model, role),
-        labels if boxes is None else None,
+        labels if others is None else None,
         getattr(own, f"max_{role}") or getattr(shared, f"max_{role}"),
         f"[{key_text('models', model, 'images')}]" if getattr(own, role) else "[images]",
-        boxes,
+        others,
     )
 
 
@@ -183,11 +189,19 @@ class ImageSets:
 
     def _box_labels_path(self) -> Path | None:
         named = named_images(self._spec, self._name, "evaluation")
-        if named.source is None or named.boxes is not None or self.takes_arrays:
-            return named.boxes
+        if named.source is None or self.takes_arrays:
+            return None
+        if named.others is not None:
+            return named.others if are_box_labels(named.others) else None
         if named.source.partition(":")[0] in SOURCES:
             return None
         return find_box_labels(folder_of(named.source, "evaluation", self._spec.root))
+
+    @property
+    def task_labels(self) -> Path | None:
+        """Labels of the evaluation set for tasks beside classification and detection, as named."""
+        named = named_images(self._spec, self._name, "evaluation")
+        return None if named.source is None else named.others
 
     def _read_boxes(self, path: Path) -> BoxLabels:
         images = self.require_evaluation()

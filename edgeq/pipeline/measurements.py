@@ -23,6 +23,7 @@ from edgeq.io.files import sha256_bytes
 from edgeq.judge import running
 from edgeq.judge.boxes import doubt_of_boxes
 from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
+from edgeq.judge.figures import doubt_of_figures
 from edgeq.judge.tensors import mismatch
 from edgeq.measure import stored
 from edgeq.measure.accuracy import Accuracy, accuracy
@@ -31,6 +32,7 @@ from edgeq.measure.average_precision import MeanPrecision
 from edgeq.measure.beside_here import BesideHere
 from edgeq.measure.box_agreement import BoxAgreement
 from edgeq.measure.clusters import find_clusters
+from edgeq.measure.figures import TaskFigures
 from edgeq.measure.first_values import first_values, same_first_values
 from edgeq.measure.input_range import InputFit, array_fit, input_fit, input_scale, value_ends
 from edgeq.measure.kernels import KernelNoise, kernel_noise, tensor_noise
@@ -62,6 +64,7 @@ from edgeq.pipeline.making import make
 from edgeq.pipeline.ranging import ranges_facts, ranges_of
 from edgeq.pipeline.readout import as_answers, require_as_many
 from edgeq.pipeline.repeating import MOST_IMAGES, ask_again, ask_others
+from edgeq.pipeline.task_measures import figures_facts, figures_of
 from edgeq.pipeline.timing import memory_of, timed_of
 from edgeq.quantize.edited import folded_model
 from edgeq.quantize.recipes import LEAST_WEIGHTS
@@ -306,7 +309,8 @@ def _doubt(variant: VariantUnderTest) -> Doubt | None:
             variant.boxes, _available_precision(variant)
         )
     if not variant.classifies:
-        return doubt_of_tensors(variant.outputs)
+        own = None if variant.reading.kind is None else doubt_of_figures(variant.figures)
+        return doubt_of_tensors(variant.outputs) or own
     images, labels = variant.inputs.images.require_evaluation(), variant.inputs.labels
     shares = np.bincount(images.labels()) / len(images.photos) if images.labelled else None
     return doubt(
@@ -559,6 +563,14 @@ MEASUREMENTS: Registry[Measurement[Any]] = Registry(
                 struct=MeanPrecision,
                 group="precision",
                 depends=precision_facts,
+                compares=True,
+            ),
+            Measurement(
+                name="figures",
+                make=figures_of,
+                struct=TaskFigures,
+                group="task_figures",
+                depends=figures_facts,
                 compares=True,
             ),
             Measurement(name="doubt", make=_doubt, compares=True),

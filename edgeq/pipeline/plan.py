@@ -12,12 +12,13 @@ from edgeq.config.gate import Gate
 from edgeq.config.gates import GATES
 from edgeq.config.methods import METHODS, choose
 from edgeq.config.structs import CLASSIFICATION, DETECTION, Model, Spec, Task
-from edgeq.config.tables import header
+from edgeq.config.tables import header, key_text
 from edgeq.errors import EdgeqError, SpecError
 from edgeq.models import lite0
 from edgeq.models.sources import FloatFile, parse_source
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.case_ids import case_id
+from edgeq.tasks.recognition import require_task
 
 if TYPE_CHECKING:
     from edgeq.pipeline.run import Run
@@ -50,7 +51,7 @@ class Case:
         """Whether the limit is tightened by the results of edgeq's own variant of the method."""
         return self.gate.controlled and not self.asked_for
 
-    def inapplicable(self, task: Task, classes: int) -> str | None:
+    def inapplicable(self, task: Task, classes: int, heads: int) -> str | None:
         """Return why a gate does not apply to its model, None if it does.
 
         A gate that the spec sets for this very model is judged or refused, never left out.
@@ -58,8 +59,9 @@ class Case:
         Args:
             task: The task that the model's outputs are judged as.
             classes: Number of classes, 0 if the model has none.
+            heads: Number of further outputs with class scores.
         """
-        return None if self.asked_of_model else self.gate.inapplicable(task, classes)
+        return None if self.asked_of_model else self.gate.inapplicable(task, classes, heads)
 
     @property
     def id(self) -> str:
@@ -106,8 +108,11 @@ def cases(spec: Spec, declared: Sequence[VariantUnderTest]) -> tuple[Case, ...]:
         declared: The variants of the spec, on each of its targets.
 
     Raises:
-        SpecError: The spec declares no case at all.
+        SpecError: The spec declares no case at all, or names a task that does not exist.
     """
+    for name, model in spec.models.items():
+        if model.task is not None:
+            require_task(model.task, f"{spec.origin}: {key_text('models', name, 'task')}")
     every = [case for variant in declared for case in _cases_of(spec, variant)]
     if not every:
         raise SpecError(
@@ -148,9 +153,9 @@ def _everywhere(spec: Spec, variant: VariantUnderTest) -> Iterator[Case]:
             or name in spec.gates.limits(variant.short_name)
             or (name in spec.gates.every and len(spec.models) == 1),
         )
-        if gate.task == DETECTION and not (case.asked_of_model or _may_detect(spec, variant.model)):
+        if not (case.asked_of_model or _may_apply(spec, variant.model, gate)):
             continue
-        if task is None or case.inapplicable(task, _MANY_CLASSES) is None:
+        if task is None or case.inapplicable(task, _MANY_CLASSES, _MANY_CLASSES) is None:
             yield case
 
 
@@ -166,31 +171,42 @@ def _known_task(model: Model) -> Task | None:
     return CLASSIFICATION if known else None
 
 
-def _may_detect(spec: Spec, name: str) -> bool:
-    """Return whether a model may be a detector, so that classifiers need no cases for boxes.
+def _may_apply(spec: Spec, name: str, gate: Gate) -> bool:
+    """Return whether a model may be of a gate's task, so that others need no cases for it.
 
-    A file shows it by its outputs' shapes. What has yet to be exported may be one.
+    A file shows it by its outputs. What has yet to be exported may be of any task. Without further
+    evidence, every model may be a classifier.
     """
     model = spec.models[name]
-    if model.task is not None or model.detection is not None:
-        return model.task in {None, DETECTION}
+    if gate.task in {None, CLASSIFICATION} and not gate.of_heads:
+        return True
+    if model.task is not None and not gate.of_heads:
+        return model.task == gate.task
+    if gate.task == DETECTION and model.detection is not None:
+        return True
     try:
         source = parse_source(name, model, spec)
         if not isinstance(source, FloatFile):
             return _known_task(model) is None
         facts = source.path.stat()
-        return _detects(source.path, facts.st_size, facts.st_mtime_ns)
+        outputs, tasks = _shown(source.path, facts.st_size, facts.st_mtime_ns)
     except (EdgeqError, OSError):  # reported when the model is loaded
         return False
+    return outputs > 1 if gate.of_heads else gate.task in tasks
 
 
 @lru_cache(maxsize=64)
-def _detects(path: Path, *_: int) -> bool:
-    """Return whether a file's outputs are those of a known detector, cached by size and time."""
+def _shown(path: Path, *_: int) -> tuple[int, frozenset[Task]]:
+    """Return a file's number of outputs and the tasks that it shows, cached by size and time."""
     from edgeq.tasks.detection.decoders import recognized_decoder
+    from edgeq.tasks.kinds import recognized_kind
     from edgeq.tflite.model_file import read_model
 
-    return recognized_decoder(read_model(path)) is not None
+    model = read_model(path)
+    detector, kind = recognized_decoder(model), recognized_kind(model)
+    tasks = [DETECTION] if detector is not None else []
+    tasks += [kind[0].name] if kind is not None else []
+    return len(model.outputs), frozenset(tasks)
 
 
 def _proves(gate: Gate, variant: VariantUnderTest) -> bool:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from edgeq.measure.beside_control import BesideControl
     from edgeq.measure.beside_here import BesideHere
     from edgeq.measure.box_agreement import BoxAgreement
+    from edgeq.measure.figures import TaskFigures
     from edgeq.measure.growth import Watched
     from edgeq.measure.latency import Latency
     from edgeq.measure.least_size import LeastSize
@@ -171,6 +172,9 @@ class VariantUnderTest:
     )
     precision: Measured[MeanPrecision] = Measured(
         "A detector's and its baseline's mean average precision on labelled boxes."
+    )
+    figures: Measured[TaskFigures] = Measured(
+        "The figures of its task beside those of classes and boxes."
     )
     least: Measured[LeastSize | None] = Measured(
         "What a file of its method needs of its baseline; None if the spec sets the limit on size, "

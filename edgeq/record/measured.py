@@ -17,6 +17,7 @@ from edgeq.measure.average_precision import ClassPrecision, MeanPrecision
 from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.box_agreement import BoxAgreement, UnlikeImage
 from edgeq.measure.clusters import Clusters
+from edgeq.measure.figures import ClassFigure, TaskFigures, UnlikeSample
 from edgeq.measure.flips import Flip, FlipKind, Guess, WorstImage
 from edgeq.measure.latency import Latency, Taking
 
@@ -219,6 +220,56 @@ class RecordedPrecision(MeanPrecision, frozen=True, kw_only=True, omit_defaults=
             for row in measured.classes
         )
         return cls(**msgspec.structs.asdict(measured) | {"classes": named})
+
+
+class NamedClassFigure(ClassFigure, frozen=True, kw_only=True, omit_defaults=True):
+    """A figure of one class.
+
+    Attributes:
+        name: Name of the class.
+    """
+
+    name: str | None = None
+
+
+class NamedUnlikeSample(UnlikeSample, frozen=True, kw_only=True, omit_defaults=True):
+    """An image on which variant and baseline differ much.
+
+    Attributes:
+        name: Name of the photograph.
+    """
+
+    name: str | None = None
+
+
+class RecordedFigures(TaskFigures, frozen=True, kw_only=True, omit_defaults=True):
+    """The figures of a task for one variant."""
+
+    classes: tuple[NamedClassFigure, ...] = ()
+    unlike: tuple[NamedUnlikeSample, ...] = ()
+
+    @classmethod
+    def of(
+        cls, measured: TaskFigures, photographs: Sequence[str] | None, classes: Sequence[str]
+    ) -> RecordedFigures:
+        """Return figures as a record stores them, with the names of images and classes.
+
+        Args:
+            measured: The figures.
+            photographs: Names of the evaluation set's images; None if there is no set.
+            classes: Names of the classes, as far as they are known.
+        """
+        names = dict(enumerate(classes))
+        named = tuple(
+            NamedClassFigure(**msgspec.structs.asdict(row), name=names.get(row.class_index))
+            for row in measured.classes
+        )
+        unlike = tuple(
+            NamedUnlikeSample(**msgspec.structs.asdict(row), name=_name(photographs, row.image))
+            for row in measured.unlike
+        )
+        facts = msgspec.structs.asdict(measured)
+        return cls(**facts | {"classes": named, "unlike": unlike})
 
 
 class RecordedLatency(Latency, frozen=True, kw_only=True, omit_defaults=True):

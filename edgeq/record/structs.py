@@ -39,6 +39,7 @@ from edgeq.record.measured import (
     RecordedAgreement,
     RecordedBoxes,
     RecordedControl,
+    RecordedFigures,
     RecordedLatency,
     RecordedMemory,
     RecordedNetwork,
@@ -60,6 +61,7 @@ SECTIONS = (
     "accuracy",
     "boxes",
     "precision",
+    "figures",
     "latency",
     "memory",
     "network",
@@ -171,6 +173,8 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
             ``{}``, if it was not taken.
         boxes, precision: How a detector's boxes agree with the baseline's, and the mean average
             precision of both on labelled boxes; None, written as ``{}``, if not measured.
+        figures: The figures of the model's task beside classes and boxes; None, written as ``{}``,
+            if not measured.
         network: The error of each layer along the network; None if it was not measured.
         outputs: How closely each output that is judged as a tensor matches the baseline's.
         measures: The project's own measures, which the spec declares with functions.
@@ -199,6 +203,7 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: RecordedAccuracy | None = None
     boxes: RecordedBoxes | None = None
     precision: RecordedPrecision | None = None
+    figures: RecordedFigures | None = None
     latency: RecordedLatency | None = None
     memory: RecordedMemory | None = None
     network: RecordedNetwork | None = None
@@ -274,8 +279,10 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         suppression_iou: IoU above which the less certain one of two boxes of a class was dropped, 1
             if none was; None for other models.
         classes: Number of classes, 0 if the model has none.
-        output: Index of the output that holds the class scores; 0 if there is none.
+        output: Index of the output that holds the class scores, or that another task judges; 0 if
+            there is none.
         tensors: Number of outputs that are judged as tensors.
+        heads: Number of further outputs with class scores.
         images: Counts, hashes and sources of the calibration and evaluation sets.
         image_keys: A key per evaluation image and its label, in the set's order: base64 of the
             first 6 bytes of a hash of each pair.
@@ -301,6 +308,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     classes: int = 0
     output: int = 0
     tensors: int = 0
+    heads: int = 0
     images: RecordedImages = RecordedImages()
     image_keys: str = ""
     preprocessing: Preprocessing | None = None

@@ -9,8 +9,10 @@ from edgeq.config.gates import GATES
 from edgeq.record.ship_decision import leans
 from edgeq.record.structs import CaseRecord, ModelRecord, VariantRecord
 from edgeq.report import words
+from edgeq.report.figures_view import main_figure
 from edgeq.report.model_sentences import worst_output
 from edgeq.report.words import Mark
+from edgeq.words import Kind
 
 HEADINGS = {
     "size": "Size",
@@ -117,6 +119,9 @@ def _agreement(variant: VariantRecord) -> Cell:
     if agreement is not None:
         interval = words.span("percent", agreement.top1_interval)
         return _cell(words.percent(agreement.top1), interval, order=agreement.top1)
+    own = _of_task(variant, "agreement")
+    if own is not None:
+        return own
     worst = worst_output(variant)
     if worst is None or worst.error is None:
         return _cell(None)
@@ -144,13 +149,45 @@ def _mean_precision(every: Sequence[VariantRecord], *, is_baseline: bool) -> Cel
         (candidate.precision for candidate in every if candidate.precision is not None), None
     )
     if precision is None:
-        return _cell(None)
+        return next(
+            filter(None, (_labelled(row, is_baseline=is_baseline) for row in every)), _cell(None)
+        )
     value, interval, change = precision.baseline_map, precision.baseline_interval, ""
     if not is_baseline:
         value, interval = precision.variant_map, precision.variant_interval
         change = words.number("points", precision.drop)
     span = words.span("percent", interval)
     cell = _cell(f"mAP {words.percent(value)}", span, change, order=value)
+    return replace(cell, names_measure=True)
+
+
+def _of_task(variant: VariantRecord, column: str) -> Cell | None:
+    """Return the main figure of a variant's task, None if there is none."""
+    main = None if variant.figures is None else main_figure(variant.figures, column)
+    if main is None:
+        return None
+    figure, kind = main
+    order = figure.value if GATES.get(figure.name).sense == "min" else -figure.value
+    span = "" if figure.interval is None else words.span(kind, figure.interval)
+    name = figure.name.replace("_", " ")
+    return replace(
+        _cell(f"{name} {words.number(kind, figure.value)}", span, order=order), names_measure=True
+    )
+
+
+def _labelled(variant: VariantRecord, *, is_baseline: bool) -> Cell | None:
+    """Return the main figure with labels of a variant's task, or of its baseline."""
+    main = None if variant.figures is None else main_figure(variant.figures, "accuracy")
+    if main is None:
+        return None
+    figure, kind = main
+    if not is_baseline:
+        return _of_task(variant, "accuracy")
+    if figure.baseline is None:
+        return None
+    own: Kind = "percent" if kind == "points" else kind
+    name = figure.name.replace("_", " ").removesuffix(" drop").removesuffix(" rise")
+    cell = _cell(f"{name} {words.number(own, figure.baseline)}", order=figure.baseline)
     return replace(cell, names_measure=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edgeq.config.gates import GATES
-from edgeq.config.structs import DETECTION, TENSORS
+from edgeq.config.structs import CLASSIFICATION
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.measure.tensors import Fit
 from edgeq.record.ship_decision import answer, incomparable, leans, not_run, overall, reasons
@@ -24,9 +24,6 @@ def findings(record: RunRecord) -> tuple[str, ...]:
     sentences = [about_model(record, model) for model in record.models]
     settling = what_would_settle(record)
     return (*sentences, settling) if settling else tuple(sentences)
-
-
-_HOW: dict[str, str] = {TENSORS: ", judged as tensors", DETECTION: ", judged as detection"}
 
 
 def about_model(record: RunRecord, model: ModelRecord) -> str:
@@ -48,7 +45,7 @@ def about_model(record: RunRecord, model: ModelRecord) -> str:
         for decision in ShipDecision
         if decision in groups
     ]
-    how = _HOW.get(model.task, "")
+    how = "" if model.task in {"", CLASSIFICATION} else f", judged as {model.task}"
     return f"{model.name}{how}: {'; '.join(clauses) or 'no variant was declared'}"
 
 

@@ -77,5 +77,10 @@ def _of_model(model: ModelRecord, most: int) -> tuple[int, ...]:
         for variant in model.variants
         if variant.boxes is not None
     ]
+    unlike += [
+        [row.image for row in variant.figures.unlike]
+        for variant in model.variants
+        if variant.figures is not None
+    ]
     turns = chain(*zip_longest(*flips), *zip_longest(*worst), *zip_longest(*unlike))
     return tuple(dict.fromkeys(image for image in turns if image is not None))[:most]

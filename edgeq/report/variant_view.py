@@ -13,6 +13,7 @@ from edgeq.report import file_view, flips, words
 from edgeq.report.boxes_view import BoxesView, boxes_view, class_names
 from edgeq.report.cells import Cell, cells
 from edgeq.report.control_view import control_line
+from edgeq.report.figures_view import FiguresView, figures_view
 from edgeq.report.network_view import NetworkView, network_view, unmeasured
 from edgeq.report.outputs_view import OutputsView, outputs_view
 from edgeq.report.spread_view import SpreadView, spreads
@@ -69,6 +70,7 @@ class VariantView:
         flips: The flips; None if agreement was not measured.
         spreads: Distributions over the images.
         boxes: A detector's boxes; None if none were compared.
+        figures: The figures of its task; None if none were measured.
         outputs: The outputs judged as tensors; None if there are none.
         times: The times; None if latency was not measured.
         stack: The file's bytes by part; None if the file was not read.
@@ -99,6 +101,7 @@ class VariantView:
     flips: flips.FlipsView | None
     spreads: tuple[SpreadView, ...]
     boxes: BoxesView | None
+    figures: FiguresView | None
     outputs: OutputsView | None
     times: TimesView | None
     stack: file_view.StackView | None
@@ -188,6 +191,7 @@ def variant_view(
         flips=flips.flips_view(variant.agreement, pictures),
         spreads=spreads(variant.agreement),
         boxes=boxes_view(variant, pictures or {}, class_names(variant)),
+        figures=figures_view(model, variant, pictures or {}),
         outputs=outputs_view(variant.outputs, trained=model.trained),
         times=times_view(variant.latency, by_gate.get("latency_ratio")),
         stack=file_view.stack_view(model.baseline.size, variant.size),

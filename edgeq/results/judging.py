@@ -6,6 +6,7 @@ import os
 
 import msgspec
 
+from edgeq.config.gate import Gate
 from edgeq.config.structs import DETECTION, Spec
 from edgeq.config.tables import as_written
 from edgeq.diagnosis.explaining import explained
@@ -21,17 +22,19 @@ from edgeq.errors import (
     WorkerError,
 )
 from edgeq.judge.doubt import doubted
-from edgeq.judge.missing import broken, missing, not_measured, unmeasurable
+from edgeq.judge.missing import broken, labels_of, missing, not_measured, unmeasurable
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.schedule import StoppedError
+from edgeq.pipeline.task_measures import has_labels
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.structs import CaseRecord
+from edgeq.tasks.kinds import KINDS
 from edgeq.words.escape import printable
 
 _LABELS = {
-    False: "Name a csv in images.labels, sort the images into one folder per class",
-    True: "Name YOLO's text files or a JSON file in COCO's format in images.labels",
+    DETECTION: "Name YOLO's text files or a JSON file in COCO's format in images.labels",
+    None: "Name a csv in images.labels, sort the images into one folder per class",
 }
 
 
@@ -150,7 +153,17 @@ def _are_labelled(case: Case) -> bool:
     sets = case.variant.inputs.images
     if case.gate.task == DETECTION:
         return sets.has_box_labels
+    if case.gate.task is not None and case.gate.task in KINDS:
+        return has_labels(case.variant, KINDS.get(case.gate.task))
     return sets.evaluation is not None and sets.evaluation.labelled
+
+
+def _naming_labels(gate: Gate) -> str:
+    """Return how to give the evaluation images the labels that a gate looks at."""
+    kind = KINDS.get(gate.task) if gate.task is not None and gate.task in KINDS else None
+    if kind is None or kind.labels == "classes":
+        return _LABELS.get(gate.task, _LABELS[None])
+    return f"Name {labels_of(gate.task)} in images.labels"
 
 
 def why_inapplicable(case: Case) -> str | None:
@@ -165,7 +178,7 @@ def why_inapplicable(case: Case) -> str | None:
         reading = case.variant.inputs.reading
     except EdgeqError:
         return None
-    return case.inapplicable(reading.task, reading.classes)
+    return case.inapplicable(reading.task, reading.classes, len(reading.heads))
 
 
 def _judge(case: Case) -> Judgement:
@@ -181,7 +194,7 @@ def _judge(case: Case) -> Judgement:
         raise ImageError(
             f"{case.gate.name} is asked for, but the evaluation images have no labels",
             where=f"{case.variant.spec.origin}: gates",
-            remedy=f"{_LABELS[case.gate.task == DETECTION]}, or remove {case.gate.name}",
+            remedy=f"{_naming_labels(case.gate)}, or remove {case.gate.name}",
         )
     return shortfall
 
@@ -223,7 +236,8 @@ def _refuse_unsuitable(case: Case) -> None:
     if case.gate.task is None or case.gate.on_request:
         return
     reading = case.variant.inputs.reading
-    if case.gate.inapplicable(reading.task, reading.classes) is not None:
+    heads = len(reading.heads)
+    if case.gate.inapplicable(reading.task, reading.classes, heads) is not None:
         raise SpecError(
             f"{case.gate.name} is asked for, but {case.variant.model!r} is judged as "
             f"{reading.task}: {reading.evidence}",

@@ -14,7 +14,7 @@ import msgspec
 
 import edgeq
 from edgeq.config.digest import spec_sha256
-from edgeq.config.structs import CLASSIFICATION, DETECTION, TENSORS, Spec, Task
+from edgeq.config.structs import CLASSIFICATION, DETECTION, Spec
 from edgeq.errors import EdgeqError, encodable
 from edgeq.io import structs
 from edgeq.judge import growing
@@ -37,6 +37,7 @@ from edgeq.record.measured import (
     RecordedAccuracy,
     RecordedAgreement,
     RecordedBoxes,
+    RecordedFigures,
     RecordedLatency,
     RecordedMemory,
     RecordedOperators,
@@ -60,8 +61,6 @@ from edgeq.record.structs import (
 )
 from edgeq.tasks.detection.decoders import Decoder
 from edgeq.tasks.recognition import Reading
-
-TASKS: dict[str, Task] = {name: name for name in (CLASSIFICATION, DETECTION, TENSORS)}
 
 
 def record_run(
@@ -120,9 +119,9 @@ def record_run(
 
 def _is_left_out(case: Case, model: ModelRecord | None) -> bool:
     """Return whether a case's gate is known not to apply to its model."""
-    if model is None or model.task not in TASKS:
+    if model is None or not model.task:
         return False
-    return case.inapplicable(TASKS[model.task], model.classes) is not None
+    return case.inapplicable(model.task, model.classes, model.heads) is not None
 
 
 def describe_models(run: Run) -> tuple[ModelRecord, ...]:
@@ -226,6 +225,7 @@ def _model(run: Run, name: str) -> ModelRecord:
         classes=0 if reading is None else reading.classes,
         output=0 if reading is None else reading.output,
         tensors=0 if reading is None else reading.tensors,
+        heads=0 if reading is None else len(reading.heads),
         images=_images(inputs),
         image_keys=_image_keys(inputs),
         preprocessing=baseline.preprocessing,
@@ -323,9 +323,10 @@ def _read_as(run: Run, model: str, reading: Reading | None) -> tuple[str, ...]:
     out = dict.fromkeys(
         case.gate.name
         for case in run.cases
-        if case.variant.model == model and case.inapplicable(reading.task, reading.classes)
+        if case.variant.model == model
+        and case.inapplicable(reading.task, reading.classes, len(reading.heads))
     )
-    how = "Judged as tensors"
+    how = f"Judged as {reading.task}"
     if reading.task == DETECTION:
         how = f"Judged as detection by the decoder {reading.decoder!r}"
     left_out = f". {', '.join(out)}: not applicable" if out else ""
@@ -391,6 +392,7 @@ def _variant(variant: VariantUnderTest) -> VariantRecord:
         accuracy=None if accuracy is None else RecordedAccuracy.of(accuracy),
         boxes=_boxes(variant),
         precision=_precision(variant),
+        figures=_figures(variant),
         latency=_latency(variant),
         outputs=variant.known(VariantUnderTest.outputs) or (),
         measures=known_measures(variant),
@@ -428,6 +430,15 @@ def _precision(variant: VariantUnderTest) -> RecordedPrecision | None:
     labels, boxes = variant.inputs.labels, variant.inputs.images.box_labels
     names = dict(enumerate(labels.names)) if labels is not None else boxes.names if boxes else {}
     return RecordedPrecision.of(measured, names)
+
+
+def _figures(variant: VariantUnderTest) -> RecordedFigures | None:
+    measured = variant.known(VariantUnderTest.figures)
+    if measured is None:
+        return None
+    images, labels = variant.inputs.images.evaluation, variant.inputs.labels
+    photographs = None if images is None else [encodable(photo.name) for photo in images.photos]
+    return RecordedFigures.of(measured, photographs, () if labels is None else labels.names)
 
 
 def _latency(variant: VariantUnderTest) -> RecordedLatency | None:

@@ -171,6 +171,9 @@ def _thumbnails(run: Run, model: str, images: tuple[int, ...]) -> dict[int, byte
     if inputs.reading.task == DETECTION:  # whole, so that boxes can be drawn over it
         preprocessing, size, side = PICTURED, (BOXED_SIDE, BOXED_SIDE), BOXED_SIDE
 
+    elif inputs.reading.kind is not None and inputs.reading.kind.draws_map:
+        side = BOXED_SIDE  # as the model sees it, so that its map lies over it
+
     def make(folder: Path) -> None:
         for image, photo in photos.items():
             data = thumbnail(photo, preprocessing, size, side)

@@ -129,6 +129,24 @@ def decoded(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int]) -
     return _asked(photo, {"preprocessing": preprocessing, "size": list(size)})[1]
 
 
+def decoded_indices(
+    photo: Photo, preprocessing: Preprocessing, size: tuple[int, int], padding: int
+) -> bytes:
+    """Return a mask's values where a model sees its photograph, ``h * w`` bytes.
+
+    Args:
+        photo: The mask: a file with one channel or a palette.
+        preprocessing: The model's preprocessing; resize and crop are used.
+        size: Height and width in pixels.
+        padding: Value outside the photograph.
+
+    Raises:
+        ImageError: As for ``decoded``, or the file has colours.
+    """
+    request = {"preprocessing": preprocessing, "size": list(size), "padding": padding}
+    return _asked(photo, request)[1]
+
+
 def measured(photo: Photo) -> tuple[int, int]:
     """Return a photograph's width and height in pixels, upright.
 

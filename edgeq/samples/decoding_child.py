@@ -16,7 +16,7 @@ from typing import Any
 
 from edgeq.errors import ImageError
 from edgeq.samples.photo import pillow_warnings_are_errors, size_of
-from edgeq.samples.resize import read_resized
+from edgeq.samples.resize import read_indices, read_resized
 
 
 def serve(memory_limit: int) -> None:
@@ -40,7 +40,11 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, object], bytes]:
             return {"width": width, "height": height}, b""
         geometry = SimpleNamespace(**request["preprocessing"])
         height, width = request["size"]
-        pixels = read_resized(path, request["sha256"], geometry, (height, width)).tobytes()
+        reading = path, request["sha256"], geometry, (height, width)
+        if "padding" in request:
+            pixels = read_indices(*reading, request["padding"]).tobytes()
+        else:
+            pixels = read_resized(*reading).tobytes()
     except ImageError as error:
         return {"what": error.what, "where": error.where, "remedy": error.remedy}, b""
     return {"bytes": len(pixels)}, pixels

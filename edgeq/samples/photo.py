@@ -43,6 +43,7 @@ _ORIENTATION, _UPRIGHT = 0x0112, 1
 _LYING = (5, 6, 7, 8)
 """EXIF orientations whose width is the upright photograph's height."""
 _16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
+_MASK_MODES = ("1", "L", "P")
 _REMEDY = "Replace the file or take it out of the set"
 
 
@@ -132,6 +133,34 @@ def read_photo(path: Path, *, sha256: str | None = None, least: float | None = N
         if _is_turned(image):
             width, height = (step * side for side in upright.size)
         return Decoded(upright, (width, height), step)
+
+
+def read_mask(path: Path, *, sha256: str | None = None) -> Decoded:
+    """Read a mask: its only channel, or the indices of its palette, with 8 bits per sample.
+
+    Args:
+        path: The file, read inside ``pillow_warnings_are_errors``.
+        sha256: Expected hash of the content, or None to accept any.
+
+    Raises:
+        ImageError: As for ``read_photo``; or the file has several channels.
+    """
+    from PIL import Image, ImageOps
+
+    with _opened(path, sha256) as image:
+        image.load()
+        upright = ImageOps.exif_transpose(image) if _is_turned(image) else image
+        if upright.mode not in _MASK_MODES:
+            raise _refused(
+                path,
+                f"has samples of mode {upright.mode!r}, so that its values are not class indices",
+                "Save the class indices as a PNG file with one channel, or with a palette",
+            )
+        if upright.mode == "P":
+            values = Image.frombytes("L", upright.size, upright.tobytes())
+        else:
+            values = upright.convert("L")
+        return Decoded(values, upright.size, 1)
 
 
 def size_of(path: Path, *, sha256: str | None = None) -> tuple[int, int]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
 
-from edgeq.samples.photo import Decoded, read_photo
+from edgeq.samples.photo import Decoded, read_mask, read_photo
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -55,7 +56,30 @@ def read_resized(
     return resized(read_photo(path, sha256=sha256, least=least), preprocessing, size)
 
 
-def resized(photo: Decoded, preprocessing: Geometry, size: tuple[int, int]) -> Image.Image:
+def read_indices(
+    path: Path, sha256: str, preprocessing: Geometry, size: tuple[int, int], padding: int
+) -> Image.Image:
+    """Return a mask cropped or padded, and resized to the nearest pixel, so that no value is new.
+
+    Args:
+        path: The mask, read inside ``pillow_warnings_are_errors``.
+        sha256: Hash of its content when the set was loaded.
+        preprocessing: Resize and crop.
+        size: Height and width in pixels.
+        padding: Value of the padding of a letterbox.
+
+    Raises:
+        ImageError: The mask can't be used, changed after the set was loaded, or has colours.
+    """
+    geometry = SimpleNamespace(
+        resize=preprocessing.resize, filter="nearest", crop_fraction=preprocessing.crop_fraction
+    )
+    return resized(read_mask(path, sha256=sha256), geometry, size, padding)
+
+
+def resized(
+    photo: Decoded, preprocessing: Geometry, size: tuple[int, int], padding: int = GREY
+) -> Image.Image:
     """Return a photograph cropped or padded, and resized with Pillow's filter.
 
     The centre crop is that of the EfficientNet checkpoints: the central square with a side of
@@ -66,13 +90,15 @@ def resized(photo: Decoded, preprocessing: Geometry, size: tuple[int, int]) -> I
         photo: The photograph.
         preprocessing: Resize, filter and crop.
         size: Height and width in pixels.
+        padding: Level of a letterbox's padding.
     """
     from PIL import Image
 
     if preprocessing.resize == "letterbox":
         left, top, width, height = letterbox(photo.size, size)
         inside = _scaled(photo, preprocessing, (0, 0, *photo.size), (height, width))
-        padded = Image.new("RGB", size[::-1], (GREY,) * 3)
+        mode = photo.image.mode
+        padded = Image.new(mode, size[::-1], (padding,) * len(mode))
         padded.paste(inside, (left, top))
         return padded
     area = (0, 0, *photo.size)

@@ -3,7 +3,7 @@
 Outputs that are shaped like those of a known detector are boxes. Otherwise, an output may hold
 class scores. The greatest value of an output is meaningful only for class scores, not for box
 corners, the cells of a map or the numbers of an embedding. Outputs without any sign of class scores
-are judged as tensors.
+may be of another task (``kinds``), and are judged as tensors if they show nothing of any.
 """
 
 from __future__ import annotations
@@ -16,13 +16,31 @@ from edgeq.config.structs import CLASSIFICATION, DETECTION, TENSORS, Task
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
 from edgeq.tasks.detection.decoders import DECODERS, recognized_decoder
+from edgeq.tasks.kinds import KINDS, TaskKind, recognized_kind
 from edgeq.tflite.model_file import ModelFile, Tensor
 from edgeq.tflite.wiring import Wiring
+
+BUILT_IN: tuple[Task, ...] = (CLASSIFICATION, DETECTION, TENSORS)
+"""Tasks without a row in the table of tasks."""
 
 _SOFTMAX, _SIGMOID = "SOFTMAX", "LOGISTIC"
 _LAYERS = frozenset({"FULLY_CONNECTED", "CONV_2D", "MEAN", "AVERAGE_POOL_2D", "ADD", "LOG_SOFTMAX"})
 """Operators that can produce logits. A vector that was concatenated or scaled to a length is not
 logits."""
+
+
+def require_task(task: Task, where: str) -> None:
+    """Check that there is a task of a name.
+
+    Args:
+        task: The name.
+        where: The key in the spec, for errors.
+
+    Raises:
+        SpecError: There is none; the message suggests the closest name.
+    """
+    if task not in BUILT_IN and task not in KINDS:
+        raise unknown("task", task, (*BUILT_IN, *KINDS.names()), where=where)
 
 
 @dataclass(frozen=True)
@@ -47,12 +65,14 @@ class Reading:
 
     Attributes:
         task: The task that they are judged as.
-        output: Index of the output with the class scores; 0 if there is none.
+        output: Index of the output with the class scores, or of the one that another task judges;
+            0 if there is none.
         evidence: The reason, as a clause that follows "judged as ...:".
         classes: Number of classes; 0 if there are none. One sigmoid means two classes.
         tensors: Number of outputs that are judged as tensors: all but the class scores.
         decoder: What turns a detector's outputs into boxes: its name in the table of decoders, or
             ``"package.module:function"``; empty if the model is not a detector.
+        heads: Indices of further outputs of a classifier that hold class scores too.
     """
 
     task: Task
@@ -61,6 +81,12 @@ class Reading:
     classes: int = 0
     tensors: int = 0
     decoder: str = ""
+    heads: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> TaskKind | None:
+        """The task's row; None for classification, detection and tensors."""
+        return KINDS.get(self.task) if self.task in KINDS else None
 
 
 @dataclass(frozen=True)
@@ -102,42 +128,95 @@ def recognize(
         decoder: The decoder that the spec names; None if it names none.
 
     Raises:
-        SpecError: There is no such output, the output can't hold class scores, or no decoder fits
-            the outputs of a model that the spec calls a detector.
+        SpecError: There is no such task or output, the output can't hold class scores or what
+            another task asks for, or no decoder fits the outputs of a model that the spec calls a
+            detector.
     """
-    wiring, outputs = Wiring(model), len(model.outputs)
     place = None if output is None else _place(model, output, where)
+    if task is not None and task not in BUILT_IN:
+        require_task(task, f"{where}.task")
+        return _of_kind(model, KINDS.get(task), place, where)
     if task == TENSORS:
-        return Reading(TENSORS, 0, "the spec says so", tensors=outputs)
+        return Reading(TENSORS, 0, "the spec says so", tensors=len(model.outputs))
     if task == DETECTION or (task is None and place is None):
         detector = _detector(model, decoder, where, named=task == DETECTION)
         if detector is not None:
             return detector
-    candidates = [
-        candidate for at in range(len(model.outputs)) if (candidate := _candidate(wiring, at))
-    ]
-    if place is not None:
-        candidates = [candidate for candidate in candidates if candidate.place == place]
+    wiring = Wiring(model)
+    every = [candidate for at in range(len(model.outputs)) if (candidate := _candidate(wiring, at))]
+    chosen = every if place is None else [one for one in every if one.place == place]
     named = task == CLASSIFICATION or place is not None
-    if named and not candidates:
+    if named and not chosen:
         shown = "no output" if place is None else f"output {place}"
         raise SpecError(
             f"{shown} of the model holds one score for each class: {_shapes(model)}",
             where=where,
-            remedy='Name another `output`, or set task = "tensors"',
+            remedy='Name another `output`, or set another `task`, for example "tensors"',
         )
+    classifier = _classifier(chosen, known, named=named)
+    if classifier is not None:
+        candidate, evidence = classifier
+        return _as_classes(candidate, every, evidence, len(model.outputs))
+    return _other(model, chosen)
+
+
+def _classifier(
+    candidates: Sequence[_Candidate], known: KnownClasses, *, named: bool
+) -> tuple[_Candidate, str] | None:
+    """Return the output with class scores and the evidence; None if nothing shows that one is."""
     for sign in (_fits_labels, _is_softmax, _is_one_sigmoid, _fits_images):
         for candidate in candidates:
             evidence = sign(candidate, known)
             if evidence is not None:
-                return Reading(
-                    CLASSIFICATION, candidate.place, evidence, candidate.classes, outputs - 1
-                )
-    if named:
-        candidate = candidates[0]
-        evidence = f"the spec says so of {candidate.label}"
-        return Reading(CLASSIFICATION, candidate.place, evidence, candidate.classes, outputs - 1)
-    return Reading(TENSORS, 0, _why_not(model, candidates), tensors=outputs)
+                return candidate, evidence
+    if not named:
+        return None
+    return candidates[0], f"the spec says so of {candidates[0].label}"
+
+
+def _other(model: ModelFile, candidates: Sequence[_Candidate]) -> Reading:
+    """Return how the outputs of a model are read that shows no class scores and no boxes."""
+    recognized, outputs = recognized_kind(model), len(model.outputs)
+    if recognized is None:
+        return Reading(TENSORS, 0, _why_not(model, candidates), tensors=outputs)
+    kind, evidence = recognized
+    return Reading(kind.name, evidence.output, evidence.text, evidence.classes, outputs)
+
+
+def _as_classes(
+    candidate: _Candidate, every: Sequence[_Candidate], evidence: str, outputs: int
+) -> Reading:
+    heads = tuple(
+        other.place
+        for other in every
+        if other.place != candidate.place and other.maker in {_SOFTMAX, _SIGMOID}
+    )
+    return Reading(
+        CLASSIFICATION, candidate.place, evidence, candidate.classes, outputs - 1, heads=heads
+    )
+
+
+def _of_kind(model: ModelFile, kind: TaskKind, place: int | None, where: str) -> Reading:
+    """Return how the outputs of a model are read that the spec says is of a task.
+
+    Raises:
+        SpecError: No output, or not the one that the spec names, is as the task asks for.
+    """
+    outputs, evidence = len(model.outputs), kind.recognize(model)
+    if evidence is not None and place in {None, evidence.output}:
+        return Reading(kind.name, evidence.output, evidence.text, evidence.classes, outputs)
+    asked = range(outputs) if place is None else (place,)
+    for at in asked:
+        tensor = model.tensors[model.outputs[at]]
+        if kind.fits(tensor.shape[1:]):
+            text = f"the spec says so, and output {at} ({tensor.name!r}) is {kind.wants}"
+            return Reading(kind.name, at, text, 0, outputs)
+    shown = "no output" if place is None else f"output {place}"
+    raise SpecError(
+        f"{shown} of the model is {kind.wants}: {_shapes(model)}",
+        where=f"{where}.task",
+        remedy='Name another `output` or `task`, or set task = "tensors"',
+    )
 
 
 def _detector(model: ModelFile, decoder: str | None, where: str, *, named: bool) -> Reading | None:
@@ -218,14 +297,10 @@ def _why_not(model: ModelFile, candidates: Sequence[_Candidate]) -> str:
     if not candidates:
         return f"no output holds one score for each class ({_shapes(model)})"
     candidate = candidates[0]
-    if candidate.maker == _SIGMOID:
-        return (
-            f"{candidate.label} is {candidate.values} sigmoids, several of which may be true of "
-            'one image; set task = "classification" if only the greatest counts'
-        )
     return (
         f"nothing shows that the {candidate.values} values of {candidate.label} are class scores; "
-        'if they are, name the `labels` or set task = "classification"'
+        'if they are, name the `labels` or set task = "classification"; '
+        'task = "embedding" or another task of docs/tasks.md judges them as such'
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
 
-Kind = Literal["number", "percent", "points", "times", "size", "ms", "s", "count"]
+Kind = Literal["number", "percent", "points", "times", "size", "ms", "s", "count", "dB"]
 """``"percent"`` is a share, ``"points"`` the loss of a share, ``"times"`` a factor; ``"s"`` is a
 time in seconds, shown in ms."""
 
@@ -33,7 +33,7 @@ _NAMES_SHOWN = 3
 _PAIR = 2
 _THOUSAND = 1000
 _UNITS = (" kB", " MB", " GB")
-_SUFFIXES: dict[Kind, str] = {"percent": " %", "times": "x", "ms": " ms", "s": " ms"}
+_SUFFIXES: dict[Kind, str] = {"percent": " %", "times": "x", "ms": " ms", "s": " ms", "dB": " dB"}
 _SCALES: dict[Kind, int] = {"percent": 100, "points": 100, "s": 1000}
 _NOTHING_OR_ALL = (0, 100)
 
@@ -41,7 +41,7 @@ _TYPOGRAPHY = (
     (re.compile(r"(?<=\S) -> (?=-?\d)"), " \u2192 "),
     (re.compile(r"(?<![^\s(])-(?=\d)"), "\u2212"),
     (re.compile(r"(?<![\w.,])(\d[\d,]*(?:\.\d+)?)x(?!\w)"), "\\1\u00d7"),
-    (re.compile(r"(?<=\d) (?=(?:%|bytes|kB|MB|GB|ms|points?)(?!\w))"), "\u00a0"),
+    (re.compile(r"(?<=\d) (?=(?:%|bytes|kB|MB|GB|ms|dB|points?)(?!\w))"), "\u00a0"),
 )
 
 

@@ -31,15 +31,17 @@ _LINEAR = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 
 @dataclass(frozen=True)
 class Evidence:
-    """Why a model's outputs are those of a kind of detector.
+    """Why a model's outputs are those of a kind of detector, or of another task.
 
     Attributes:
-        text: A clause that follows "judged as detection: ".
+        text: A clause that follows "judged as detection: ", or as another task.
         classes: Number of classes; 0 if the file does not show it.
+        output: Index of the output that the task judges; a detector's decoder takes all of them.
     """
 
     text: str
-    classes: int
+    classes: int = 0
+    output: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

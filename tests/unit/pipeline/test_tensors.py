@@ -228,24 +228,31 @@ def test_one_sigmoid_is_judged_as_two_classes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "head",
+    ("head", "of", "own"),
     [
-        Head("embedding", 16, last="L2_NORMALIZATION"),
-        Head("map", 16, last="SOFTMAX", shape=(1, 2, 2, 4)),
-        Head("tags", 6, last="LOGISTIC"),
+        (
+            Head("embedding", 16, last="L2_NORMALIZATION"),
+            "embedding",
+            ("low_cosine", "neighbour_recall", "verification_drop"),
+        ),
+        (Head("map", 16, last="SOFTMAX", shape=(1, 2, 2, 4)), "tensors", ()),
+        (Head("tags", 6, last="LOGISTIC"), "multilabel", ("label_overlap", "f1_drop")),
     ],
 )
-def test_what_holds_no_class_scores_is_judged_as_tensors(tmp_path: Path, head: Head) -> None:
+def test_what_holds_no_class_scores_is_judged_as_tensors_too(
+    tmp_path: Path, head: Head, of: str, own: tuple[str, ...]
+) -> None:
     good = dataclasses.replace(head, scale=INT8 * 2, point=0 if head.name == "embedding" else -128)
     other = dataclasses.replace(head, seed=9)
     gates = {"relative_error": 0.8}  # 12 images prove no limit that lies closer to 0.32
     run = project(tmp_path, heads(head), gates=gates, good=heads(good), other=heads(other))
     records, errors = answers(run)
-    assert (task(run), errors) == ("tensors", [])
+    assert (task(run), errors) == (of, [])
     assert set(records) == {
         f"{name}/{gate}"
         for name in ("good", "other")
         for gate in (
+            *own,
             "made",
             "types",
             "weights",

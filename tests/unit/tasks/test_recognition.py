@@ -114,8 +114,13 @@ def test_one_sigmoid_tells_two_classes_apart(read: Read) -> None:
     assert (found.task, found.output, found.classes) == ("classification", 0, 2)
 
 
-def test_one_number_that_is_no_sigmoid_is_no_class(read: Read) -> None:
-    assert read(heads(Head("age", 1))).task == "tensors"
+def test_one_number_that_is_no_sigmoid_is_a_regression(read: Read) -> None:
+    found = read(heads(Head("age", 1)))
+    assert (found.task, found.evidence) == (
+        "regression",
+        "output 0 ('age') is one value that nothing bounds",
+    )
+    assert read(heads(Head("age", 1), Head("size", 1, seed=1))).task == "tensors"
     with pytest.raises(SpecError, match="no output"):
         read(heads(Head("age", 1)), task="classification")
 
@@ -123,14 +128,14 @@ def test_one_number_that_is_no_sigmoid_is_no_class(read: Read) -> None:
 @pytest.mark.parametrize(
     ("known", "task"),
     [
-        (NOTHING, "tensors"),
+        (NOTHING, "multilabel"),
         (labelled(5), "classification"),
-        (labelled(2), "tensors"),
-        (label_set(5), "tensors"),  # several labels may be true of one image
+        (labelled(2), "multilabel"),
+        (label_set(5), "multilabel"),  # several labels may be true of one image
         (label_set(5, 5), "classification"),
     ],
 )
-def test_several_sigmoids_need_images_of_one_label_each(
+def test_several_sigmoids_are_classes_only_if_images_have_one_label_each(
     read: Read, known: KnownClasses, task: Task
 ) -> None:
     found = read(heads(Head("tags", 5, last="LOGISTIC")), known)
@@ -153,7 +158,41 @@ def test_boxes_joined_with_scores_are_no_class_scores(read: Read) -> None:
 
 
 def test_an_embedding_is_no_class_scores_although_the_labels_count_up_to_it(read: Read) -> None:
-    assert read(heads(Head("e", 8, last="L2_NORMALIZATION")), labelled(8)).task == "tensors"
+    assert read(heads(Head("e", 8, last="L2_NORMALIZATION")), labelled(8)).task == "embedding"
+
+
+def test_further_outputs_with_class_scores_are_heads(read: Read) -> None:
+    several = (Head("kind", 3, last="SOFTMAX"), Head("box", 4), Head("sure", 1, last="LOGISTIC"))
+    assert read(heads(*several)).heads == (2,)
+    assert read(heads(*several), output="sure").heads == (0,)
+
+
+def test_a_task_of_the_table_is_asked_for_by_name(read: Read) -> None:
+    found = read(heads(Head("points", 6)), task="keypoints")
+    assert (found.task, found.output, found.classes, found.tensors) == ("keypoints", 0, 0, 1)
+    assert "the spec says so" in found.evidence
+    assert found.kind is not None
+    second = read(heads(Head("score", 1), Head("points", 6, seed=1)), task="keypoints")
+    assert second.output == 1  # the first that can hold points
+    named = read(heads(*TWO), task="embedding", output="kind")
+    assert (named.task, named.output) == ("embedding", 1)
+
+
+@pytest.mark.parametrize(
+    ("task", "output", "words"),
+    [
+        ("segmentation", None, "no output of the model is a map of height, width and classes"),
+        ("segmentation", "kind", "output 1 of the model is a map"),
+        ("segmentaton", None, "unknown task 'segmentaton'"),
+    ],
+)
+def test_a_task_that_does_not_fit_the_outputs_is_refused(
+    read: Read, task: str, output: str | None, words: str
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        read(heads(*TWO), task=task, output=output)
+    assert words in str(caught.value)
+    assert "models.net.task" in str(caught.value)
 
 
 def test_the_head_with_class_scores_is_found_behind_boxes(read: Read) -> None:
@@ -254,7 +293,7 @@ def test_classification_may_be_asked_for_of_several_sigmoids(read: Read) -> None
 def test_classification_of_a_map_is_refused_with_what_to_do(read: Read, output: str | None) -> None:
     with pytest.raises(SpecError) as caught:
         read(heads(Head("map", 8, shape=(1, 2, 4))), task="classification", output=output)
-    assert 'task = "tensors"' in str(caught.value)
+    assert '"tensors"' in str(caught.value)
 
 
 def test_a_model_without_an_output_is_judged_as_tensors(read: Read) -> None:

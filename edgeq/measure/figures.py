@@ -1,0 +1,314 @@
+"""The figures of a task: its own measures of a variant compared with its baseline.
+
+A figure has the name of the gate that judges it. Figures of images that are independent of each
+other are means; all others are computed again for resamples of the images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.config.structs import TaskOptions
+from edgeq.measure.average_precision import resampled, resampled_interval
+from edgeq.measure.clusters import Clusters, effective, find_clusters
+from edgeq.measure.statistics import Interval, bounded_mean, unbounded_mean
+from edgeq.measure.tensors import Output
+
+Doubles = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+RESAMPLES = 1000
+WORST = 6
+"""Images that are described: those on which variant and baseline differ most."""
+
+GRID = 24
+"""Most rows or columns of a map of differences."""
+
+GAFFKE = "Gaffke's bounds"
+RESAMPLED = f"{RESAMPLES:,} resamples of the images"
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """One figure of a task.
+
+    Attributes:
+        name: Name of the gate that judges it.
+        value: The value.
+        interval: Confidence interval of the value; None if a single image can't tell.
+        text: What the figure is about, as the beginning of a sentence that goes on with the value.
+        images: Number of images that it is about.
+        method: How the interval is computed.
+        baseline, variant: The figure of each model, if it is the difference of two; else None.
+    """
+
+    name: str
+    value: float
+    interval: Interval | None
+    text: str
+    images: int
+    method: str = GAFFKE
+    baseline: float | None = None
+    variant: float | None = None
+
+
+class ClassFigure(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure of one class.
+
+    Attributes:
+        class_index: The class.
+        count: How often the class occurs, in the unit that the task counts.
+        variant: The variant's figure.
+        baseline: The baseline's figure; None if the variant's is a comparison with the baseline.
+    """
+
+    class_index: int
+    count: int
+    variant: float
+    baseline: float | None = None
+
+
+class UnlikeSample(msgspec.Struct, frozen=True, kw_only=True):
+    """An image on which variant and baseline differ much.
+
+    Attributes:
+        image: Index in the evaluation set.
+        text: How they differ, as a clause.
+        rows, columns: Size of the map of differences; 0 if the output is not a map.
+        map: One digit for each cell, row by row: the share of the cell that differs, in ninths.
+    """
+
+    image: int
+    text: str
+    rows: int = 0
+    columns: int = 0
+    map: str = ""
+
+
+class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of a task for one variant.
+
+    Attributes:
+        images: Number of images.
+        confidence: Confidence level of the intervals.
+        figures: The figures.
+        absent: Why a figure can't be computed, by its name.
+        class_measure: Name of the figure of each class; empty if the task has none.
+        class_unit: What ``ClassFigure.count`` counts, as a plural noun.
+        classes: The figures of the classes.
+        unlike: The images on which variant and baseline differ most.
+        doubt: Why the baseline's predictions prove nothing; empty if they prove something.
+        doubt_step: What to do about the doubt.
+        clusters: Which images belong together; None if all are independent.
+    """
+
+    images: int
+    confidence: float
+    figures: tuple[Figure, ...]
+    absent: dict[str, str] = {}
+    class_measure: str = ""
+    class_unit: str = "images"
+    classes: tuple[ClassFigure, ...] = ()
+    unlike: tuple[UnlikeSample, ...] = ()
+    doubt: str = ""
+    doubt_step: str = ""
+    clusters: Clusters | None = None
+
+    def get(self, name: str) -> Figure | None:
+        """Return the figure with a name; None if it could not be computed."""
+        return next((figure for figure in self.figures if figure.name == name), None)
+
+
+@dataclass(frozen=True, eq=False)
+class TaskData:
+    """What the measures of a task look at: the outputs of both models on the same images.
+
+    Attributes:
+        baseline: The baseline's outputs, in its order.
+        variant: The variant's outputs, as many and of the same shapes.
+        output: Index of the output that the task judges.
+        groups: What each image shares with others of the same photograph.
+        labels: The label of each image as an array whose meaning the task knows; None if there are
+            none.
+        options: The numbers that the spec sets.
+        confidence: Confidence level of the intervals, in (0, 1).
+    """
+
+    baseline: Sequence[Output]
+    variant: Sequence[Output]
+    output: int
+    groups: Sequence[Hashable]
+    labels: Sequence[npt.NDArray[np.generic]] | None = None
+    options: TaskOptions = field(default_factory=TaskOptions)
+    confidence: float = 0.95
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        return len(self.groups)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one image's values of the judged output."""
+        return self.baseline[self.output].shape
+
+    @property
+    def clusters(self) -> Clusters | None:
+        """Which images belong together."""
+        return find_clusters(self.groups)
+
+    def pair(self, image: int) -> tuple[Doubles, Doubles]:
+        """Return what baseline and variant give for an image in the judged output."""
+        ours, theirs = (
+            side[self.output].rows[image : image + 1, :].reshape(self.shape).astype(np.float64)
+            for side in (self.baseline, self.variant)
+        )
+        return ours, theirs
+
+    def whole(self) -> tuple[Doubles, Doubles]:
+        """Return what baseline and variant give for all images, ``(n, d)``; for short outputs."""
+        ours, theirs = (
+            side[self.output].rows[:, :].astype(np.float64)
+            for side in (self.baseline, self.variant)
+        )
+        return ours, theirs
+
+    def mean(self, name: str, values: npt.ArrayLike, text: str, *, bounded: bool = True) -> Figure:
+        """Return the mean of one value for each image, or for some of the images.
+
+        Args:
+            name: Name of the figure.
+            values: The values, shape ``(m,)``: in [0, 1], or not negative if not ``bounded``.
+            text: What the figure is about.
+            bounded: Whether the values lie in [0, 1].
+        """
+        numbers = np.asarray(values, np.float64)
+        worth = max(self._share * numbers.size, 1.0)
+        ends = (bounded_mean if bounded else unbounded_mean)(numbers, self.confidence, worth=worth)
+        return Figure(
+            name=name,
+            value=float(numbers.mean()),
+            interval=ends,
+            text=text,
+            images=numbers.size,
+        )
+
+    def resampled(self, name: str, statistic: Callable[[Doubles], Doubles], text: str) -> Figure:
+        """Return a figure of all images together, with its interval by resampling them.
+
+        Args:
+            name: Name of the figure.
+            statistic: Function of the weights of the images, ``(b, n)``, that returns the figure
+                for each row of weights, ``(b,)``. An image with the weight 2 counts twice.
+            text: What the figure is about.
+        """
+        value = float(statistic(np.ones((1, self.images)))[0])
+        return Figure(
+            name=name,
+            value=value,
+            interval=self._ends(statistic, value),
+            text=text,
+            images=self.images,
+            method=RESAMPLED,
+        )
+
+    def drop(
+        self,
+        name: str,
+        baseline: Callable[[Doubles], Doubles],
+        variant: Callable[[Doubles], Doubles],
+        text: str,
+        *,
+        rise: bool = False,
+    ) -> Figure:
+        """Return the baseline's figure minus the variant's, with its interval by resampling.
+
+        Args:
+            name: Name of the figure.
+            baseline: Function as in ``resampled`` for the baseline.
+            variant: The same for the variant.
+            text: What the figure is about.
+            rise: Whether it is the variant's figure minus the baseline's instead.
+        """
+        sign = -1.0 if rise else 1.0
+        one = np.ones((1, self.images))
+        before, after = float(baseline(one)[0]), float(variant(one)[0])
+
+        def difference(weights: Doubles) -> Doubles:
+            return sign * (baseline(weights) - variant(weights))
+
+        value = sign * (before - after)
+        return Figure(
+            name=name,
+            value=value,
+            interval=self._ends(difference, value),
+            text=text,
+            images=self.images,
+            method=RESAMPLED,
+            baseline=before,
+            variant=after,
+        )
+
+    def figures(self, *figures: Figure, **more: object) -> TaskFigures:
+        """Return figures with what all figures of these images share; ``more`` are other fields."""
+        shared: dict[str, object] = {
+            "images": self.images,
+            "confidence": self.confidence,
+            "clusters": self.clusters,
+        }
+        return TaskFigures(figures=figures, **shared, **more)  # type: ignore[arg-type]
+
+    @property
+    def _share(self) -> float:
+        return effective(self.images, self.clusters) / self.images
+
+    def _ends(self, statistic: Callable[[Doubles], Doubles], value: float) -> Interval | None:
+        worth = effective(self.images, self.clusters)
+        if worth < 2:  # noqa: PLR2004 - one image has no spread
+            return None
+        samples = statistic(resampled(self.groups, RESAMPLES))
+        return resampled_interval(samples, value, self.confidence, worth)
+
+
+def weighted_mean(values: Doubles, weights: Doubles) -> Doubles:
+    """Return the mean of the images' values, ``(n,)``, for each row of weights, ``(b,)``."""
+    mean: Doubles = weights @ values / weights.sum(axis=1)
+    return mean
+
+
+def doubt(applies: bool, why: str, step: str) -> dict[str, str]:
+    """Return the doubt about a baseline as fields of ``TaskFigures``; none if it does not apply.
+
+    Args:
+        applies: Whether the baseline's predictions prove nothing.
+        why: The reason.
+        step: What to do about it.
+    """
+    return {"doubt": why, "doubt_step": step} if applies else {}
+
+
+def worst(differences: Doubles) -> Integers:
+    """Return the images with the greatest differences, the worst first, without those at 0."""
+    order = np.argsort(-differences, kind="stable")[:WORST]
+    return order[differences[order] > 0]
+
+
+def difference_map(different: Doubles) -> tuple[int, int, str]:
+    """Return a coarse map of where two outputs differ: rows, columns and digits.
+
+    Args:
+        different: How much each pixel differs, from 0 to 1, shape ``(h, w)``.
+    """
+    scale = min(1.0, GRID / max(different.shape))
+    rows, columns = (max(1, round(side * scale)) for side in different.shape)
+    down = np.arange(different.shape[0]) * rows // different.shape[0]
+    across = np.arange(different.shape[1]) * columns // different.shape[1]
+    cells = (down[:, None] * columns + across[None, :]).ravel()
+    sums = np.bincount(cells, different.ravel(), rows * columns)
+    shares = sums / np.bincount(cells, minlength=rows * columns)
+    digits = np.clip(np.ceil(9 * shares), 0, 9).astype(np.int64)
+    return rows, columns, "".join(map(str, digits))

@@ -1,0 +1,137 @@
+"""Measures of keypoints and of values: distances, as shares of a natural size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from edgeq.measure.figures import (
+    Doubles,
+    TaskData,
+    TaskFigures,
+    UnlikeSample,
+    weighted_mean,
+    worst,
+)
+
+VALUES_PER_POINT = 2
+"""Values of a point if the spec names no number: its place."""
+
+_PLACE = 2
+
+_FARTHEST = 1e6
+"""What a distance that is not finite counts as."""
+
+
+def measure_points(data: TaskData) -> TaskFigures:
+    """Return the figures of keypoints.
+
+    - ``point_error``: the mean over images of the mean distance between the two models' points,
+      divided by the diagonal of the box around the baseline's points.
+    - ``point_error_rise``: with labels, the variant's mean distance from the labelled points, by
+      the diagonal of the box around these, minus the baseline's.
+
+    Source of the normalization by the box: Bulat and Tzimiropoulos, ICCV 2017, section 3.
+
+    Args:
+        data: Both models' points, one after the other, each of ``values_per_point`` values that
+            begin with its place; a label has the same values.
+
+    Raises:
+        ValueError: The output is not made of points of so many values, or a label of other ones.
+    """
+    each = data.options.values_per_point or VALUES_PER_POINT
+    count = int(np.prod(data.shape))
+    if count % each:
+        raise ValueError(
+            f"{count} values are not points of {each}: set `task_options.values_per_point`"
+        )
+    text = f"mean distance of {count // each} points, by the diagonal of their box,"
+    return _figures(data, "point", text, partial(_places, each=each), _distances)
+
+
+def measure_values(data: TaskData) -> TaskFigures:
+    """Return the figures of a regression.
+
+    - ``value_error``: the mean over images of the mean distance between the two models' values,
+      each divided by its standard deviation over the baseline's images.
+    - ``value_error_rise``: with labels, the variant's mean distance from them minus the baseline's,
+      divided by the standard deviations of the labels.
+
+    Args:
+        data: Both models' values; a label has as many.
+
+    Raises:
+        ValueError: A label has another number of values.
+    """
+    text = "mean distance of the values, in their standard deviations,"
+    return _figures(data, "value", text, lambda values: values, _deviations)
+
+
+def _figures(
+    data: TaskData,
+    noun: str,
+    text: str,
+    read: Callable[[Doubles], Doubles],
+    distance: Callable[[Doubles, Doubles], Doubles],
+) -> TaskFigures:
+    ours, theirs = (read(values) for values in data.whole())
+    errors = distance(theirs, ours)
+    figures = [data.mean(f"{noun}_error", errors, f"{text} from the baseline's", bounded=False)]
+    if data.labels is not None:
+        labels = read(_labels(data))
+        before, after = (distance(side, labels) for side in (ours, theirs))
+        figures.append(
+            data.drop(
+                f"{noun}_error_rise",
+                partial(weighted_mean, before),
+                partial(weighted_mean, after),
+                f"{text} from the labels",
+                rise=True,
+            )
+        )
+    return data.figures(
+        *figures,
+        unlike=tuple(
+            UnlikeSample(image=int(at), text=f"distance {errors[at]:.3f}") for at in worst(errors)
+        ),
+    )
+
+
+def _labels(data: TaskData) -> Doubles:
+    count = int(np.prod(data.shape))
+    labels = np.stack([np.asarray(label, np.float64).ravel() for label in data.labels or ()])
+    if labels.shape[1] != count:
+        raise ValueError(f"the labels have {labels.shape[1]} values, the output has {count}")
+    return labels
+
+
+def _places(values: Doubles, each: int) -> Doubles:
+    """Return the places of the points of each image, shape ``(n, points, 2)``."""
+    places: Doubles = values.reshape(len(values), -1, each)[:, :, :_PLACE]
+    return places
+
+
+def _distances(points: Doubles, others: Doubles) -> Doubles:
+    """Return the mean distance of points, by the diagonal of the others' box, shape ``(n,)``."""
+    sides = others.max(axis=1) - others.min(axis=1)
+    diagonal = np.sqrt((sides**2).sum(axis=1))
+    apart = np.nan_to_num(np.sqrt(((points - others) ** 2).sum(axis=2)), nan=np.inf).mean(axis=1)
+    return _divided(apart, diagonal)
+
+
+def _deviations(values: Doubles, others: Doubles) -> Doubles:
+    """Return the mean distance of values in the others' standard deviations, shape ``(n,)``."""
+    apart = np.nan_to_num(np.abs(values - others), nan=np.inf)
+    deviation = np.broadcast_to(others.std(axis=0), apart.shape)
+    error: Doubles = _divided(apart, deviation).mean(axis=1)
+    return error
+
+
+def _divided(apart: Doubles, size: Doubles) -> Doubles:
+    """Return distances by a size; a distance without a size, of what never varies, counts as 1."""
+    known = size > 0
+    result: Doubles = np.divide(apart, size, out=(apart > 0).astype(np.float64), where=known)
+    return np.minimum(result, _FARTHEST)

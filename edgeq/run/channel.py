@@ -7,6 +7,7 @@ import selectors
 import signal
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
@@ -68,6 +69,7 @@ class Channel:
             _pipe(self._process.stderr),
         )
         self._decoder = Decoder()
+        self._unsent: deque[memoryview] = deque()
         self._output = b""
 
     @property
@@ -75,24 +77,25 @@ class Channel:
         """The last of the worker's standard error."""
         return self._output.decode("utf-8", "replace").strip()
 
-    def exchange(
-        self, request: Frame | None, timeout_s: float, *, most: int = USUAL_BYTES
-    ) -> Frame:
-        """Send a request, if given, and return the next frame.
+    def send(self, request: Frame) -> None:
+        """Send a request, as far as the pipe takes it, while frames are received."""
+        self._unsent.append(memoryview(encode(request)))
+
+    def receive(self, timeout_s: float, *, most: int = USUAL_BYTES) -> Frame:
+        """Return the next frame.
 
         Raises:
-            Silence: The request could not be sent, or no frame was received, in time.
+            Silence: No frame was received in time, perhaps because no request could be sent.
             Ended: The worker closed its pipe.
             FrameError: The received bytes are not a frame.
         """
-        todo = memoryview(b"" if request is None else encode(request))
         self._decoder.expect(most)
         deadline = time.monotonic() + timeout_s
         begun = self._decoder.pending
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdout, selectors.EVENT_READ)
             selector.register(self._stderr, selectors.EVENT_READ)
-            if todo:
+            if self._unsent:
                 selector.register(self._stdin, selectors.EVENT_WRITE)
             while (frame := self._decoder.next()) is None:
                 left = deadline - time.monotonic()
@@ -100,10 +103,8 @@ class Channel:
                     raise Silence
                 ready = {key.fileobj for key, _ in selector.select(min(left, LOOK_S))}
                 self._look(self._process.pid)
-                if self._stdin in ready:
-                    todo = self._write(todo)
-                    if not todo:
-                        selector.unregister(self._stdin)
+                if self._stdin in ready and not self._send_more():
+                    selector.unregister(self._stdin)
                 if self._stderr in ready and not self._read_output():
                     selector.unregister(self._stderr)
                 if self._stdout in ready:
@@ -113,6 +114,13 @@ class Channel:
                 elif self._process.poll() is not None and not self._has_answer(selector):
                     raise Ended  # processes that it started may hold its pipes forever
             return frame
+
+    def _send_more(self) -> bool:
+        """Write what the pipe takes of the requests, and return whether any is left."""
+        self._unsent[0] = self._write(self._unsent[0])
+        if not self._unsent[0]:
+            self._unsent.popleft()
+        return bool(self._unsent)
 
     def _has_answer(self, selector: selectors.BaseSelector) -> bool:
         """Return whether a worker that has ended left an answer after the last check."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +24,10 @@ START_S = 20.0
 """Minimum time limit for starting a worker, in seconds. However short the limit for its model,
 Python and numpy must be loaded first, perhaps on a busy machine with a slow disk."""
 
+AHEAD = 1
+"""Requests that are sent before the one before is answered, so that they are on their way while the
+worker is busy."""
+
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
@@ -30,6 +36,17 @@ PATIENCE_S = 10.0
 
 AGAIN_S = 5.0
 """Seconds between further messages about the same silence."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to a worker; see ``Conversation.ask`` for the attributes."""
+
+    fields: Mapping[str, Any]
+    blobs: tuple[AnyArray, ...] = ()
+    images: tuple[int, int] | None = None
+    steps: int | None = None
+    most: int = USUAL_BYTES
 
 
 class _TooBigError(Exception):
@@ -83,6 +100,7 @@ class Conversation:
         answer = self.ask("hello", {"memory_limit": memory_limit if capped else None})
         self._timeout_s = timeout_s
         self.facts = self.convert("hello", answer, WorkerFacts)
+        target.greeted()
         if self.facts.protocol != PROTOCOL:
             self.close()
             raise WorkerError(
@@ -125,22 +143,62 @@ class Conversation:
             WorkerError: The worker crashed, was silent, ran out of memory or refused. It is ended
                 except after a refusal.
         """
-        if self._over:
-            raise WorkerError("this worker has ended", where=self._where)
-        self._requests += 1
+        request = Request(fields, blobs, images=images, steps=steps, most=most)
+        (answer,) = self.ask_each(op, (request,), progress=progress, waiting=waiting)
+        return answer
+
+    def ask_each(
+        self,
+        op: str,
+        requests: Iterable[Request],
+        *,
+        progress: Progress | None = None,
+        waiting: Waiting | None = None,
+    ) -> Generator[Frame]:
+        """Send requests and yield their results in order; see ``ask``.
+
+        ``AHEAD`` requests are on their way while the worker answers another one. If one fails, or
+        not all results are taken, while others are on their way, the worker is ended.
+        """
+        sent: deque[tuple[int, Request]] = deque()
+        try:
+            for request in requests:
+                if self._over:
+                    raise WorkerError("this worker has ended", where=self._where)
+                self._requests += 1
+                header = {"op": op, "id": self._requests, **request.fields}
+                self._channel.send(Frame(header, request.blobs))
+                sent.append((self._requests, request))
+                if len(sent) > AHEAD:
+                    yield self._answer(op, *sent.popleft(), progress, waiting)
+            while sent:
+                yield self._answer(op, *sent.popleft(), progress, waiting)
+        finally:
+            if sent and not self._over:
+                self._kill()
+
+    def _answer(
+        self,
+        op: str,
+        number: int,
+        request: Request,
+        progress: Progress | None,
+        waiting: Waiting | None,
+    ) -> Frame:
+        images = request.images
         doing = Doing(op, *(images or ()))
         self._asked = doing, waiting or self.waiting
-        request = Frame({"op": op, "id": self._requests, **fields}, blobs)
-        frame = self._exchange(request, doing, most)
+        frame = self._receive(doing, request.most)
         last = -1
         while frame.header.get("kind") == "progress":
-            last = self._risen(frame, last, (images or (0, -1))[1] if steps is None else steps)
+            steps = (images or (0, -1))[1] if request.steps is None else request.steps
+            last = self._risen(frame, last, steps)
             if images:
                 doing = Doing(op, images[0] + last, images[1])
                 self._asked = doing, waiting or self.waiting
                 self._tell(progress, doing.done, doing.total)
-            frame = self._exchange(None, doing, most)
-        return self._result(frame, doing)
+            frame = self._receive(doing, request.most)
+        return self._result(frame, doing, number)
 
     def _risen(self, frame: Frame, last: int, most: int) -> int:
         """Return the progress in a frame, which must rise and is limited.
@@ -181,12 +239,12 @@ class Conversation:
             self._over = True
             self._channel.close(Frame({"op": "bye", "id": 0}))
 
-    def _exchange(self, request: Frame | None, doing: Doing, most: int) -> Frame:
+    def _receive(self, doing: Doing, most: int) -> Frame:
         """Return the next frame, or end the worker and raise the reason."""
         self._since = self._clock()
         self._tell_at = self._since + PATIENCE_S
         try:
-            return self._channel.exchange(request, self._timeout_s, most=most)
+            return self._channel.receive(self._timeout_s, most=most)
         except Silence as error:
             raise self._ended(self.circumstances(doing).silent()) from error
         except _TooBigError as error:
@@ -209,14 +267,14 @@ class Conversation:
             self._kill()
             raise
 
-    def _result(self, frame: Frame, doing: Doing) -> Frame:
-        kind, number = frame.header.get("kind"), frame.header.get("id")
-        if kind not in {"result", "error"} or number != self._requests:
-            what = f"{kind!r} number {number!r}"
+    def _result(self, frame: Frame, doing: Doing, number: int) -> Frame:
+        kind, answered = frame.header.get("kind"), frame.header.get("id")
+        if kind not in {"result", "error"} or answered != number:
+            what = f"{kind!r} number {answered!r}"
             raise self._ended(self.circumstances(doing).babble(what))
         if kind == "error":
             error = self.circumstances(doing).reported(frame.header)
-            if self._requests == 1:  # it failed before it said hello
+            if number == 1:  # it failed before it said hello
                 self._ended(error)
             raise error
         return frame

@@ -16,7 +16,7 @@ import numpy as np
 
 from edgeq.config.structs import Kernels
 from edgeq.errors import ModelRefusedError, WorkerError
-from edgeq.run.conversation import Conversation
+from edgeq.run.conversation import Conversation, Request
 from edgeq.run.protocol import AnyArray
 from edgeq.run.results import IMAGE_AXES, REAL_TYPES, RGB, Loaded, TensorSpec
 from edgeq.tflite.edits import Edit
@@ -73,14 +73,19 @@ def deliver(worker: Conversation, path: Path, *, local_files: bool) -> str | Non
     """
     if local_files:
         return str(path)
-    start = 0
     with path.open("rb") as file:
-        while (part := file.read(PART_BYTES)) or not start:
-            worker.ask("receive", {"start": start}, (np.frombuffer(part, np.uint8),))
-            start += len(part)
-            if not part:
-                break
+        for answer in worker.ask_each("receive", _parts(file)):
+            del answer  # it says nothing but that the part was written
     return None
+
+
+def _parts(file: IO[bytes]) -> Iterator[Request]:
+    start = 0
+    while (part := file.read(PART_BYTES)) or not start:
+        yield Request({"start": start}, (np.frombuffer(part, np.uint8),))
+        start += len(part)
+        if not part:
+            return
 
 
 def delegation(nodes: Sequence[Node]) -> tuple[int, int, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +18,7 @@ import numpy as np
 
 from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.errors import ModelRefusedError, WorkerError
-from edgeq.run.conversation import Conversation, Progress
+from edgeq.run.conversation import Conversation, Progress, Request
 from edgeq.run.doing import Doing, Waiting, ignore
 from edgeq.run.loading import (
     LoadReport,
@@ -43,7 +44,10 @@ from edgeq.run.targets import Target
 from edgeq.samples.decode import Pixels
 from edgeq.tflite.edits import Edit
 
-CHUNK_IMAGES = 64
+CHUNK_IMAGES, CHUNK_BYTES = 64, 1 << 20
+"""Most images, and their most bytes, that are sent at a time. While they are run, the next ones are
+on their way: ssh holds up to 2 MB for a worker that does not read yet."""
+
 _PERHAPS_MEMORY = ("no reason given", "failed to create runtime", "alloc", "memory")
 
 
@@ -206,26 +210,28 @@ class Session:
         request = {"handle": handle, "preprocessing": _numbers(preprocessing), "most": most}
         parts: list[tuple[AnyArray, ...]] = []
         memory_facts: list[Held] = []
-        done = clipped = fed = 0
-        for place, blobs in self._portions(pixels, start, total, loaded.batch):
-            answer = self._worker.ask(
-                "infer",
+        clipped = fed = 0
+        portions = list(self._portions(pixels, start, total, loaded.batch))
+        requests = (
+            Request(
                 {**request, **place},
                 blobs,
-                images=(done, total),
+                images=(before, total),
                 steps=place["count"],
                 most=_expected(loaded, place["count"], most),
-                progress=progress,
-                waiting=waiting,
             )
-            facts = self._worker.convert("infer", answer, _Fed)
-            parts.append(answer.blobs)
-            done += place["count"]
-            clipped += facts.clipped
-            fed += facts.fed
-            memory_facts += facts.held
-            if progress is not None:
-                progress(done, total)
+            for before, place, blobs in portions
+        )
+        asked = self._worker.ask_each("infer", requests, progress=progress, waiting=waiting)
+        with closing(asked) as answers:
+            for (before, place, _), answer in zip(portions, answers, strict=True):
+                facts = self._worker.convert("infer", answer, _Fed)
+                parts.append(answer.blobs)
+                clipped += facts.clipped
+                fed += facts.fed
+                memory_facts += facts.held
+                if progress is not None:
+                    progress(before + place["count"], total)
         columns = zip(*parts, strict=True)
         outputs = tuple(rows[0] if len(rows) == 1 else np.concatenate(rows) for rows in columns)
         bad = tuple(int(np.count_nonzero(~np.isfinite(values))) for values in outputs)
@@ -358,16 +364,20 @@ class Session:
 
     def _portions(
         self, pixels: Pixels | AnyArray, start: int, total: int, batch: int
-    ) -> Iterator[tuple[dict[str, Any], tuple[AnyArray, ...]]]:
-        """Yield what each request contains of the images: a range of a file, or arrays."""
+    ) -> Iterator[tuple[int, dict[str, Any], tuple[AnyArray, ...]]]:
+        """Yield what each request contains of the images: a range of a file, or arrays.
+
+        Before it stands the number of images in the requests before.
+        """
         if isinstance(pixels, Pixels) and self._target.local_files:
-            yield {"path": str(pixels.path), "start": start, "count": total}, ()
+            yield 0, {"path": str(pixels.path), "start": start, "count": total}, ()
             return
         array = pixels if isinstance(pixels, np.ndarray) else pixels.array()
-        size = -(-CHUNK_IMAGES // batch) * batch
-        for first in range(start, start + total, size):
-            chunk = array[first : min(first + size, start + total)]
-            yield {"path": None, "start": 0, "count": len(chunk)}, (chunk,)
+        most = min(CHUNK_IMAGES, CHUNK_BYTES // max(1, array[0].nbytes))
+        size = max(1, -(-most // batch)) * batch
+        for before in range(0, total, size):
+            chunk = array[start + before :][: min(size, total - before)]
+            yield before, {"path": None, "start": 0, "count": len(chunk)}, (chunk,)
 
 
 def _expected(loaded: Loaded, count: int, sampled: int) -> int:

@@ -58,6 +58,8 @@ class Target:
             ``edgeq.processes.environment`` allows.
         explain: Function that says what the command's end means on this kind of target, or returns
             None if the end is the worker's own.
+        greeted: Function that is called when a worker there has answered, so that the target can
+            keep ready what later workers need.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Target:
     local_files: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     explain: Callable[[Ended], Explanation | None] = unexplained
+    greeted: Callable[[], object] = lambda: None
 
 
 def local_target() -> Target:

@@ -6,11 +6,20 @@ models are received into unnamed files, and the worker ends when its standard in
 
 from __future__ import annotations
 
+import os
+import re
+import secrets
 import shlex
+import subprocess
+import tempfile
+import threading
+import weakref
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 from edgeq.config.target_kinds import Ssh
+from edgeq.processes.environment import allowed, without_proxies
 from edgeq.run.targets import WORKER, Ended, Explanation, Target
 from edgeq.targets import bundle
 from edgeq.targets.bundle import NO_COMMAND, NOT_EXECUTABLE
@@ -22,13 +31,15 @@ CONNECT_S, ALIVE_S, SILENT = 15, 10, 3
 """Seconds allowed for connecting, seconds between checks that the host responds, and how many such
 checks may go unanswered."""
 
+END_S = 2.0
+"""Seconds in which a connection must end once nobody needs it."""
+
 _OPTIONS = {
     "BatchMode": "yes",
     "ConnectTimeout": CONNECT_S,
     "ServerAliveInterval": ALIVE_S,
     "ServerAliveCountMax": SILENT,
     "RequestTTY": "no",
-    "ControlMaster": "no",
     "ClearAllForwardings": "yes",
 }
 
@@ -43,7 +54,65 @@ def start(name: str, settings: Ssh) -> Target:
         there = bundle.bundle(name, settings.machine, settings.folder).starting
     else:
         there = shlex.join([settings.python, "-c", travelling(WORKER.read_bytes())])
-    return Target(name, _shell(settings, there), explain=partial(explain, name, settings))
+    shared = SharedConnection(settings)
+    return Target(
+        name,
+        _shell(settings, there, shared.socket),
+        explain=partial(explain, name, settings),
+        greeted=shared.open,
+    )
+
+
+class SharedConnection:
+    """A connection through which the workers of a target are started once the first has answered.
+
+    It saves each of them the connecting. An ``ssh`` that runs ``cat`` there holds it, and ends
+    when its standard input does, however this process ends. If there is none, a worker's own
+    ``ssh`` connects itself.
+
+    Args:
+        settings: The target's settings.
+
+    Attributes:
+        socket: Path at which ``ssh`` offers it to others; None if the folder for temporary files
+            has a path that is too long for one, or that ``ssh`` would not take literally.
+    """
+
+    def __init__(self, settings: Ssh) -> None:
+        path = Path(tempfile.gettempdir(), f"edgeq-{secrets.token_hex(8)}.ssh")
+        self.socket = path if re.fullmatch(r"[\w./+@-]{1,80}", str(path), re.ASCII) else None
+        self._command = _shell(settings, "exec cat", self.socket, keeps=True)
+        self._guard = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def open(self) -> None:
+        """Connect in the background, unless that is done."""
+        with self._guard:
+            lost = self._process is not None and self._process.poll() is not None
+            if self.socket is None or (self._process is not None and not lost):
+                return
+            if lost:  # what was killed leaves its socket
+                self.socket.unlink(missing_ok=True)
+            self._process = subprocess.Popen(  # noqa: S603 - the system's ssh
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=without_proxies(allowed(os.environ, remote=True)),
+                start_new_session=True,
+            )
+            weakref.finalize(self, _end, self._process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let a connection end, and wait until it has, for some seconds at most."""
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def prepare(name: str, settings: Ssh, supply: Supply) -> Iterator[str]:
@@ -65,9 +134,24 @@ def prepare(name: str, settings: Ssh, supply: Supply) -> Iterator[str]:
     )
 
 
-def _shell(settings: Ssh, text: str) -> tuple[str, ...]:
-    """Return the command that runs a shell command there."""
-    options = [text for key, value in _OPTIONS.items() for text in ("-o", f"{key}={value}")]
+def _shell(
+    settings: Ssh, text: str, socket: Path | None = None, *, keeps: bool = False
+) -> tuple[str, ...]:
+    """Return the command that runs a shell command there.
+
+    Args:
+        settings: The target's settings.
+        text: The command.
+        socket: Path of a connection to use if it is there.
+        keeps: Whether the command's own connection is offered there to others.
+    """
+    sharing = {
+        "ControlMaster": "yes" if keeps else "no",
+        "ControlPath": socket or "none",
+        "ControlPersist": "no",
+    }
+    named = {**_OPTIONS, **sharing}
+    options = [text for key, value in named.items() for text in ("-o", f"{key}={value}")]
     if settings.config is not None:
         options += ["-F", settings.config]
     if settings.port is not None:

@@ -132,7 +132,8 @@ def _libraries(root: Path) -> list[str]:
 def _as_root(folder: Path, command: list[str]) -> list[str]:
     """Return the command in a mount namespace that holds the server's user and folder."""
     users = Path("/etc/passwd").read_text().splitlines()
-    mine = [line for line in users if not line.startswith("sshd:")]
+    # bash would run the start-up files of whoever runs the tests before each command.
+    mine = [f"{line.rpartition(':')[0]}:/bin/sh" for line in users if line[:5] != "sshd:"]
     (folder / "passwd").write_text(
         "\n".join([*mine, "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin", ""])
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -97,19 +98,67 @@ def test_nothing_is_left_after_kills_in_the_middle(server: Server, tmp_path: Pat
     path.write_bytes(tiny.model("float32"))
     images = np.repeat(tiny.pixels(), 64, axis=0)
     before = temporary_files()
+    target = board(server)
     for _ in range(KILLS):
-        session = Session(board(server), timeout_s=60, memory_limit=None)
+        session = Session(target, timeout_s=60, memory_limit=None)
         loaded = session.load(path, threads=1, kernels="xnnpack")
         session.infer(loaded.handle, images, Preprocessing())
         assert workers(server)
         session._worker._channel._process.kill()
         session.close()
     wait_for(lambda: not workers(server))
+    del target, session  # with which the connection ends that all but the first came by
+    wait_for(lambda: not server.connections)
     assert temporary_files() == before
 
 
+def test_workers_after_the_first_come_by_one_connection(server: Server) -> None:
+    target = board(server)
+    with Session(target, timeout_s=60, memory_limit=None) as first:
+        socket = offered(target)
+        wait_for(lambda: socket.exists() and len(server.connections) == 2)
+        with Session(target, timeout_s=60, memory_limit=None) as second:
+            assert len(server.connections) == 2
+            assert second.facts == first.facts
+    for pid in server.connections:
+        os.kill(pid, signal.SIGKILL)
+    with Session(target, timeout_s=60, memory_limit=None) as session:
+        session.state()
+        wait_for(socket.exists)  # a lost one is made again
+    del target, first, second, session  # with which the connection ends
+    wait_for(lambda: not server.connections and not socket.exists())
+
+
+def test_a_process_that_is_killed_leaves_no_connection(server: Server) -> None:
+    keys = {"config": str(server.config), "identity": str(server.identity)}
+    script = (
+        "import os, signal, sys; from edgeq.run.session import Session\n"
+        "from edgeq.config.target_kinds import Ssh; from edgeq.targets.ssh import start\n"
+        f"target = start('board', Ssh(host='board', python=sys.executable, **{keys!r}))\n"
+        "session = Session(target, timeout_s=60, memory_limit=None)\n"
+        "socket = target.greeted.__self__.socket\n"
+        "while not socket.exists(): pass\n"
+        "print(socket, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=False)
+    socket = Path(killed.stdout.decode().strip())
+    assert (killed.returncode, socket.suffix) == (-signal.SIGKILL, ".ssh")
+    wait_for(lambda: not server.connections and not workers(server) and not socket.exists())
+
+
+def offered(target: Target) -> Path:
+    """Return where a target's connection is offered to other workers."""
+    (option,) = (text for text in target.command if text.startswith("ControlPath="))
+    return Path(option.removeprefix("ControlPath="))
+
+
 def temporary_files() -> set[Path]:
-    return {path for folder in ("/tmp", "/var/tmp") for path in Path(folder).glob("tmp*")}  # noqa: S108
+    return {
+        path
+        for folder in ("/tmp", "/var/tmp")  # noqa: S108
+        for pattern in ("tmp*", "edgeq-*.ssh")
+        for path in Path(folder).glob(pattern)
+    }
 
 
 def workers(server: Server) -> list[int]:

@@ -36,7 +36,7 @@ def test_an_end_is_named(code: int, words: str) -> None:
 def test_only_the_last_of_the_output_is_kept(scripted: Callable[[str], Target]) -> None:
     channel = Channel(scripted("print('a' * 60_000 + ' the end', file=sys.stderr)"), lambda _: None)
     with pytest.raises(Ended):
-        channel.exchange(None, 30)
+        channel.receive(30)
     assert channel.end() == 0
     channel.close()
     assert channel.output.endswith("a the end")
@@ -57,6 +57,6 @@ def test_what_a_worker_says_last_is_heard(scripted: Callable[[str], Target]) -> 
     script = "print('starting', file=sys.stderr, flush=True); time.sleep(0.3); write(kind='last')"
     channel = Channel(scripted(script), wait_for_its_end)
     try:
-        assert channel.exchange(None, PATIENCE_S).header["kind"] == "last"
+        assert channel.receive(PATIENCE_S).header["kind"] == "last"
     finally:
         channel.close()

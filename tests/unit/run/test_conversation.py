@@ -23,7 +23,7 @@ from edgeq.errors import (
     WorkerTimeoutError,
 )
 from edgeq.run import channel, conversation
-from edgeq.run.conversation import Conversation
+from edgeq.run.conversation import Conversation, Request
 from edgeq.run.doing import Doing
 from edgeq.run.protocol import Frame
 from edgeq.run.targets import Target
@@ -291,6 +291,42 @@ def test_an_error_that_the_worker_reports_does_not_end_it(scripted: Scripted) ->
         conversation.ask("load", {})
     assert conversation.ask("load", {}).header["fine"] is True
     conversation.close()
+
+
+def test_the_next_request_is_on_its_way_before_a_worker_answers(scripted: Scripted) -> None:
+    script = """
+hello()
+for at in (2, 4):
+    first, second = read(), read()
+    write(kind='result', id=at, number=first['number'])
+    write(kind='result', id=at + 1, number=second['number'])
+read()
+"""
+    conversation = talk(scripted(script))
+    asked = conversation.ask_each("infer", (Request({"number": number}) for number in range(4)))
+    assert [answer.header["number"] for answer in asked] == [0, 1, 2, 3]
+    assert not conversation.over
+    conversation.close()
+
+
+def test_a_refusal_with_another_request_on_its_way_ends_the_worker(scripted: Scripted) -> None:
+    script = (
+        "hello(); read(); read(); write(kind='error', id=2, kinds=['ValueError'], message='no')"
+    )
+    conversation = talk(scripted(script + "; time.sleep(600)"))
+    with pytest.raises(ModelRefusedError, match="no"):
+        list(conversation.ask_each("infer", (Request({}), Request({}))))
+    assert conversation.over
+
+
+def test_results_that_nobody_takes_are_not_mistaken_for_others(scripted: Scripted) -> None:
+    script = "hello(); read(); read(); write(kind='result', id=2); time.sleep(600)"
+    conversation = talk(scripted(script))
+    asked = conversation.ask_each("infer", (Request({}), Request({})))
+    next(asked)
+    asked.close()
+    with pytest.raises(WorkerError, match="this worker has ended"):
+        conversation.ask("infer", {})
 
 
 def test_after_its_end_a_worker_is_not_asked_again(scripted: Scripted) -> None:

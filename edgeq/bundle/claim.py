@@ -53,7 +53,7 @@ class _Labels(msgspec.Struct, frozen=True):
 
 
 class _Metadata(msgspec.Struct, frozen=True):
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None
     accuracy: _Accuracy | None = None
     labels: _Labels | None = None
 
@@ -75,6 +75,12 @@ def packed_claim(path: Path) -> PackedClaim:
         raise BundleError(f"can't be read: {reason}", where=file, remedy=_REMEDY) from error
     except msgspec.MsgspecError as error:
         raise BundleError(f"is damaged: {error}", where=file, remedy=_REMEDY) from error
+    if known.preprocessing is None:
+        raise BundleError(
+            "the model takes arrays, and only claims about photographs can be verified",
+            where=file,
+            remedy="Judge it in a project of its own, with `samples`",
+        )
     labels = None
     if known.labels is not None:
         name = None if known.labels.of is None else known.labels.of.name

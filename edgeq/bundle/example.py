@@ -1,8 +1,10 @@
-"""Run a packed model on a photograph.
+"""Run a packed model on a photograph, or on arrays if it takes those.
 
     python example.py MODEL/VARIANT photograph.jpg
+    python example.py MODEL/VARIANT sample.npy
 
-Needs numpy, Pillow and ai-edge-litert. Everything else is in the variant's metadata.json.
+Needs numpy and ai-edge-litert, and Pillow for photographs. Everything else is in the variant's
+metadata.json.
 Part of edgeq; licence Apache-2.0.
 """
 
@@ -16,7 +18,11 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-from PIL import Image, ImageOps
+
+try:
+    from PIL import Image, ImageOps
+except ImportError:  # a model that takes arrays needs none
+    Image = ImageOps = None  # type: ignore[assignment]
 
 
 def prepare(photograph: Path, how: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -40,6 +46,15 @@ def prepare(photograph: Path, how: dict[str, Any]) -> np.ndarray[Any, np.dtype[n
         image = image.resize((how["width"], how["height"]), resampling)
     x = (np.asarray(image, np.float32) - np.float32(how["mean"])) / np.float32(how["std"])
     return (x if how["channels"] == "rgb" else x[..., ::-1])[np.newaxis]
+
+
+def arrays(sample: Path, entries: list[dict[str, Any]]) -> list[np.ndarray[Any, Any]]:
+    """Return one array per input from a .npy or .npz file: by name, or as they come."""
+    loaded = np.load(sample)
+    several = {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+    names = [entry["name"] for entry in entries]
+    ordered = [several[name] for name in (names if set(names) == set(several) else several)]
+    return [x.reshape(entry["shape"]) for x, entry in zip(ordered, entries, strict=True)]
 
 
 def crop(size: tuple[int, int], how: dict[str, Any]) -> tuple[int, int, int]:
@@ -75,16 +90,17 @@ def on_photograph(
 def run(
     folder: Path, metadata: dict[str, Any], photograph: Path
 ) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
-    """Run the model on a photograph; return the real values of each output."""
-    entry = metadata["inputs"][0]
-    x = prepare(photograph, metadata["preprocessing"])
-    if entry["scale"] is not None:
-        limits = np.iinfo(entry["dtype"])
-        stored = np.rint(x.astype(np.float64) / entry["scale"]) + entry["zero_point"]
-        x = stored.clip(limits.min, limits.max)
+    """Run the model on a photograph, or on arrays; return the real values of each output."""
+    how, entries = metadata["preprocessing"], metadata["inputs"]
+    inputs = arrays(photograph, entries) if how is None else [prepare(photograph, how)]
     interpreter = Interpreter(str(folder / metadata["file"]["name"]))
     interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x.astype(entry["dtype"]))
+    for detail, entry, x in zip(interpreter.get_input_details(), entries, inputs, strict=True):
+        if entry["scale"] is not None:
+            limits = np.iinfo(entry["dtype"])
+            stored = np.rint(x.astype(np.float64) / entry["scale"]) + entry["zero_point"]
+            x = stored.clip(limits.min, limits.max)  # noqa: PLW2901
+        interpreter.set_tensor(detail["index"], x.astype(entry["dtype"]))
     interpreter.invoke()
     values = []
     for detail, result in zip(interpreter.get_output_details(), metadata["outputs"], strict=True):

@@ -77,7 +77,9 @@ def describe(
         "outputs": [
             running.tensor_facts(model_file.tensors[index]) for index in model_file.outputs
         ],
-        "preprocessing": running.preprocessing_facts(running.preprocessing_of(chosen), model_file),
+        "preprocessing": None
+        if model.arrays
+        else running.preprocessing_facts(running.preprocessing_of(chosen), model_file),
         "feeding": _feeding(variant, root),
         "task": model.task or None,
         "class_scores": model.output if classes else None,

@@ -35,9 +35,12 @@ def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
         "`metadata.json` says what was measured and how to run the model.",
         *_targets(chosen),
         "",
-        "Run it on a photograph (needs Python, numpy, Pillow and ai-edge-litert):",
+        "Run it on a sample, a .npy file of real values or a .npz file with an array per input "
+        "(needs Python, numpy and ai-edge-litert):"
+        if model.arrays
+        else "Run it on a photograph (needs Python, numpy, Pillow and ai-edge-litert):",
         "",
-        f"    python example.py {folder} photograph.jpg",
+        f"    python example.py {folder} {'sample.npy' if model.arrays else 'photograph.jpg'}",
     ]
     if chosen.answer is ShipDecision.UNPROVEN:
         lines[2:2] = [_OPEN, ""]

@@ -286,7 +286,9 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         images: Counts, hashes and sources of the calibration and evaluation sets.
         image_keys: A key per evaluation image and its label, in the set's order: base64 of the
             first 6 bytes of a hash of each pair.
-        preprocessing: How photographs become the model's input; None if it is not known.
+        preprocessing: How photographs become the model's input; None if it is not known, or if it
+            takes arrays.
+        arrays: Whether its samples are arrays, not photographs.
         labels: The model's label set, None if it has none.
         licence, attribution: Terms of the model, for the deployment package.
         pictures: Small pictures of the photographs that a report shows.
@@ -312,6 +314,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     images: RecordedImages = RecordedImages()
     image_keys: str = ""
     preprocessing: Preprocessing | None = None
+    arrays: bool = False
     labels: RecordedLabels | None = None
     licence: str | None = None
     attribution: str | None = None

@@ -14,7 +14,7 @@ import msgspec
 
 import edgeq
 from edgeq.config.digest import spec_sha256
-from edgeq.config.structs import CLASSIFICATION, DETECTION, Spec
+from edgeq.config.structs import CLASSIFICATION, DETECTION, Preprocessing, Spec
 from edgeq.errors import EdgeqError, encodable
 from edgeq.io import structs
 from edgeq.judge import growing
@@ -153,7 +153,8 @@ def describe_variant(variant: VariantUnderTest) -> ModelRecord:
         targets=() if variant.place.is_here else (_target(variant.run, variant.model, baseline),),
         images=_images(inputs),
         image_keys=_image_keys(inputs),
-        preprocessing=baseline.preprocessing,
+        preprocessing=_preprocessing(inputs, baseline),
+        arrays=inputs.images.takes_arrays,
     )
 
 
@@ -228,11 +229,17 @@ def _model(run: Run, name: str) -> ModelRecord:
         heads=0 if reading is None else len(reading.heads),
         images=_images(inputs),
         image_keys=_image_keys(inputs),
-        preprocessing=baseline.preprocessing,
+        preprocessing=_preprocessing(inputs, baseline),
+        arrays=inputs.images.takes_arrays,
         labels=None if labels is None else RecordedLabels(name=labels.name, count=labels.classes),
         licence=baseline.licence,
         attribution=baseline.attribution,
     )
+
+
+def _preprocessing(inputs: ModelInputs, baseline: FloatModel) -> Preprocessing | None:
+    """Return how photographs become a model's input, None if it takes arrays."""
+    return None if inputs.images.takes_arrays else baseline.preprocessing
 
 
 def _targets(run: Run, model: str, baseline: FloatModel | None) -> tuple[TargetRecord, ...]:

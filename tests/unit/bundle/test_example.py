@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgeq import bundle
 from edgeq.config.load import parse
 from edgeq.config.structs import Preprocessing
 from edgeq.io.files import sha256_bytes
@@ -185,3 +186,18 @@ def test_a_detector_gives_the_boxes_of_the_gate(tmp_path: Path, resize: str) -> 
     np.testing.assert_allclose(given[:, 0], expected.scores, atol=1e-4)
     # Turned by its EXIF orientation, the photograph is 31 pixels wide and 47 high.
     np.testing.assert_allclose(given[:, 1:], expected.corners * ([31, 47] * 2), atol=0.06)
+
+
+def test_arrays_are_given_to_the_inputs_by_name_or_as_they_come(tmp_path: Path) -> None:
+    module = example(Path(bundle.__file__).parent)
+    entries = [{"name": "sound", "shape": [1, 2, 2]}, {"name": "mask", "shape": [1, 3]}]
+    sound, mask = np.arange(4.0), np.arange(3.0)
+    np.savez(tmp_path / "named.npz", mask=mask, sound=sound)
+    np.savez(tmp_path / "others.npz", sound, mask)
+    for name in ("named.npz", "others.npz"):
+        first, second = module.arrays(tmp_path / name, entries)
+        assert (first.shape, second.shape) == ((1, 2, 2), (1, 3))
+        assert first.ravel().tolist() == sound.tolist()
+    np.save(tmp_path / "one.npy", sound[None])
+    (only,) = module.arrays(tmp_path / "one.npy", entries[:1])
+    assert only.shape == (1, 2, 2)

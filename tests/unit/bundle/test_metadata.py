@@ -141,3 +141,11 @@ def test_how_a_variant_is_fed_is_its_own(tmp_path: Path) -> None:
         "nearest, baseline bicubic"
     )
     assert found["feeding"]["samples"] == {"source": "camera", "count": 9, "sha256": "ab"}
+
+
+def test_a_model_that_takes_arrays_has_no_preprocessing(tmp_path: Path) -> None:
+    made = packages.make(tmp_path)
+    (model,) = made.record.models
+    arrays = msgspec.structs.replace(model, arrays=True, preprocessing=None)
+    record = msgspec.structs.replace(made.record, models=(arrays,))
+    assert described(made, record)["preprocessing"] is None

@@ -59,3 +59,11 @@ def test_readme_says_what_a_variant_was_judged_on() -> None:
     record = records.record(variants, records.passing("float16"))
     text = texts.variant_readme(select(record)[0][0], "m/float16", [])
     assert "- Judged on samples of its own: 9 photographs of camera" in text
+
+
+def test_readme_of_a_model_that_takes_arrays_asks_for_no_photograph() -> None:
+    full = records.full_record()
+    record = records.record(full.models[0].variants, records.passing("float16"), arrays=True)
+    text = texts.variant_readme(select(record)[0][0], "m/float16", [])
+    assert "python example.py m/float16 sample.npy" in text
+    assert "photograph" not in text

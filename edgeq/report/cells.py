@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edgeq.config.gates import GATES
@@ -13,6 +13,9 @@ from edgeq.report.figures_view import main_figure
 from edgeq.report.model_sentences import worst_output
 from edgeq.report.words import Mark
 from edgeq.words import Kind
+
+_CLASSES = {"agreement": "Agreement", "accuracy": "Accuracy"}
+"""Columns whose heading says top-1 only if that is what they show."""
 
 HEADINGS = {
     "size": "Size",
@@ -89,6 +92,26 @@ def cells(
     return {name: replace(cell, limits=_limits(name, by_gate)) for name, cell in row.items()}
 
 
+def headings(rows: Iterable[Mapping[str, Cell]]) -> dict[str, str]:
+    """Return the headings of the columns, which say what the cells of a table's rows show."""
+    shown = list(rows)
+    named = {
+        column: {row[column].names_measure for row in shown if not _is_empty(row[column])}
+        for column in _CLASSES
+    }
+    anywhere = set[bool]().union(*named.values())
+    texts = dict(HEADINGS)
+    for column, plain in _CLASSES.items():
+        kinds = named[column] or anywhere  # what was not measured is of the same kind
+        if True in kinds:
+            texts[column] = f"{plain} (top-1 unless named)" if False in kinds else plain
+    return texts
+
+
+def _is_empty(cell: Cell) -> bool:
+    return cell.absent or cell.text == words.NONE
+
+
 def _limits(column: str, cases: Mapping[str, CaseRecord]) -> tuple[Limit, ...]:
     cells_with_limits = [
         (gate, case, case.limit)
@@ -122,6 +145,14 @@ def _agreement(variant: VariantRecord) -> Cell:
     own = _of_task(variant, "agreement")
     if own is not None:
         return own
+    if variant.boxes is not None and variant.boxes.recall is not None:
+        recall = variant.boxes.recall
+        cell = _cell(
+            f"box recall {words.percent(recall.value)}",
+            words.span("percent", recall.interval),
+            order=recall.value,
+        )
+        return replace(cell, names_measure=True)
     worst = worst_output(variant)
     if worst is None or worst.error is None:
         return _cell(None)

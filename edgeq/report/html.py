@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from edgeq.record.structs import RunRecord
-from edgeq.report.cells import HEADINGS
+from edgeq.report.cells import HEADINGS, headings
 from edgeq.report.changes import previous_view
 from edgeq.report.embedded_record import carried
 from edgeq.report.repair_view import repair_view
@@ -40,15 +40,15 @@ def render(
     """
     from markupsafe import Markup
 
-    embedded = carried(record)
+    embedded, shown = carried(record), shown or view(record)
     return template("report.html.j2").render(
-        view=shown or view(record),
+        view=shown,
         previous=previous_view(record.previous),
         challenge=strength(record),
         repair=repair_view(record.repair),
         history=history,
         columns=tuple(HEADINGS),
-        headings=HEADINGS,
+        headings=headings(row.cells for model in shown.models for row in model.rows),
         record_json=Markup(embedded),  # noqa: S704 - escaped for exactly this place
         script=Markup(_script()),  # noqa: S704 - a file of ours
         script_hash=_hash(_script()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgeq.judge.verdict import Verdict
 from edgeq.record.structs import RunRecord
 from edgeq.report import changes
-from edgeq.report.cells import HEADINGS
+from edgeq.report.cells import HEADINGS, headings
 from edgeq.report.variant_view import CaseView, VariantView
 from edgeq.report.view import ModelView, ReportView, view
 from edgeq.report.words import Mark
@@ -47,10 +47,11 @@ def render(record: RunRecord, shown: ReportView | None = None) -> str:
 
 
 def _model(model: ModelView) -> str:
+    texts = headings(row.cells for row in model.rows)
     lines = [
         f"### {_text(model.name)}",
         "",
-        f"| Variant | {' | '.join(HEADINGS.values())} | Answer |",
+        f"| Variant | {' | '.join(texts.values())} | Answer |",
         f"|:--|{'--:|' * len(HEADINGS)}:--|",
         *(_row(variant) for variant in (model.baseline, *model.variants[:MOST_ROWS])),
     ]

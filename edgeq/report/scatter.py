@@ -1,4 +1,4 @@
-"""The chart of size, agreement and latency, in the units of its SVG picture. Pure."""
+"""The chart of size, difference from the baseline and latency, in its SVG picture's units. Pure."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ MOST_RATIO = 4.0
 _MARK = 11.0
 _CLOSEST = 0.002
 """Added to the share of images that do not agree, so that a share of 0 has a logarithm."""
-_SHARES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.5, 0.0)
-"""Ticks of the vertical axis, agreement. Its scale expands near 1, where good variants differ."""
+_SHARES = (1.0, 0.995, 0.99, 0.98, 0.95, 0.9, 0.8, 0.5, 0.0)
+"""Agreements at the ticks of the vertical axis, which shows what they lack of 1: the share of the
+images with another class than the baseline's. The scale is logarithmic and ends at the worst."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,9 @@ def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | N
         points=points,
         front=_steps([(across.at(size), up.at(away(share))) for size, share in best]),
         x_ticks=across.ticks(series(low, high), lambda kilobytes: words.size(kilobytes * 1000)),
-        y_ticks=tuple(Tick(up.at(away(share)), typeset(percentage(share))) for share in shares),
+        y_ticks=tuple(
+            Tick(up.at(away(share)), typeset(percentage(round(1.0 - share, 4)))) for share in shares
+        ),
         absent=tuple(
             variant.name
             for variant in variants

@@ -26,7 +26,7 @@ from edgeq.record.thumbnails import Picture, Sheet
 from edgeq.report import thumbnails
 from edgeq.report.boxes_view import PICTURED
 from edgeq.report.pictures import SUFFIX
-from edgeq.results.contact_sheet import PER_RUN, Drawn, sheet_of, sheet_of_samples
+from edgeq.results.contact_sheet import PER_RUN, Drawn, sheet_of, sheet_of_samples, tile_of
 from edgeq.samples.apart import decoded
 from edgeq.samples.sets import ROLES, Photo, Role
 from edgeq.store.cached import keep
@@ -117,15 +117,20 @@ def _with_sheets(
 ) -> list[ModelRecord]:
     """Return models with contact sheets of the sets that the run used, at most ``PER_RUN``.
 
-    Calibration sets come first, model by model, and variants' own samples last. A sheet that
-    several models share counts once.
+    Calibration sets come first, model by model, and variants' own samples last. Models that see
+    the same images cut in the same way share a sheet, whatever the size of their inputs; it counts
+    once.
     """
     sheets: dict[str, list[Sheet]] = {model.name: [] for model in models}
     notes: dict[str, str] = {}
     drawn: dict[str, bytes] = {}
+    alike: dict[object, Drawn | None] = {}
     for of, model in [*product(ROLES, models), *_sampled(models)]:
         try:
-            sheet = _sheet(run, model, of)
+            key = _seen(run, model, of)
+            if key not in alike:
+                alike[key] = _sheet(run, model, of)
+            sheet = alike[key]
         except EdgeqError as error:
             notes[model.name] = f"no contact sheet of its images could be made: {error.what}"
             continue
@@ -151,6 +156,23 @@ def _sampled(models: list[ModelRecord]) -> list[tuple[VariantRecord, ModelRecord
         for variant in model.variants
         if variant.feeding is not None and variant.feeding.samples is not None
     ]
+
+
+def _seen(run: Run, model: ModelRecord, of: Role | VariantRecord) -> object:
+    """Return what a sheet shows, the same for models whose sheets look the same.
+
+    Raises:
+        EdgeqError: The set or the baseline can't be used.
+    """
+    if isinstance(of, VariantRecord):
+        return model.name, of.name
+    inputs = run.inputs(model.name)
+    images = inputs.images.calibration_set if of == "calibration" else inputs.images.evaluation
+    if images is None or getattr(model.images, of) is None:
+        return model.name, of
+    fed = inputs.baseline.preprocessing
+    crop = fed.crop_fraction if fed.resize == "centre_crop" else None
+    return of, images.content_sha256, fed.resize, crop, tile_of(inputs.baseline.input_size)
 
 
 def _sheet(run: Run, model: ModelRecord, of: Role | VariantRecord) -> Drawn | None:

@@ -4,7 +4,8 @@ import msgspec
 
 from edgeq.record.measured import RecordedMemory
 from edgeq.record.structs import VariantRecord
-from edgeq.report.cells import HEADINGS, Cell, cells
+from edgeq.report import words
+from edgeq.report.cells import HEADINGS, Cell, cells, headings
 from edgeq.report.view import view
 from tests.unit.report import records
 from tests.unit.report.test_boxes_view import PRECISION
@@ -106,3 +107,19 @@ def test_a_detector_has_its_mean_precision_where_others_have_accuracy() -> None:
     gist = view(record).models[0].variants[0].gist
     assert [text.replace("\u00a0", " ") for text in gist if "mAP" in text] == ["mAP 38.0 %"]
     assert not any("top-1" in text for text in gist)
+
+
+def test_a_heading_says_top_1_only_of_what_is() -> None:
+    classes = {"agreement": Cell("98 %"), "accuracy": Cell("94 %")}
+    boxes = {
+        "agreement": Cell("box recall 97 %", names_measure=True),
+        "accuracy": Cell("mAP 30 %", names_measure=True),
+    }
+    unknown = {"agreement": Cell(words.NONE), "accuracy": Cell(words.ABSENT, absent=True)}
+    assert headings([classes, unknown]) == headings([unknown]) == HEADINGS
+    of_detectors = headings([boxes, unknown])
+    assert (of_detectors["agreement"], of_detectors["accuracy"]) == ("Agreement", "Accuracy")
+    assert headings([boxes, classes])["agreement"] == "Agreement (top-1 unless named)"
+    assert list(of_detectors) == list(HEADINGS)
+    unlabelled = boxes | {"accuracy": Cell(words.ABSENT, absent=True)}
+    assert headings([unlabelled])["accuracy"] == "Accuracy"

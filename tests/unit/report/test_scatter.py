@@ -61,7 +61,7 @@ def test_every_point_lies_inside(sizes: list[tuple[int, int]]) -> None:
         assert LEFT - 0.1 <= point.x <= RIGHT + 0.1
         assert TOP - 0.1 <= point.y <= BOTTOM + 0.1
     assert 2 <= len(chart.x_ticks) <= 7
-    assert 2 <= len(chart.y_ticks) <= 8
+    assert 2 <= len(chart.y_ticks) <= 9
     assert chart.x_ticks[-1].at <= scatter.WIDTH
 
 

@@ -15,7 +15,8 @@ from edgeq.results import thumbnails
 from edgeq.results.judging import judge
 from edgeq.results.recording import describe_models, record_run
 from edgeq.results.thumbnails import Illustrated, illustrated
-from tests.unit.pipeline.project import CALIBRATION, EVALUATION, case, lay_out, spec
+from tests.unit.pipeline.project import CALIBRATION, EVALUATION, NAMES, case, lay_out, spec
+from tests.unit.tiny_model import classifier
 
 
 def shown(run: Run, *judged: str) -> Illustrated:
@@ -35,6 +36,19 @@ def test_sets_that_were_used_have_a_contact_sheet(project: Path) -> None:
     assert {calibration.sha256, evaluation.sha256} <= found.pictures.keys()
     assert all(sha256_bytes(data) == name for name, data in found.pictures.items())
     assert set(pictures.named(found.record)) == set(found.pictures)
+
+
+def test_models_with_inputs_of_other_sizes_share_a_sheet(project: Path) -> None:
+    (project / "large.tflite").write_bytes(classifier(size=(8, 8), classes=len(NAMES)))
+    (project / "flat.tflite").write_bytes(classifier(size=(4, 8), classes=len(NAMES)))
+    net = {"labels": "labels.txt", "preprocessing": "keras-0-255", "methods": ["int8"]}
+    sources = {"net": "net.tflite", "large": "large.tflite", "flat": "flat.tflite"}
+    models = {name: {"source": source, **net} for name, source in sources.items()}
+    run = Run(spec(project, models=models, variants={}))
+    found = shown(run, *(f"{name}/int8/calibration_set" for name in sources))
+    small, large, flat = (model.sheets for model in found.record.models)
+    assert small == large
+    assert flat[0].sha256 != small[0].sha256
 
 
 def test_no_photograph_is_shown_where_the_spec_forbids_it(project: Path) -> None:

@@ -17,10 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Kernels, Preprocessing
+from edgeq.diagnosis.detected import Detected, errors_of_boxes, mean_error, shared_boxes
 from edgeq.diagnosis.layers import Pair, pairs
 from edgeq.errors import EdgeqError
 from edgeq.measure.agreement import agreeing, require_same_shape
 from edgeq.measure.predictions import Predictions
+from edgeq.pipeline.detecting import decoded, decoder_of
 from edgeq.pipeline.readout import as_answers
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.run.session import Session
@@ -45,6 +47,7 @@ DISAGREEING = 0.75
 
 Order = npt.NDArray[np.intp]
 Reals = npt.NDArray[np.float32]
+Answers = Predictions | Detected
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,10 @@ class Trial:
     """How the variant's predictions in one experiment compare with the baseline's.
 
     Attributes:
-        agreeing: Fraction of the images with the baseline's class.
-        error: Median over the images of the relative error of centred logits.
+        agreeing: Fraction of the images with the baseline's class, or of a detector's and its
+            baseline's boxes that both give.
+        error: Median over the images of the relative error of centred logits, or the mean error of
+            a detector's boxes.
     """
 
     agreeing: float
@@ -120,6 +125,16 @@ class Bench:
         require_same_shape(self.variant.baseline.predictions, predictions)
         return predictions
 
+    @cached_property
+    def _own(self) -> Answers:
+        return self._whole(self.variant) if self.variant.detects else self.predictions
+
+    def _whole(self, model: VariantUnderTest) -> Answers:
+        """Return what a model says about all of its samples."""
+        if not model.detects:
+            return model.predictions
+        return Detected(tuple(model.detections), decoder_of(model).operating_score)
+
     @property
     def images(self) -> ImageSet:
         """The evaluation set.
@@ -133,7 +148,7 @@ class Bench:
     def chosen(self) -> Order:
         """Places of the photographs for experiments, worst first."""
         most = MOST_IMAGES if self.variant.loaded.delegated else FEW_IMAGES
-        errors = relative_errors(self.variant.baseline.predictions, self.predictions)
+        errors = _errors(self._whole(self.variant.baseline), self._own)
         worst = np.argsort(-np.where(np.isnan(errors), np.inf, errors), kind="stable")
         if len(worst) <= most:
             return worst
@@ -179,9 +194,9 @@ class Bench:
         return self._pixels[key]
 
     @property
-    def reference(self) -> Predictions:
+    def reference(self) -> Answers:
         """The predictions to compare the variant with: the baseline's, or a changed baseline's."""
-        return self._reference or self.variant.baseline.predictions
+        return self._reference or self._whole(self.variant.baseline)
 
     def hold_against(self, answers: Predictions, places: Order) -> None:
         """Compare the variant with a changed baseline's predictions from now on.
@@ -197,21 +212,21 @@ class Bench:
 
     def known(self, chosen: Order) -> Trial:
         """Return how the variant's own predictions on chosen photographs compare."""
-        return trial(part(self.reference, chosen), part(self.predictions, chosen))
+        return trial(part(self.reference, chosen), part(self._own, chosen))
 
     @cached_property
     def control_error(self) -> float | None:
         """The control's error on the photographs of experiments, None if there is no control.
 
-        A variant that is its own control has none, and neither has one whose outputs are not
-        classes.
+        A variant that is its own control has none, and neither has one whose outputs are neither
+        classes nor boxes.
         """
-        if not self.variant.classifies:
+        if not (self.variant.classifies or self.variant.detects):
             return None
         control = self.variant.control
         if control is None or control is self.variant:
             return None
-        ours, theirs = self.variant.baseline.predictions, control.predictions
+        ours, theirs = self._whole(self.variant.baseline), self._whole(control)
         return trial(part(ours, self.chosen), part(theirs, self.chosen)).error
 
     @property
@@ -300,28 +315,58 @@ class Laid:
     handle: int
 
     def answers(self, pixels: npt.NDArray[Any], preprocessing: Preprocessing) -> Predictions:
-        """Return the variant's predictions on pixels."""
+        """Return a classifier's predictions on pixels."""
+        return as_answers(self.bench.variant, self._outputs(pixels, preprocessing))
+
+    def said(
+        self, pixels: npt.NDArray[Any], preprocessing: Preprocessing, places: Order
+    ) -> Answers:
+        """Return the variant's predictions or boxes on the pixels of some samples.
+
+        Args:
+            pixels: The decoded photographs, shape ``(n, h, w, 3)``.
+            preprocessing: How they are fed.
+            places: Places of the photographs in the set.
+        """
+        variant = self.bench.variant
+        if not variant.detects:
+            return self.answers(pixels, preprocessing)
+        outputs = self._outputs(pixels, preprocessing)[: variant.readout.outputs]
+        sizes = variant.inputs.images.sizes(self.bench.images)[places]
+        rows = ([output[at] for output in outputs] for at in range(len(pixels)))
+        boxes = tuple(decoded(variant, rows, sizes, preprocessing))
+        return Detected(boxes, decoder_of(variant).operating_score)
+
+    def _outputs(
+        self, pixels: npt.NDArray[Any], preprocessing: Preprocessing
+    ) -> list[npt.NDArray[np.float32]]:
         results = self.session.infer(self.handle, pixels, preprocessing)
-        return as_answers(self.bench.variant, [np.asarray(output) for output in results.outputs])
+        return [np.asarray(output) for output in results.outputs]
 
     def attempt(self, preprocessing: Preprocessing, chosen: Order | None = None) -> Trial:
         """Return how the variant compares if it is fed with another preprocessing."""
         places = self.bench.chosen if chosen is None else chosen
-        predictions = self.answers(self.bench.pixels(preprocessing, places), preprocessing)
-        return trial(part(self.bench.reference, places), predictions)
+        answers = self.said(self.bench.pixels(preprocessing, places), preprocessing, places)
+        return trial(part(self.bench.reference, places), answers)
 
 
-def part(answers: Predictions, places: Order) -> Predictions:
+def part(answers: Answers, places: Order) -> Answers:
     """Return the predictions on some of the images."""
+    if isinstance(answers, Detected):
+        return answers.part(places)
     return replace(answers, scores=answers.scores[places], logits=answers.logits[places])
 
 
-def trial(baseline: Predictions, variant: Predictions) -> Trial:
+def trial(baseline: Answers, variant: Answers) -> Trial:
     """Return how two models' predictions on the same images compare."""
-    errors = relative_errors(baseline, variant)
-    usable = errors[~np.isnan(errors)]
-    middle = float(np.median(usable)) if usable.size else float("inf")
-    return Trial(float(agreeing(baseline, variant).mean()), middle)
+    if isinstance(baseline, Predictions) and isinstance(variant, Predictions):
+        errors = relative_errors(baseline, variant)
+        usable = errors[~np.isnan(errors)]
+        middle = float(np.median(usable)) if usable.size else float("inf")
+        return Trial(float(agreeing(baseline, variant).mean()), middle)
+    if isinstance(baseline, Detected) and isinstance(variant, Detected):
+        return Trial(shared_boxes(baseline, variant), mean_error(baseline, variant))
+    raise TypeError("boxes can't be compared with classes")
 
 
 def recovers(
@@ -344,6 +389,15 @@ def recovers(
     if control_error is None:
         return after.error <= left * before.error
     return after.error <= max(CONTROLS * control_error, LEAST_LEVEL)
+
+
+def _errors(baseline: Answers, variant: Answers) -> npt.NDArray[np.float64]:
+    """Return the error of each image, NaN if it has none."""
+    if isinstance(baseline, Predictions) and isinstance(variant, Predictions):
+        return relative_errors(baseline, variant)
+    if isinstance(baseline, Detected) and isinstance(variant, Detected):
+        return errors_of_boxes(baseline, variant)
+    raise TypeError("boxes can't be compared with classes")
 
 
 def relative_errors(baseline: Predictions, variant: Predictions) -> npt.NDArray[np.float64]:

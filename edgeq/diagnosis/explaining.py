@@ -24,6 +24,7 @@ from edgeq.record.structs import CaseRecord
 from edgeq.store.cached import keep, sources
 
 HEAD = "probable cause: "
+_DROPS = ("accuracy_drop", "map_drop")
 _ANEW = "Rebuild the variant from the baseline's file, and compare the sha256 of what was copied"
 _CALIBRATE = "Calibrate on images like those of the evaluation, in the preprocessing of the model"
 NEXT_STEPS = {
@@ -70,7 +71,7 @@ def explained(case: Case, record: CaseRecord, error: EdgeqError | None = None) -
         return with_cause(record, explanation)
     if failed and case.gate.name == "input_range":
         return _tried(case, record, _other_range)
-    if case.gate.name == "accuracy_drop" and record.status is Verdict.INCONCLUSIVE:
+    if case.gate.name in _DROPS and record.status is Verdict.INCONCLUSIVE:
         # Wrong labels cost both models accuracy alike.
         return _tried(case, record, wrong_labels)
     return record

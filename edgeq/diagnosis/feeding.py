@@ -63,7 +63,9 @@ def other_feeding(bench: Bench) -> Cause | None:
     ]
     before = bench.known(bench.chosen)
     tried = [(way, laid.attempt(way.preprocessing)) for way in promising]
-    return explain(before, tried, len(bench.chosen)) or _combined(bench, laid, before)
+    detects = bench.variant.detects
+    cause = explain(before, tried, len(bench.chosen), detects=detects)
+    return cause or _combined(bench, laid, before)
 
 
 def own_samples(bench: Bench) -> Cause | None:
@@ -71,14 +73,23 @@ def own_samples(bench: Bench) -> Cause | None:
     if bench.variant.own_samples is None:
         return None
     own, chosen = bench.variant.preprocessing, bench.chosen
-    predictions = bench.laid().answers(bench.pixels(own, chosen, bench.images), own)
-    after = trial(part(bench.variant.baseline.predictions, chosen), predictions)
+    answers = bench.laid().said(bench.pixels(own, chosen, bench.images), own, chosen)
+    after = trial(part(bench.reference, chosen), answers)
     way = Way("samples", "on the samples of the baseline", own, RECOVERED_AS_BASELINE)
-    return explain(bench.known(chosen), [(way, after)], len(chosen))
+    return explain(bench.known(chosen), [(way, after)], len(chosen), detects=bench.variant.detects)
 
 
-def explain(before: Trial, tried: list[tuple[Way, Trial]], images: int) -> Cause | None:
-    """Return the way that recovers the baseline's predictions as a cause, None if none does."""
+def explain(
+    before: Trial, tried: list[tuple[Way, Trial]], images: int, *, detects: bool = False
+) -> Cause | None:
+    """Return the way that recovers the baseline's predictions as a cause, None if none does.
+
+    Args:
+        before: The variant as it is fed.
+        tried: The other ways, each with its result.
+        images: Number of images.
+        detects: Whether the predictions are boxes.
+    """
     helping = [
         (way, after)
         for way, after in tried
@@ -88,14 +99,23 @@ def explain(before: Trial, tried: list[tuple[Way, Trial]], images: int) -> Cause
         return None
     best = min(after.error for _, after in helping)
     way, after = next(candidate for candidate in helping if candidate[1].error <= ABOUT * best)
+    first, second = words.share(after.agreeing), words.share(before.agreeing)
+    found = (
+        f"the variant shares {first} of boxes on {images} images (error of boxes "
+        f"{after.error:.2g}), as it is fed now {second} ({before.error:.2g})"
+        if detects
+        else f"the variant agrees on {first} of {images} images (error of logits "
+        f"{after.error:.2g}), as it is fed now on {second} ({before.error:.2g})"
+    )
     return Cause(
         way.cause,
-        f"the {_SAID[way.cause]}: {way.said} the variant agrees on "
-        f"{words.share(after.agreeing)} of {images} images (error of logits {after.error:.2g}), "
-        f"as it is fed now on {words.share(before.agreeing)} ({before.error:.2g})",
+        f"the {_SAID[way.cause]}: {way.said} {found}",
         {
             "agreement": [round(before.agreeing, 4), round(after.agreeing, 4)],
-            "logits_error": [round(before.error, 4), round(after.error, 4)],
+            "boxes_error" if detects else "logits_error": [
+                round(before.error, 4),
+                round(after.error, 4),
+            ],
             "preprocessing": way.said,
             "images": images,
         },
@@ -114,6 +134,8 @@ def ways(bench: Bench) -> Iterator[Way]:
     for way in other_ways(own, expected):
         if not (fixed and way.cause == "input_range"):
             yield way
+    if bench.variant.detects and "letterbox" not in {own.resize, expected.resize}:
+        yield Way("resize", "resized into a letterbox", replace(own, resize="letterbox"))
 
 
 def other_ways(own: Preprocessing, expected: Preprocessing) -> Iterator[Way]:
@@ -202,5 +224,8 @@ def _combined(bench: Bench, laid: Laid, before: Trial) -> Cause | None:
     text = f"with the baseline's preprocessing (other {', '.join(names)})"
     after = laid.attempt(expected)
     return explain(
-        before, [(Way(cause, text, expected, RECOVERED_AS_BASELINE), after)], len(bench.chosen)
+        before,
+        [(Way(cause, text, expected, RECOVERED_AS_BASELINE), after)],
+        len(bench.chosen),
+        detects=bench.variant.detects,
     )

@@ -36,8 +36,8 @@ def broken_parameters(bench: Bench) -> Cause | None:
 
 
 def class_order(bench: Bench) -> Cause | None:
-    """Test whether the last layer gives the baseline's classes in another order."""
-    if not bench.pairs:
+    """Test whether a classifier's last layer gives the baseline's classes in another order."""
+    if not (bench.pairs and bench.variant.classifies):
         return None
     last = bench.pairs[-1]
     ours, theirs = (weight.reshape(weight.shape[0], -1) for weight in _weights(bench, last))

@@ -22,7 +22,7 @@ from edgeq.diagnosis.cause import Cause, Diagnosis
 from edgeq.errors import EdgeqError
 from edgeq.registry import Registry
 
-Needs = Literal["error", "file", "outputs", "answers", "distance"]
+Needs = Literal["error", "file", "outputs", "classes", "boxes", "answers", "distance"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Hypothesis:
 
     Attributes:
         needs: What it requires: the error that prevented the variant from running, its readable
-            file, its outputs, its predictions in classes, or such predictions that are farther from
-            the baseline's than the control's are.
+            file, its outputs, its predictions in classes, its boxes, either of these (`answers`),
+            or either that are farther from the baseline's than the control's are.
         test: Returns the cause if the hypothesis is confirmed.
     """
 
@@ -50,12 +50,14 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("broken_parameters", Hypothesis("file", parameters.broken_parameters)),
         ("another_engine", Hypothesis("error", failures.another_engine)),
         ("not_run", Hypothesis("error", failures.not_run)),
+        ("shifted_boxes", Hypothesis("boxes", labels.shifted_answers)),
+        ("renamed_boxes", Hypothesis("boxes", labels.renamed_answers)),
         ("stored_values", Hypothesis("outputs", stored.stored_values)),
-        ("not_finite", Hypothesis("answers", determinism.not_finite)),
-        ("unsteady", Hypothesis("answers", determinism.unsteady)),
+        ("not_finite", Hypothesis("classes", determinism.not_finite)),
+        ("unsteady", Hypothesis("classes", determinism.unsteady)),
         ("wrong_labels", Hypothesis("answers", labels.wrong_labels)),
-        ("shifted_answers", Hypothesis("answers", labels.shifted_answers)),
-        ("renamed_answers", Hypothesis("answers", labels.renamed_answers)),
+        ("shifted_answers", Hypothesis("classes", labels.shifted_answers)),
+        ("renamed_answers", Hypothesis("classes", labels.renamed_answers)),
         ("own_samples", Hypothesis("answers", feeding.own_samples)),
         ("other_feeding", Hypothesis("distance", feeding.other_feeding)),
         ("activation_ranges", Hypothesis("outputs", ranges.activation_ranges)),
@@ -63,7 +65,7 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("kernels", Hypothesis("distance", network.kernels)),
         ("dead_output", Hypothesis("outputs", outputs.dead)),
         ("lost_columns", Hypothesis("outputs", outputs.lost)),
-        ("constant", Hypothesis("answers", determinism.constant)),
+        ("constant", Hypothesis("classes", determinism.constant)),
     ],
 )
 
@@ -111,14 +113,13 @@ def _possible(hypothesis: Hypothesis, bench: Bench) -> bool:
     Raises:
         EdgeqError: That can't be determined because something does not run.
     """
-    if hypothesis.needs == "error":
-        return bench.error is not None
-    if hypothesis.needs == "file":
-        return True
-    if bench.error is not None:
-        return False
-    if hypothesis.needs == "outputs":
-        return True
-    if not bench.variant.classifies:
+    if hypothesis.needs in {"error", "file"}:
+        return hypothesis.needs == "file" or bench.error is not None
+    if bench.error is not None or hypothesis.needs == "outputs":
+        return bench.error is None
+    classifies, detects = bench.variant.classifies, bench.variant.detects
+    if hypothesis.needs in {"classes", "boxes"}:
+        return classifies if hypothesis.needs == "classes" else detects
+    if not (classifies or detects):
         return False
     return hypothesis.needs == "answers" or not bench.needs_no_explanation

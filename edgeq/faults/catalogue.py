@@ -16,6 +16,7 @@ FAMILIES = (
     "activations",
     "preprocessing",
     "labels",
+    "boxes",
     "file",
     "runtime",
     "controls",

@@ -308,7 +308,8 @@ def _place(faulty: Faulty, fault: Fault, good: Good) -> VariantUnderTest:
     run = Run(good.variant.spec, store=store, say=say)
     inputs = run.inputs(good.variant.model)
     if faulty.labels is not None:
-        inputs.images.relabel(faulty.labels)
+        relabel = inputs.images.relabel_boxes if good.variant.detects else inputs.images.relabel
+        relabel(faulty.labels)
     if faulty.calibration is not None:
         inputs.images.recalibrate(faulty.calibration)
     return run.variant(good.variant.name)

@@ -76,7 +76,8 @@ class Faulty:
     Attributes:
         content: Content of the variant's file.
         preprocessing: How photographs become the variant's input.
-        labels: Labels of the evaluation set, int64, shape ``(n,)``.
+        labels: Labels of the evaluation set, or classes of its labelled boxes for a detector,
+            int64, shape ``(n,)``.
         calibration: The calibration set that gates judge; the file does not change.
         conduct: What the worker does wrong when it runs the variant, as read by ``faulty_worker``.
         timeout_s: Seconds that the worker may be silent, so that a hang is soon noticed.

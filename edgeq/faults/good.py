@@ -76,11 +76,16 @@ class Good:
 
     @property
     def evaluation_labels(self) -> npt.NDArray[np.int64]:
-        """Labels of the evaluation set.
+        """Labels of the evaluation set, or the classes of its labelled boxes for a detector.
 
         Raises:
             NotApplicableError: The evaluation images have no labels.
         """
+        if self.variant.detects:
+            boxes = self.variant.inputs.images.box_labels
+            if boxes is None:
+                raise NotApplicableError("the evaluation images have no labelled boxes")
+            return boxes.classes
         images = self.variant.inputs.images.evaluation
         if images is None or not images.labelled:
             raise NotApplicableError("the evaluation images have no labels")

@@ -7,61 +7,42 @@ import numpy.typing as npt
 
 from edgeq.faults.fault import STORED, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
-from edgeq.faults.graph import Array
+from edgeq.faults.heads import class_rows, classes_of, moved
 
 SEED = 24
 Order = npt.NDArray[np.intp]
 
 
-def _classes(good: Good) -> int:
-    return int(good.variant.predictions.scores.shape[1])
-
-
 def _reordered(good: Good, order: Order) -> bytes:
-    """Return the variant with the outputs of its last layer in another order."""
+    """Return the variant with the classes of its last layers in another order."""
     graph = good.graph()
-    layer = graph.layers()[-1]
-    values = graph.values(layer.weights)
-    outputs = len(values)
-    if outputs < _classes(good) or layer.name == "DEPTHWISE_CONV_2D":
-        raise NotApplicableError("the last layer does not give the classes")
-    order = np.concatenate([order, np.arange(len(order), outputs)])
-    parts: list[Array] = [values]
-    if layer.bias is not None:
-        parts.append(graph.values(layer.bias))
-    for tensor in (layer.weights, layer.bias):
-        quantization = None if tensor is None else graph.main.tensors[tensor].quantization
-        if quantization is not None:
-            numbers = quantization.scale, quantization.zeroPoint
-            parts += [array for array in numbers if array is not None]
-    for part in parts:
-        if len(part) == outputs:
-            part[...] = part[order].copy()
+    for layer, rows in class_rows(good, graph):
+        moved(graph, layer, rows, rows[order])
     return graph.patched()
 
 
 @fault("classes_shifted", "labels", "high", "label_offset", shown_by=STORED)
 def classes_shifted(good: Good) -> bytes:
     """The variant's classes are one too high."""
-    return _reordered(good, np.roll(np.arange(_classes(good)), 1))
+    return _reordered(good, np.roll(np.arange(classes_of(good)), 1))
 
 
 @fault("classes_after_background", "labels", "high", "label_offset", shown_by=STORED)
 def classes_after_background(good: Good) -> bytes:
     """The variant's classes are one too low, as if a background class had been dropped twice."""
-    return _reordered(good, np.roll(np.arange(_classes(good)), -1))
+    return _reordered(good, np.roll(np.arange(classes_of(good)), -1))
 
 
 @fault("classes_permuted", "labels", "high", "label_order", shown_by=STORED)
 def classes_permuted(good: Good) -> bytes:
     """The variant's classes are in another order."""
-    return _reordered(good, np.random.default_rng(SEED).permutation(_classes(good)))
+    return _reordered(good, np.random.default_rng(SEED).permutation(classes_of(good)))
 
 
 @fault("classes_by_name", "labels", "high", "label_order", shown_by=STORED)
 def classes_by_name(good: Good) -> bytes:
     """The variant's classes are in the order of their numbers as text: 0, 1, 10, 100, 101."""
-    texts = [str(number) for number in range(_classes(good))]
+    texts = [str(number) for number in range(classes_of(good))]
     order = np.argsort(np.array(texts), kind="stable")
     if (order == np.arange(len(order))).all():
         raise NotApplicableError("there are too few classes for another order")
@@ -71,7 +52,7 @@ def classes_by_name(good: Good) -> bytes:
 @fault("evaluation_labels_shifted", "labels", "high", "label_offset")
 def evaluation_labels_shifted(good: Good) -> Faulty:
     """The labels of the evaluation set are one too high."""
-    return Faulty(labels=(good.evaluation_labels + 1) % _classes(good))
+    return Faulty(labels=(good.evaluation_labels + 1) % classes_of(good))
 
 
 @fault("evaluation_labels_permuted", "labels", "high", "label_order")

@@ -38,7 +38,7 @@ def would_catch(
         return _cost(gate, records, open_)
     if not good.variant.inputs.baseline.trained:
         return "no gate that is measured with random weights detects it"
-    if fault.cause in LABELS and variant.name == good.variant.name:
+    if fault.cause in LABELS and variant.name == good.variant.name and variant.classifies:
         return _labels(variant)
     return _compared(good, variant)
 
@@ -61,6 +61,8 @@ def _compared(good: Good, variant: VariantUnderTest) -> str:
         words.value("number", value) for value in (middle, before[gate], values[gate])
     )
     note = f"{gate} = {limit} (good {ours}, faulty {theirs})"
+    if variant.detects:
+        return note
     images = _images(variant, good, values["top1_agreement"])
     return f"{note}{images}{_accepted(variant, good, before, values)}"
 
@@ -109,6 +111,12 @@ def _labels(variant: VariantUnderTest) -> str:
 
 def _values(variant: VariantUnderTest) -> dict[str, float]:
     """Return the values of the agreement gates, where 1 is perfect."""
+    if variant.detects:
+        boxes = variant.boxes
+        return {
+            "box_recall": boxes.recall.value if boxes.recall else 0.0,
+            "box_precision": boxes.precision.value if boxes.precision else 0.0,
+        }
     agreement = variant.agreement
     values = {"top1_agreement": agreement.top1, "worst_cosine": agreement.lowest_cosines[-1]}
     overlap = agreement.top5_overlap

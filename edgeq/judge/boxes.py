@@ -10,12 +10,17 @@ from edgeq.judge.missing import missing
 from edgeq.judge.sampled import judged
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.average_precision import MeanPrecision
-from edgeq.measure.box_agreement import BoxAgreement, MeanOverImages
+from edgeq.measure.box_agreement import BoxAgreement, MeanOverImages, PairedClasses
 from edgeq.words import Kind, plural
 
 USABLE_MAP50 = 0.05
 """mAP50 below which a baseline with the right labels, preprocessing and decoder does not lie. The
 smallest detectors of the field reach 0.15."""
+
+LEAST_ON_LABELLED, RIGHT_CLASSES = 20, 0.25
+"""Boxes on labelled ones from which their classes tell something, and the share of the same class
+below which the classes can't be those of the labels: 0.87 of FastestDet's are the same, 0.97 of
+YOLOv5n's."""
 
 _GAFFKE = "Gaffke's bounds"
 _RESAMPLED = "resampled images"
@@ -85,13 +90,24 @@ def score_shift(boxes: BoxAgreement, limit: float) -> Judgement:
     return _mean(boxes, boxes.shift, limit, of, sense="max", kind="number")
 
 
-def map_drop(precision: MeanPrecision, limit: float) -> Judgement:
+def map_drop(precision: MeanPrecision, limit: float, doubt: Doubt | None = None) -> Judgement:
     """Judge the baseline's mAP50-95 minus the variant's, on the same images.
 
     Args:
         precision: Mean average precision of both.
         limit: Greatest drop allowed.
+        doubt: Why the baseline's boxes prove nothing; None if they do.
     """
+    if doubt is not None and doubt.wrong:
+        return Judgement(
+            status=Verdict.FAIL,
+            reason=f"{doubt.reason}; a drop from there says nothing",
+            value=precision.drop,
+            limit=limit,
+            interval=precision.drop_interval,
+            next_step=doubt.next_step,
+            evidence=_precision_facts(precision),
+        )
     both = words.change("percent", precision.baseline_map, precision.variant_map)
     half = words.change("percent", precision.baseline_map50, precision.variant_map50)
     return judged(
@@ -132,12 +148,21 @@ def min_map(precision: MeanPrecision, limit: float) -> Judgement:
     )
 
 
-def doubt_of_boxes(boxes: BoxAgreement, precision: MeanPrecision | None) -> Doubt | None:
+def doubt_of_boxes(
+    boxes: BoxAgreement,
+    precision: MeanPrecision | None,
+    labelled: PairedClasses | None = None,
+) -> Doubt | None:
     """Return why a baseline's boxes prove nothing; None if it detects something.
+
+    If its boxes lie on labelled ones but hardly ever have their class, the order of the classes is
+    wrong, or the labels are.
 
     Args:
         boxes: A variant's boxes compared with the baseline's.
-        precision: Mean average precision; None without labels.
+        precision: Mean average precision; None if it is not known.
+        labelled: Classes of the baseline's boxes that lie on labelled ones, and of these; None
+            without labels.
     """
     if not boxes.baseline_boxes:
         return Doubt(
@@ -146,6 +171,15 @@ def doubt_of_boxes(boxes: BoxAgreement, precision: MeanPrecision | None) -> Doub
             "Check the baseline's preprocessing and decoder, and set `detection.operating_score` "
             "to the score that the application uses",
         )
+    if labelled is not None and len(labelled.first) >= LEAST_ON_LABELLED:
+        right = int((labelled.first == labelled.second).sum())
+        if right < RIGHT_CLASSES * len(labelled.first):
+            return Doubt(
+                f"{len(labelled.first):,} of the baseline's boxes lie on labelled ones, but only "
+                f"{right:,} have their class: the class order or the labels are wrong",
+                "Check the order of the classes and the labels (an offset by one, the right file)",
+                wrong=True,
+            )
     if precision is not None and precision.baseline_map50 < USABLE_MAP50:
         value = words.value("percent", precision.baseline_map50)
         return Doubt(

@@ -109,13 +109,18 @@ class MeanPrecision(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[ClassPrecision, ...] = ()
 
 
+def is_available() -> bool:
+    """Return whether pycocotools is installed."""
+    return importlib.util.find_spec(PACKAGE) is not None
+
+
 def require_package() -> None:
     """Check that pycocotools is installed.
 
     Raises:
         MissingExtraError: It is not.
     """
-    if importlib.util.find_spec(PACKAGE) is None:
+    if not is_available():
         raise MissingExtraError(PACKAGE, extra=EXTRA, needed_for="mean average precision")
 
 

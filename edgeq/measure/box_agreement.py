@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -192,6 +193,69 @@ def matched(first: Boxes, second: Boxes, least: float = MATCHING_IOU) -> npt.NDA
             pairs[at] = best
             close[:, best] = 0
     return pairs
+
+
+class PairedClasses(NamedTuple):
+    """Classes of boxes that lie on each other.
+
+    Attributes:
+        images: The image of each pair, shape ``(n,)``.
+        first: Class of the first model's box, or of the labelled one, shape ``(n,)``.
+        second: Class of the other box, shape ``(n,)``.
+    """
+
+    images: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    second: npt.NDArray[np.int64]
+
+
+def paired_classes(first: Iterable[Boxes], second: Iterable[Boxes]) -> PairedClasses:
+    """Pair boxes that lie on each other, whatever their classes.
+
+    Args:
+        first: Boxes of each image.
+        second: Other boxes of the same images.
+    """
+    parts = [np.zeros((0, 3), np.int64)]
+    for image, (ours, theirs) in enumerate(zip(first, second, strict=True)):
+        pairs = matched(_of_one_class(ours), _of_one_class(theirs))
+        shared = pairs >= 0
+        classes = ours.classes[shared], theirs.classes[pairs[shared]]
+        parts.append(np.stack([np.full(shared.sum(), image), *classes], axis=1).astype(np.int64))
+    images, ours_of, theirs_of = np.concatenate(parts).T
+    return PairedClasses(images, ours_of, theirs_of)
+
+
+def box_errors(first: Boxes, second: Boxes, score: float) -> npt.NDArray[np.float64]:
+    """Return how far each box of either model at a score is from the other model's, 0 to 1.
+
+    It is 1 without a counterpart of any score, otherwise 1 minus the IoU times the ratio of the
+    scores. So a box whose score crosses the operating score counts no more than its change.
+
+    Args:
+        first: Boxes of one image, of any score.
+        second: Boxes of the same image by the other model.
+        score: The operating score.
+    """
+    return np.concatenate([_errors(first, second, score), _errors(second, first, score)])
+
+
+def _errors(first: Boxes, second: Boxes, score: float) -> npt.NDArray[np.float64]:
+    first = first.above(score)
+    pairs = matched(first, second)
+    errors = np.ones(len(first))
+    shared = pairs >= 0
+    if shared.any():
+        others = second.take(pairs[shared])
+        ours = first.take(shared)
+        overlap = np.diag(iou(ours.corners, others.corners))
+        ratio = np.minimum(ours.scores, others.scores) / np.maximum(ours.scores, others.scores)
+        errors[shared] = 1 - overlap * ratio
+    return errors
+
+
+def _of_one_class(boxes: Boxes) -> Boxes:
+    return Boxes(boxes.corners, boxes.scores, np.zeros_like(boxes.classes))
 
 
 def _described(

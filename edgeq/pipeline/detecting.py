@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
-from edgeq.config.structs import Detection
+from edgeq.config.structs import Detection, Preprocessing
 from edgeq.config.tables import key_text
 from edgeq.errors import ImageError
 from edgeq.measure.average_precision import (
@@ -28,6 +30,7 @@ from edgeq.samples.box_labels import BoxLabels
 from edgeq.samples.resize import place_of_photo
 from edgeq.store.cached import sources
 from edgeq.tasks import detection
+from edgeq.tasks.detection.boxes import Boxes
 from edgeq.tasks.detection.decoders import DECODERS, Decoder, find_decoder
 from edgeq.tasks.detection.detections import Detections, decode_all
 
@@ -63,16 +66,32 @@ def detections_of(variant: VariantUnderTest) -> Detections:
         EdgeqError: The variant does not run, or a photograph can't be used.
     """
     variant.tensors  # noqa: B018 - refuses outputs that are unlike the baseline's
-    decoder, images = decoder_of(variant), variant.samples
-    size, preprocessing = variant.input_size, variant.preprocessing
-    places = [
-        place_of_photo((int(width), int(height)), preprocessing, size)
-        for width, height in variant.inputs.images.sizes(images)
-    ]
+    sizes = variant.inputs.images.sizes(variant.samples)
     variant.run.say(f"{variant.name}: decoding boxes")
+    return decoded(variant, _rows(variant, len(sizes)), sizes, variant.preprocessing)
+
+
+def decoded(
+    variant: VariantUnderTest,
+    rows: Iterable[Sequence[Floats]],
+    sizes: npt.NDArray[np.int64],
+    preprocessing: Preprocessing,
+) -> Detections:
+    """Return the boxes that a detector's outputs mean, relative to the photographs.
+
+    Args:
+        variant: The detector.
+        rows: The outputs of each image in the model's order, without the batch dimension.
+        sizes: Width and height of each photograph, shape ``(n, 2)``.
+        preprocessing: How the photographs were fed.
+
+    Raises:
+        SpecError: The decoder fails.
+    """
+    decoder, size = decoder_of(variant), variant.input_size
     return decode_all(
-        _rows(variant, len(places)),
-        places,
+        rows,
+        [place_of_photo((int(w), int(h)), preprocessing, size) for w, h in sizes],
         decoder.decode,
         size=size,
         overlap=decoder.suppression_iou,
@@ -164,6 +183,23 @@ def precision_facts(variant: VariantUnderTest) -> Mapping[str, object]:
         PACKAGE: _version(PACKAGE),
         **_pair_facts(variant),
     }
+
+
+def labelled_boxes(variant: VariantUnderTest) -> list[Boxes] | None:
+    """Return the labelled boxes of each evaluation image, None if there are none.
+
+    Raises:
+        ImageError: The labels can't be used.
+    """
+    labels = variant.inputs.images.box_labels
+    if labels is None:
+        return None
+    count = len(variant.inputs.images.require_evaluation().photos)
+    rows = [np.flatnonzero(labels.images == image) for image in range(count)]
+    return [
+        Boxes(labels.corners[row], np.ones(len(row), np.float32), labels.classes[row])
+        for row in rows
+    ]
 
 
 def _labels(variant: VariantUnderTest) -> BoxLabels:

@@ -24,7 +24,7 @@ def score_shift(variant: VariantUnderTest, limit: float) -> Judgement:
 
 def map_drop(variant: VariantUnderTest, limit: float) -> Judgement:
     """Judge the mean average precision lost compared with the baseline."""
-    return boxes.map_drop(variant.precision, limit)
+    return boxes.map_drop(variant.precision, limit, variant.doubt)
 
 
 def min_map(variant: VariantUnderTest, limit: float) -> Judgement:

@@ -365,6 +365,17 @@ class ImageSets:
         )
         self._sets.get(images.role, lambda: replace(images, photos=photos))
 
+    def relabel_boxes(self, classes: npt.NDArray[np.int64]) -> None:
+        """Replace the classes of the labelled boxes; must precede any access to them.
+
+        Args:
+            classes: Class indices, shape ``(n,)``.
+        """
+        labels = self._model.again().images.box_labels
+        if labels is None:
+            raise ImageError("has no labelled boxes", where=self._name)
+        self._boxes.get("", lambda: labels.of_classes(classes))
+
     def known_sets(self) -> tuple[ImageSet, ...]:
         """Return the sets that were accessed before."""
         found = (self._sets.done(role) for role in ROLES)

@@ -30,7 +30,7 @@ from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.average_precision import MeanPrecision
 from edgeq.measure.beside_here import BesideHere
-from edgeq.measure.box_agreement import BoxAgreement
+from edgeq.measure.box_agreement import BoxAgreement, PairedClasses, paired_classes
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.figures import TaskFigures
 from edgeq.measure.first_values import first_values, same_first_values
@@ -52,8 +52,10 @@ from edgeq.pipeline.dependencies import answers_facts, arithmetic, file_facts, p
 from edgeq.pipeline.detecting import (
     boxes_facts,
     boxes_of,
+    decoder_of,
     detection_facts,
     detections_of,
+    labelled_boxes,
     labelled_precision_of,
     precision_facts,
     precision_of,
@@ -306,7 +308,7 @@ def _accuracy(variant: VariantUnderTest) -> Accuracy:
 def _doubt(variant: VariantUnderTest) -> Doubt | None:
     if variant.detects:
         return doubt_of_tensors(variant.outputs) or doubt_of_boxes(
-            variant.boxes, _available_precision(variant)
+            variant.boxes, _available_precision(variant), _on_labelled_boxes(variant)
         )
     if not variant.classifies:
         own = None if variant.reading.kind is None else doubt_of_figures(variant.figures)
@@ -330,6 +332,15 @@ def _available_precision(variant: VariantUnderTest) -> MeanPrecision | None:
         return variant.precision
     except MissingExtraError:
         return None  # the gates of average precision say so; the others don't need it
+
+
+def _on_labelled_boxes(variant: VariantUnderTest) -> PairedClasses | None:
+    """Return the classes of the baseline's boxes that lie on labelled ones; None without labels."""
+    labelled = labelled_boxes(variant)
+    if labelled is None:
+        return None
+    score = decoder_of(variant).operating_score
+    return paired_classes((boxes.above(score) for boxes in variant.baseline.detections), labelled)
 
 
 def _renaming(variant: VariantUnderTest) -> Renaming:

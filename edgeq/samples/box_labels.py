@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -54,6 +54,11 @@ class BoxLabels:
     classes: npt.NDArray[np.int64]
     crowds: npt.NDArray[np.bool_]
     names: dict[int, str]
+
+    def of_classes(self, classes: npt.NDArray[np.int64]) -> BoxLabels:
+        """Return the same boxes with other classes, shape ``(n,)``."""
+        sha256 = sha256_bytes(f"{self.sha256}/".encode() + classes.tobytes())
+        return replace(self, classes=classes, sha256=sha256)
 
 
 def are_box_labels(path: Path) -> bool:

@@ -89,7 +89,7 @@ def _renamed(ours: np.ndarray, theirs: np.ndarray, classes: int) -> str | None:
         for p in (ours, theirs)
     ]
     bench = SimpleNamespace(
-        variant=SimpleNamespace(baseline=SimpleNamespace(predictions=made[0])),
+        variant=SimpleNamespace(baseline=SimpleNamespace(predictions=made[0]), detects=False),
         predictions=made[1],
         images=SimpleNamespace(groups=lambda: tuple(range(len(ours)))),
     )

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from edgeq.judge import boxes
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.average_precision import MeanPrecision
-from edgeq.measure.box_agreement import BoxAgreement, MeanOverImages
+from edgeq.measure.box_agreement import BoxAgreement, MeanOverImages, PairedClasses
 
 
 def agreement(
@@ -130,3 +131,23 @@ def test_a_baseline_that_finds_nothing_proves_nothing() -> None:
     )
     assert wrong is not None
     assert "wrong labels" in wrong.reason
+
+
+@pytest.mark.parametrize(
+    ("pairs", "right", "wrong"), [(40, 36, False), (40, 10, False), (40, 9, True), (19, 0, False)]
+)
+def test_classes_that_are_never_those_of_the_labels_are_wrong(
+    pairs: int, right: int, wrong: bool
+) -> None:
+    images, labels = np.zeros(pairs, np.int64), np.arange(pairs)
+    given = np.where(labels < right, labels, labels + 1)
+    paired = PairedClasses(images, given, labels)
+    doubt = boxes.doubt_of_boxes(agreement(rate(1, 0.9, 1)), None, paired)
+    assert (doubt is not None and doubt.wrong) is wrong
+    judged = boxes.map_drop(precision((0.0, -0.01, 0.01)), 0.05, doubt)
+    assert judged.status is (Verdict.FAIL if wrong else Verdict.PASS)
+    if wrong:
+        assert judged.reason == (
+            "40 of the baseline's boxes lie on labelled ones, but only 9 have their class: the "
+            "class order or the labels are wrong; a drop from there says nothing"
+        )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeq.measure.box_agreement import box_agreement, matched
+from edgeq.measure.box_agreement import box_agreement, box_errors, matched, paired_classes
 from edgeq.measure.clusters import find_clusters
 from edgeq.tasks.detection.boxes import Boxes
 from tests.unit.tasks.detection.test_boxes import boxes
@@ -81,3 +81,22 @@ def test_drawn_boxes_lie_inside_the_photograph() -> None:
     found = box_agreement([boxes([[-0.2, 0, 1.3, 1]], [0.9], [0])], [NONE], 0.5)
     assert found.unlike[0].baseline[0].corners == (0, 0, 1, 1)
     assert np.isclose(found.unlike[0].baseline[0].score, 0.9)
+
+
+def test_boxes_on_each_other_are_paired_whatever_their_classes() -> None:
+    ours = [NONE, boxes([LEFT, RIGHT], [0.9, 0.8], [3, 4])]
+    theirs = [NONE, boxes([RIGHT, LEFTISH], [0.5, 0.6], [5, 7])]
+    pairs = paired_classes(ours, theirs)
+    assert [part.tolist() for part in pairs] == [[1, 1], [3, 4], [7, 5]]
+    assert [len(part) for part in paired_classes([NONE], [NONE])] == [0, 0, 0]
+
+
+def test_the_error_of_boxes_grows_with_place_and_score_and_does_not_jump() -> None:
+    ours = boxes([LEFT, RIGHT], [0.8, 0.4], [0, 0])
+    assert box_errors(ours, ours, 0.5).tolist() == [0, 0]
+    lower = boxes([LEFTISH], [0.4], [0])  # below the operating score, so that only ours counts
+    assert box_errors(ours, lower, 0.5).tolist() == pytest.approx([1 - (0.4 / 0.45) * 0.5])
+    assert box_errors(ours, boxes([RIGHT], [0.9], [0]), 0.5).tolist() == pytest.approx(
+        [1, 1 - 0.4 / 0.9]
+    )
+    assert box_errors(NONE, NONE, 0.5).size == 0

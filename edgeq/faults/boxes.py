@@ -1,0 +1,198 @@
+"""Faults of detectors: boxes elsewhere, scores cut off, heads swapped, one scale for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from edgeq.errors import ModelError
+from edgeq.faults.fault import RANGES, STORED, Faulty, NotApplicableError, fault
+from edgeq.faults.good import Good
+from edgeq.faults.graph import Graph, Layer
+from edgeq.faults.heads import Rows, class_rows, last_layers, moved, require_detector
+from edgeq.faults.rewiring import activation, makers, name_of, operators, shape_of
+from edgeq.judge.tensors import LOST, ONE_SCALE, ORDER
+from edgeq.tflite.activations import activations
+from edgeq.tflite.edits import apply_edits, ranges_edits
+from edgeq.tflite.model_file import read_model
+
+SHIFT = 3.0
+"""Added to what a sigmoid or hyperbolic tangent turns into the place within a cell."""
+
+CUT = 4.0
+BOX = 4
+_RELATIVE = frozenset({"yolov5", "yolov8"})
+"""Decoders whose boxes the graph has computed, relative to the input."""
+
+
+def _box_rows(good: Good, graph: Graph) -> Iterator[tuple[Layer, Rows]]:
+    """Yield the last layers that give boxes, with the rows of x, y, width and height of each.
+
+    Raises:
+        NotApplicableError: No layer gives exactly these four.
+    """
+    values = BOX + 1 + require_detector(good)
+    found = False
+    for layer in last_layers(graph):
+        count = len(graph.values(layer.weights))
+        for start in (
+            range(0, count, values) if count % values == 0 else [0] if count == BOX else []
+        ):
+            found = True
+            yield layer, np.arange(start, start + BOX)
+    if not found:
+        raise NotApplicableError("no layer gives x, y, width and height of boxes")
+
+
+@fault("boxes_shifted", "bias", "medium", "damaged_tensor")
+def boxes_shifted(good: Good) -> bytes:
+    """Boxes lie up to a cell too far right."""
+    graph = good.graph()
+    for layer, rows in _box_rows(good, graph):
+        if layer.bias is None:
+            raise NotApplicableError("the layer of the boxes has no bias")
+        bias = graph.values(layer.bias)
+        step = 1.0
+        if graph.dtype(layer.bias) == "int32":
+            scales = graph.scales(layer.bias)[0]
+            step = float(scales[rows[0] if len(scales) > 1 else 0])
+        bias[rows[0]] += np.asarray(np.rint(SHIFT / step) if step != 1 else SHIFT, bias.dtype)
+    return graph.patched()
+
+
+@fault("boxes_transposed", "weights", "high", "damaged_tensor")
+def boxes_transposed(good: Good) -> bytes:
+    """Boxes are given as y, x, height and width."""
+    graph = good.graph()
+    for layer, rows in _box_rows(good, graph):
+        moved(graph, layer, rows, rows[[1, 0, 3, 2]])
+    return graph.patched()
+
+
+@fault("scores_clipped", "quantization", "high", "saturated_activations", shown_by=RANGES)
+def scores_clipped(good: Good) -> bytes:
+    """The range of what becomes scores is a quarter as wide, so that high scores are cut off."""
+    require_detector(good)
+    graph = good.graph()
+    layers = {layer.output for layer, _ in class_rows(good, graph)}
+    path = good.variant.path
+    every = activations(read_model(path), None)
+    ranges = {
+        index: (float(one.tensor.scales[0]) / CUT, int(one.tensor.zero_points[0]))
+        for one in every
+        if one.tensor.index in layers
+        for index in one.group
+    }
+    if not ranges:
+        raise NotApplicableError("the variant's activations are not quantized")
+    try:
+        return apply_edits(good.content, ranges_edits(path, ranges))
+    except ModelError as error:
+        raise NotApplicableError(error.what) from error
+
+
+@fault("outputs_swapped", "graph", "high", ORDER)
+def outputs_swapped(good: Good) -> bytes:
+    """The outputs are in another order."""
+    graph = good.graph()
+    outputs = [int(index) for index in graph.main.outputs]
+    if len(outputs) == 1:
+        raise NotApplicableError("the model has a single output")
+    graph.main.outputs = [*outputs[1:], outputs[0]]
+    return graph.packed()
+
+
+@fault("heads_swapped", "graph", "high", LOST)
+def heads_swapped(good: Good) -> Faulty:
+    """The output joins its heads in another order: scores are where boxes are expected."""
+    require_detector(good)
+    graph = good.graph()
+    made, columns = makers(graph), len(graph.main.outputs)
+    pending = [int(index) for index in graph.main.outputs]
+    while pending and columns == 1:
+        operator = made.get(pending.pop())
+        if operator is None:
+            continue
+        if name_of(graph, operator) in {"DEQUANTIZE", "QUANTIZE", "RESHAPE"}:
+            pending.append(int(operator.inputs[0]))
+        if name_of(graph, operator) == "CONCATENATION":
+            return _joined_otherwise(graph, operator)
+    raise NotApplicableError("the model does not join heads into its output")
+
+
+def _joined_otherwise(graph: Graph, operator: object) -> Faulty:
+    inputs = [int(index) for index in operator.inputs]  # type: ignore[attr-defined]
+    widths = [shape_of(graph, index)[-1] for index in inputs]
+    if len(set(widths)) == 1:
+        raise NotApplicableError("the output joins parts of the same kind")
+    operator.inputs = [*inputs[1:], inputs[0]]  # type: ignore[attr-defined]
+    return Faulty(content=graph.packed(), where=graph.name(inputs[0]))
+
+
+@fault("one_scale", "graph", "high", ONE_SCALE, shown_by=STORED)
+def one_scale(good: Good) -> bytes:
+    """The output gives boxes in pixels on one scale with scores, which keep none of their steps."""
+    require_detector(good)
+    if good.variant.reading.decoder not in _RELATIVE:
+        raise NotApplicableError("the outputs of this detector are not relative boxes")
+    graph = good.graph()
+    (output,) = (int(index) for index in graph.main.outputs)
+    leaving = next(iter(operators(graph, "DEQUANTIZE")), None)
+    joined = output if graph.dtype(output) in {"int8", "uint8"} else -1
+    if leaving is not None and output in map(int, leaving.outputs):
+        joined = int(leaving.inputs[0])
+    if joined < 0 or graph.dtype(joined) not in {"int8", "uint8"}:
+        raise NotApplicableError("the output is not quantized")
+    return _in_pixels(graph, joined, max(good.variant.input_size), good)
+
+
+def _in_pixels(graph: Graph, joined: int, side: int, good: Good) -> bytes:
+    """Return the file with the boxes of a joined output multiplied by the input's side."""
+    scale, zero = (float(numbers[0]) for numbers in graph.scales(joined))
+    shape = shape_of(graph, joined)
+    axis = 1 if good.variant.reading.decoder == "yolov8" else len(shape) - 1
+    factors = np.ones([n if at == axis else 1 for at, n in enumerate(shape)], np.float32)
+    factors[(slice(None),) * axis + (slice(0, BOX),)] = side
+    step = side / 127
+    stored = np.clip(np.rint(factors / step), 0, 127).astype(graph.dtype(joined))
+    constant = graph.add_tensor(joined, "pixels", graph.dtype(joined), stored)
+    graph.main.tensors[constant].quantization = _quantization(graph, step, 0)
+    product = activation(graph, joined, "in_pixels")
+    graph.main.tensors[product].quantization = _quantization(graph, scale * side, int(zero))
+    for operator in graph.main.operators:
+        if joined in map(int, operator.inputs):
+            operator.inputs = [
+                product if int(index) == joined else int(index) for index in operator.inputs
+            ]
+    graph.main.outputs = [
+        product if int(index) == joined else int(index) for index in graph.main.outputs
+    ]
+    for signature in graph.model.signatureDefs or ():
+        for tensor in signature.outputs or ():
+            if int(tensor.tensorIndex) == joined:
+                tensor.tensorIndex = product
+    made = makers(graph)[joined]
+    place = 1 + next(at for at, operator in enumerate(graph.main.operators) if operator is made)
+    multiply = graph.operator("MUL", [joined, constant], [product])
+    multiply.builtinOptionsType = graph.schema.BuiltinOptions.MulOptions
+    multiply.builtinOptions = graph.schema.MulOptionsT()
+    graph.main.operators.insert(place, multiply)
+    return graph.packed()
+
+
+def _quantization(graph: Graph, scale: float, zero: int) -> object:
+    parameters = graph.schema.QuantizationParametersT()
+    parameters.scale, parameters.zeroPoint = [scale], [zero]
+    return parameters
+
+
+@fault("letterbox", "preprocessing", "medium", "resize")
+def letterbox(good: Good) -> Faulty:
+    """Photographs are stretched to the input instead of being padded, or vice versa."""
+    require_detector(good)
+    own = good.variant.preprocessing
+    other: Literal["whole", "letterbox"] = "letterbox" if own.resize == "whole" else "whole"
+    return Faulty(preprocessing=msgspec.structs.replace(own, resize=other))

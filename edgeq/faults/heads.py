@@ -1,0 +1,98 @@
+"""The layers that give a model's classes and boxes, and the rows of their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.faults.fault import NotApplicableError
+from edgeq.faults.good import Good
+from edgeq.faults.graph import Array, Graph, Layer
+from edgeq.faults.rewiring import makers
+
+Rows = npt.NDArray[np.intp]
+
+_BESIDE_CLASSES = 5
+"""Values of a box besides its classes: its place, its size and an objectness."""
+
+
+def require_detector(good: Good) -> int:
+    """Return the number of classes of a detector.
+
+    Raises:
+        NotApplicableError: It is not one.
+    """
+    if not good.variant.detects:
+        raise NotApplicableError("the model is not a detector")
+    return good.variant.reading.classes
+
+
+def classes_of(good: Good) -> int:
+    """Return the number of classes of a classifier or detector.
+
+    Raises:
+        NotApplicableError: It is neither.
+    """
+    if good.variant.detects:
+        return good.variant.reading.classes
+    if not good.variant.classifies:
+        raise NotApplicableError("the model has no classes")
+    return int(good.variant.predictions.scores.shape[1])
+
+
+def last_layers(graph: Graph) -> tuple[Layer, ...]:
+    """Return the layers that no other layer follows on the way to an output, in file order."""
+    layers = graph.layers()
+    by_output, made = {layer.output: layer for layer in layers}, makers(graph)
+    last, seen = set[int](), set[int]()
+    pending = [int(index) for index in graph.main.outputs]
+    while pending:
+        tensor = pending.pop()
+        if tensor in seen:
+            continue
+        seen.add(tensor)
+        if tensor in by_output:
+            last.add(tensor)
+        elif tensor in made:
+            pending += [int(index) for index in made[tensor].inputs if int(index) >= 0]
+    return tuple(layer for layer in layers if layer.output in last)
+
+
+def class_rows(good: Good, graph: Graph) -> Iterator[tuple[Layer, Rows]]:
+    """Yield the layers that give class scores, with the rows of one set of classes each.
+
+    Raises:
+        NotApplicableError: No layer gives the classes.
+    """
+    classes, found = classes_of(good), False
+    block = _BESIDE_CLASSES + classes
+    for layer in last_layers(graph):
+        rows, starts = len(graph.values(layer.weights)), list[int]()
+        if layer.name != "DEPTHWISE_CONV_2D" and classes > 1:
+            if rows == classes or (rows > classes and not good.variant.detects):
+                starts = [0]
+            elif good.variant.detects and rows % block == 0:
+                starts = list(range(_BESIDE_CLASSES, rows, block))
+        for start in starts:
+            found = True
+            yield layer, np.arange(start, start + classes)
+    if not found:
+        raise NotApplicableError("the last layer does not give the classes")
+
+
+def moved(graph: Graph, layer: Layer, rows: Rows, sources: Rows) -> None:
+    """Give rows of a layer what others have: weights, bias, and scales of each row."""
+    values = graph.values(layer.weights)
+    parts: list[Array] = [values]
+    if layer.bias is not None:
+        parts.append(graph.values(layer.bias))
+    for tensor in (layer.weights, layer.bias):
+        quantization = None if tensor is None else graph.main.tensors[tensor].quantization
+        if quantization is not None:
+            numbers = quantization.scale, quantization.zeroPoint
+            parts += [array for array in numbers if array is not None]
+    for part in parts:
+        if len(part) == len(values):
+            part[rows] = part[sources].copy()

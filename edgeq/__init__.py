@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from edgeq.config.gate import Comparison, Gate
+    from edgeq.config.gate import Comparison, Gate, figure_gate
     from edgeq.config.methods import Method
     from edgeq.config.target_kinds import TargetKind
     from edgeq.errors import EdgeqError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edgeq.judge.decide import decide
     from edgeq.judge.missing import missing
     from edgeq.judge.verdict import Judgement, Verdict
+    from edgeq.measure.figures import ClassFigure, Figure, TaskData, TaskFigures, UnlikeSample
     from edgeq.models.registered import ModelSource
     from edgeq.pipeline.variant import VariantUnderTest
     from edgeq.quantize.recipes import LitertRecipe, TensorflowRecipe, static, weights_only
@@ -31,15 +32,18 @@ if TYPE_CHECKING:
     from edgeq.samples.sources import SampleSource
     from edgeq.targets.findings import Findings
     from edgeq.tasks.detection.decoders import Decoder, Evidence
+    from edgeq.tasks.kinds import TaskKind
 
 _HOMES = {
     "CaseRecord": "edgeq.record.structs",
+    "ClassFigure": "edgeq.measure.figures",
     "Comparison": "edgeq.config.gate",
     "Decoder": "edgeq.tasks.detection.decoders",
     "EdgeqError": "edgeq.errors",
     "Evidence": "edgeq.tasks.detection.decoders",
     "Fault": "edgeq.faults.fault",
     "Faulty": "edgeq.faults.fault",
+    "Figure": "edgeq.measure.figures",
     "Findings": "edgeq.targets.findings",
     "Gate": "edgeq.config.gate",
     "Good": "edgeq.faults.good",
@@ -53,9 +57,14 @@ _HOMES = {
     "Target": "edgeq.run.targets",
     "TargetKind": "edgeq.config.target_kinds",
     "TensorflowRecipe": "edgeq.quantize.recipes",
+    "TaskData": "edgeq.measure.figures",
+    "TaskFigures": "edgeq.measure.figures",
+    "TaskKind": "edgeq.tasks.kinds",
+    "UnlikeSample": "edgeq.measure.figures",
     "VariantUnderTest": "edgeq.pipeline.variant",
     "Verdict": "edgeq.judge.verdict",
     "decide": "edgeq.judge.decide",
+    "figure_gate": "edgeq.config.gate",
     "local_target": "edgeq.run.targets",
     "missing": "edgeq.judge.missing",
     "new_fault": "edgeq.faults.fault",
@@ -66,12 +75,14 @@ _HOMES = {
 
 __all__ = [
     "CaseRecord",
+    "ClassFigure",
     "Comparison",
     "Decoder",
     "EdgeqError",
     "Evidence",
     "Fault",
     "Faulty",
+    "Figure",
     "Findings",
     "Gate",
     "Good",
@@ -84,11 +95,16 @@ __all__ = [
     "SampleSource",
     "Target",
     "TargetKind",
+    "TaskData",
+    "TaskFigures",
+    "TaskKind",
     "TensorflowRecipe",
+    "UnlikeSample",
     "VariantUnderTest",
     "Verdict",
     "__version__",
     "decide",
+    "figure_gate",
     "local_target",
     "missing",
     "new_fault",

@@ -51,7 +51,6 @@ class TaskKind:
 
     Attributes:
         name: Name in the spec.
-        noun: What its models are, in the plural, for sentences.
         measure: Function of the outputs of both models that returns the figures, or its location
             as ``"module:function"``.
         fits: Function of an output's shape, without the batch dimension, that returns whether the
@@ -67,7 +66,6 @@ class TaskKind:
     """
 
     name: Task
-    noun: str
     measure: Callable[[TaskData], TaskFigures] | str
     fits: Callable[[Shape], bool]
     wants: str
@@ -235,7 +233,6 @@ KINDS: Extensible[TaskKind] = Extensible(
     [
         TaskKind(
             name="multilabel",
-            noun="multi-label classifiers",
             measure=f"{_MEASURES}.label_sets:measure",
             fits=lambda shape: is_vector(shape) and shape[-1] > 1,
             wants="a vector of one probability for each label",
@@ -245,7 +242,6 @@ KINDS: Extensible[TaskKind] = Extensible(
         ),
         TaskKind(
             name="embedding",
-            noun="embeddings",
             measure=f"{_MEASURES}.embedding:measure",
             fits=lambda shape: is_vector(shape) and shape[-1] > 1,
             wants="a vector",
@@ -255,7 +251,6 @@ KINDS: Extensible[TaskKind] = Extensible(
         ),
         TaskKind(
             name="segmentation",
-            noun="maps of classes",
             measure=f"{_MEASURES}.segmentation:measure",
             fits=is_map,
             wants="a map of height, width and classes",
@@ -266,7 +261,6 @@ KINDS: Extensible[TaskKind] = Extensible(
         ),
         TaskKind(
             name="image_to_image",
-            noun="networks that give pictures",
             measure=f"{_MEASURES}.pictures:measure",
             fits=is_map,
             wants="a picture of height, width and channels",
@@ -276,7 +270,6 @@ KINDS: Extensible[TaskKind] = Extensible(
         ),
         TaskKind(
             name="keypoints",
-            noun="keypoints",
             measure=f"{_MEASURES}.points:measure_points",
             fits=lambda shape: math.prod(shape) > 1,
             wants="the values of points",
@@ -285,7 +278,6 @@ KINDS: Extensible[TaskKind] = Extensible(
         ),
         TaskKind(
             name="regression",
-            noun="regressions",
             measure=f"{_MEASURES}.points:measure_values",
             fits=is_vector,
             wants="a vector of values",

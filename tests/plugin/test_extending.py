@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tomllib
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,9 @@ from edgeq.history.accepted import FOLDER, read_all
 from edgeq.history.compare_accepted import hold
 from edgeq.judge.verdict import Verdict
 from edgeq.record.change import ChangeKind
-from tests.plugin.projects import Project, case, statuses, text_of
+from tests.plugin.projects import SIZE, Project, case, statuses, text_of
 from tests.plugin.test_accepted import edgeq as command
+from tests.unit.tiny_model import Head, heads
 
 PAGE = Path(edgeq.__file__).parent.parent / "docs" / "extending.md"
 PACKAGE = re.compile(
@@ -33,13 +36,16 @@ def install(folder: Path, name: str) -> None:
     code, table = packages[name]
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.py").write_text(code, encoding="utf-8")
-    group = re.search(r'entry-points\."([\w.]+)"', table)
-    assert group is not None
-    entry = table.splitlines()[1].replace('"', "")
+    entries = tomllib.loads(table)["project"]["entry-points"]
+    lines = [
+        line
+        for group, rows in entries.items()
+        for line in (f"[{group}]", *(f"{key} = {value}" for key, value in rows.items()))
+    ]
     info = folder / f"{name}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", "utf-8")
-    (info / "entry_points.txt").write_text(f"[{group[1]}]\n{entry}\n", "utf-8")
+    (info / "entry_points.txt").write_text("\n".join(lines), "utf-8")
 
 
 @pytest.fixture
@@ -144,6 +150,23 @@ def test_a_method_from_outside_is_made_and_judged(project: Project, packages: Pa
     limit = case(project.record, "tiny/weight_only_int8_all/accuracy_drop").limit
     assert limit == 0.02, "its own default"
     assert found["tiny/weight_only_int8_all/types"] is Verdict.PASS
+
+
+def test_a_task_from_outside_is_judged_by_its_own_gate(project: Project, packages: Path) -> None:
+    install(packages, "my_tasks")
+    angle = Head("angle", 1, 90.0)
+    for name, head in (("net", angle), ("vendor", replace(angle, offset=359.0))):
+        (project.root / f"{name}.tflite").write_bytes(heads(head, size=SIZE))
+    project.spec["models"]["tiny"] |= {"task": "angle", "preprocessing": "keras-0-255"}
+    project.spec["methods"] = []
+    project.spec["gates"] = {"angle_error": 2.0}
+    result = project.run("-k", "angle_error")
+    judged = case(project.record, "tiny/vendor/angle_error")
+    assert result.ret == 0, text_of(result)
+    assert judged.status is Verdict.PASS
+    assert judged.value == pytest.approx(1.0, abs=0.01)  # 359 degrees further is 1 back
+    assert project.record.models[0].task == "angle"
+    assert "Its figures as angle" in (project.reports / "report.html").read_text("utf-8")
 
 
 def test_a_model_source_from_outside_is_exported_once(project: Project, packages: Path) -> None:

@@ -76,7 +76,6 @@ def test_what_a_file_does_not_show_is_not_guessed(tmp_path: Path, content: bytes
 def test_every_task_says_what_its_outputs_are() -> None:
     for name, kind in KINDS:
         assert kind.wants
-        assert kind.noun
         assert kind.has_labels, name
         assert not kind.fits(())
 

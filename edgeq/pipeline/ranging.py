@@ -23,6 +23,7 @@ from edgeq.measure.ranges import (
     StaleBias,
     Trial,
     misreading,
+    nearer_samples,
     need,
     needed_by_all,
     range_fit,
@@ -57,7 +58,7 @@ TWO = 2
 
 _ONE_SAMPLE = "a single sample can't show both what ranges should hold and what they cost"
 
-_FORMAT = 5
+_FORMAT = 6
 
 Floats = npt.NDArray[np.float32]
 _Fitting = Mapping[int, tuple[float, int]]
@@ -292,6 +293,7 @@ class _Ranging:
             agreeing=_agreeing(self._ours, self._theirs, after),
             before=spread_errors(self._ours.compared, self._theirs.compared),
             after=spread_errors(self._ours.compared, after.compared),
+            nearer=nearer_samples(self._ours.compared, self._theirs.compared, after.compared),
         )
 
     def _stale(self) -> tuple[StaleBias, ...]:

@@ -24,7 +24,9 @@ def fit(name: str, *, error: float = 0.3) -> RangeFit:
 
 
 def trial(*names: str, after: float = 0.2, agreeing: tuple[int, int] | None = None) -> Trial:
-    return Trial(tensors=names, gross=True, agreeing=agreeing, before=(0.9,), after=(after,))
+    return Trial(
+        tensors=names, gross=True, agreeing=agreeing, before=(0.9,), after=(after,), nearer=(1.0,)
+    )
 
 
 GOOD = Ranges(
@@ -210,7 +212,7 @@ def test_all_that_is_recorded_of_several_wrong_ranges() -> None:
 
 
 def test_an_error_that_is_not_finite_is_said() -> None:
-    broken = Trial(tensors=("a",), gross=True, agreeing=None, before=(None,), after=(0.2,))
+    broken = msgspec.structs.replace(trial("a"), before=(None,))
     assert "the output's error is 0.2 instead of not finite" in judged(trials=(broken,)).reason
 
 
@@ -228,7 +230,7 @@ def test_a_single_range_is_named_up_to_a_quarter_more_error_than_several() -> No
 
 def test_a_trial_that_leaves_nothing_finite_explains_nothing() -> None:
     # Neither helps its only output; with classes back it still has no error to compare.
-    spoiled = Trial(tensors=("a",), gross=True, agreeing=(0, 8), before=(0.9,), after=(None,))
+    spoiled = msgspec.structs.replace(trial("a", agreeing=(0, 8)), after=(None,))
     assert harmful(msgspec.structs.replace(GOOD, trials=(spoiled,))) is None
 
 

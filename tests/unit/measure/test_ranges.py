@@ -11,6 +11,7 @@ from edgeq.measure.ranges import (
     RangeFit,
     Trial,
     misreading,
+    nearer_samples,
     need,
     needed_by_all,
     range_fit,
@@ -97,7 +98,14 @@ def test_errors_are_those_of_rounding_and_clipping(
 
 
 def trial(before: float | None, after: float | None, **keys: object) -> Trial:
-    plain = Trial(tensors=("a",), gross=False, agreeing=None, before=(before,), after=(after,))
+    plain = Trial(
+        tensors=("a",),
+        gross=False,
+        agreeing=None,
+        before=(before,),
+        after=(after,),
+        nearer=(1.0,),
+    )
     return msgspec.structs.replace(plain, **keys)
 
 
@@ -109,8 +117,11 @@ def trial(before: float | None, after: float | None, **keys: object) -> Trial:
         (trial(0.5, 0.35), False),
         (trial(0.5, 0.38, gross=True), True),
         (trial(0.5, 0.4, gross=True), False),
-        (trial(0.5, 0.28, gross=True, tensors=("a", "b")), False),
-        (trial(0.5, 0.27, gross=True, tensors=("a", "b")), True),
+        (trial(0.5, 0.26, gross=True, tensors=("a", "b")), False),
+        (trial(0.5, 0.25, gross=True, tensors=("a", "b")), True),
+        (trial(0.5, 0.1, nearer=(0.75,)), True),
+        (trial(0.5, 0.1, nearer=(0.7,)), False),
+        (trial(0.5, 0.1, nearer=(0.1,), agreeing=(2, 2 + REGAINED)), True),
         (trial(0.05, 0.02), False),
         (trial(0.2, 0.3), False),
         (trial(None, 0.2), True),
@@ -134,7 +145,12 @@ def test_what_several_ranges_bring_back_may_be_due_to_one(after: float, promises
 
 def test_the_output_that_gains_most_decides() -> None:
     found = Trial(
-        tensors=("a",), gross=False, agreeing=None, before=(0.1, 0.6, 0.3), after=(0.1, 0.1, 0.2)
+        tensors=("a",),
+        gross=False,
+        agreeing=None,
+        before=(0.1, 0.6, 0.3),
+        after=(0.1, 0.1, 0.2),
+        nearer=(0.0, 1.0, 0.0),
     )
     assert found.output == 1
     assert found.caused == pytest.approx(np.sqrt(0.36 - 0.01))
@@ -166,3 +182,10 @@ def test_a_bias_is_misread_if_its_steps_are_not_its_layers() -> None:
     alike = misreading(bias, np.array([0.01]), np.array([0.02]), 0.1)
     assert alike is not None
     assert alike.steps == pytest.approx(40)
+
+
+def test_samples_are_counted_that_come_nearer() -> None:
+    ours = np.zeros((4, 2), np.float32)
+    before = np.array([[1, 0], [1, 1], [0, 0], [np.nan, 0]], np.float32)
+    after = np.array([[0, 0.5], [2, 0], [0, 0], [1, 0]], np.float32)
+    assert nearer_samples([ours, ours], [before, before], [after, before]) == (0.5, 0.0)

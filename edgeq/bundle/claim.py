@@ -25,13 +25,13 @@ class PackedClaim:
     Attributes:
         file: The variant's file.
         top1: Its top-1 accuracy, from 0 to 1; None if that was not measured.
-        preprocessing: How it must be fed.
+        preprocessing: How it must be fed; None for a model that takes arrays.
         labels: A label set's name, or the file with the names of its classes; None if unknown.
     """
 
     file: Path
     top1: float | None
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None
     labels: str | None
 
 
@@ -53,7 +53,7 @@ class _Labels(msgspec.Struct, frozen=True):
 
 
 class _Metadata(msgspec.Struct, frozen=True):
-    preprocessing: Preprocessing | None
+    preprocessing: Preprocessing | None = None
     accuracy: _Accuracy | None = None
     labels: _Labels | None = None
 

@@ -195,8 +195,10 @@ def _of_file(path: Path, options: dict[str, str | None]) -> tuple[VariantUnderTe
     if path.suffix != ".tflite":
         packed = packed_claim(path)
         file, top1 = packed.file, packed.top1
-        declared = {"preprocessing": msgspec.to_builtins(packed.preprocessing)}
-        declared |= {} if packed.labels is None else {"labels": packed.labels}
+        if packed.preprocessing is not None:
+            declared["preprocessing"] = msgspec.to_builtins(packed.preprocessing)
+        if packed.labels is not None:
+            declared["labels"] = packed.labels
     declared |= {
         name: options[name] for name in ("preprocessing", "labels") if options[name] is not None
     }

@@ -90,6 +90,9 @@ def distance(
             that were rounded to float16 are recognized.
     """
     ours, theirs = (values.reshape(len(values), -1) for values in (baseline, variant))
+    alike = np.isinf(ours) & (ours == theirs)  # what a maximum starts from; infinity has no step
+    if alike.any():
+        ours, theirs = (np.where(alike, np.float32(0), values) for values in (ours, theirs))
     apart = theirs - ours
     if dtype == "float16":
         unit = float16_steps(ours)

@@ -134,7 +134,7 @@ class _Surgeon:
         start, size = self._baseline.constants.place(tensor)
         if kind is None or tensor.scales.size:
             return None
-        content = np.nan_to_num(values).astype(kind).tobytes()
+        content = np.nan_to_num(values, posinf=np.inf, neginf=-np.inf).astype(kind).tobytes()
         return [(start, content)] if len(content) == size else None
 
     def _options(self, pair: Pair) -> list[Edit] | None:

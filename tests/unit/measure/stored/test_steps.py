@@ -104,6 +104,15 @@ def test_rounding_of_many_weights_is_1(dtype: str) -> None:
     assert found.coarseness == pytest.approx(np.ones(16))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_an_infinity_in_both_is_no_distance(dtype: str) -> None:
+    ours = np.array([[-np.inf, 1.0, 2.0]], np.float32)
+    same = distance(ours, ours, dtype=dtype, scales=NONE, zero_points=NO_POINTS)
+    assert (same.greatest, same.relative) == (0.0, 0.0)
+    other = distance(ours, np.abs(ours), dtype=dtype, scales=NONE, zero_points=NO_POINTS)
+    assert not other.greatest < 1e6
+
+
 def test_rounding_of_many_weights_to_float16_is_1() -> None:
     values = drawn(16, 400)
     real = values.astype(np.float16).astype(np.float32)

@@ -90,6 +90,7 @@ class Gate:
         needs: What a target must be able to measure for it, or ``"file"`` if it concerns the file
             alone, and is judged once, on this machine.
         elsewhere: Whether it is judged on other targets than this machine only.
+        of_baseline: Whether it judges a model's baseline, once, and not its variants.
         needs_images: Whether it needs an evaluation set.
         follows_evaluation: Whether it counts what an evaluation shows if there is one; redundant
             for a gate that needs images.
@@ -125,6 +126,7 @@ class Gate:
     holds: Holds = "every"
     needs: Measured | Literal["file"] = "predictions"
     elsewhere: bool = False
+    of_baseline: bool = False
     needs_images: bool = False
     follows_evaluation: bool = False
     needs_labels: bool = False

@@ -34,6 +34,16 @@ GATES: Extensible[Gate] = Extensible(
     "edgeq.gates",
     [
         Gate(
+            name="conversion",
+            marker="proof",
+            summary="the float file gives what its source gives in its own runtime",
+            judge=f"{_HERE}:conversion",
+            sense="proof",
+            needs="file",
+            of_baseline=True,
+            alone=False,
+        ),
+        Gate(
             name="made",
             marker="proof",
             summary="the variant could be made, read and loaded",

@@ -176,8 +176,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """One float model, the baseline of its variants.
 
     Attributes:
-        source: ``"keras:NAME"``, a ``.keras`` file, a SavedModel folder, a ``.tflite`` file,
-            ``"package.module:function"``, or ``"efficientnet-lite0"``.
+        source: ``"keras:NAME"``, a ``.keras`` file, a SavedModel folder, a ``.tflite`` file, an
+            ``.onnx`` file, ``"package.module:function"``, ``"torch:package.module:function"``, or
+            ``"efficientnet-lite0"``.
         weights: For ``keras:`` sources: ``"imagenet"``, a weights file, or ``"random"``.
         allow_random_weights: Whether random weights may be used if ``"imagenet"`` is not
             available. Everything that needs trained weights is then MISSING by declaration.

@@ -16,7 +16,7 @@ from edgeq.config.load import find_spec_file, load_spec
 from edgeq.config.presets import data_folder
 from edgeq.config.structs import Spec
 from edgeq.errors import EdgeqError, ImageError, MissingExtraError, ModelError, SpecError
-from edgeq.models import lite0
+from edgeq.models import lite0, sources
 from edgeq.models.applications import WEIGHTS_SUFFIX
 from edgeq.pipeline.ahead import lacks, require_apart, require_comparable
 from edgeq.pipeline.needs import (
@@ -40,7 +40,7 @@ from edgeq.words import plural, size
 NO_SPEC = "no edgeq.toml here or in a parent folder; `edgeq init` writes one"
 State = Literal["ok", "absent", "bad"]
 EXTRAS = {
-    "keras": ("keras", "tensorflow"),
+    **sources.EXTRAS,
     "samples": (lite0.PACKAGE, "foolbox"),
 }
 

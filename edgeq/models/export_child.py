@@ -22,8 +22,10 @@ def export(request: ExportRequest) -> ExportResponse:
     Raises:
         ModelError: The source names nothing usable.
     """
-    if request.kind == "saved_model":
-        return _export_saved_model(request)
+    if request.kind in {"saved_model", "onnx"}:
+        return _export_module(request)
+    if request.kind == "torch":
+        return _export_torch(request)
     if request.kind == "registered":
         return _export_registered(request)
     return _export_keras(request)
@@ -71,13 +73,25 @@ def _export_registered(request: ExportRequest) -> ExportResponse:
     return ExportResponse(input_size=require_float(read_model(path)))
 
 
-def _export_saved_model(request: ExportRequest) -> ExportResponse:
-    from edgeq.models.saved_model_source import fixed_batch, write_litert, write_saved_model
+def _export_module(request: ExportRequest) -> ExportResponse:
+    from edgeq.models import saved_model_source
 
+    if request.kind == "onnx":
+        from edgeq.models.onnx_source import fixed_batch
+    else:
+        from edgeq.models.saved_model_source import fixed_batch
+
+    litert = request.form == "litert"
     module, size = fixed_batch(request)
-    write = write_litert if request.form == "litert" else write_saved_model
+    write = saved_model_source.write_litert if litert else saved_model_source.write_saved_model
     write(module, request.output)
     return ExportResponse(input_size=size)
+
+
+def _export_torch(request: ExportRequest) -> ExportResponse:
+    from edgeq.models.torch_source import write_litert
+
+    return ExportResponse(input_size=write_litert(request))
 
 
 def work(request: dict[str, Any]) -> Mapping[str, object]:

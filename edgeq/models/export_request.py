@@ -8,7 +8,16 @@ import msgspec
 
 from edgeq.config.structs import Make
 
-Kind = Literal["application", "keras_file", "saved_model", "function", "lite0", "registered"]
+Kind = Literal[
+    "application",
+    "keras_file",
+    "saved_model",
+    "function",
+    "lite0",
+    "registered",
+    "onnx",
+    "torch",
+]
 Form = Literal["litert", "saved_model"]
 
 GRAPH_FILE = "graph.pb"

@@ -29,6 +29,8 @@ _NOTES = "export.json"
 CHILD_KIND = "tensorflow"
 OWN_KINDS = frozenset({"application", "lite0"})
 """Kinds of sources that bring no code of their own."""
+WITHOUT_TENSORFLOW = frozenset({"registered", "torch"})
+"""Kinds of sources that come as a ``.tflite`` file and in no form that TensorFlow reads."""
 
 _CHILD = "edgeq.models.export_child"
 

@@ -15,7 +15,7 @@ from edgeq.errors import ModelError
 from edgeq.io.files import write_bytes
 from edgeq.models import lite0
 from edgeq.models.application_model import export_application
-from edgeq.models.exporting import Exported, export_float, export_folder
+from edgeq.models.exporting import WITHOUT_TENSORFLOW, Exported, export_float, export_folder
 from edgeq.models.float_file import has_open_batch, has_quantized_weights, require_float
 from edgeq.models.originals import Original, take
 from edgeq.models.sources import Export, FloatFile, parse_source
@@ -127,7 +127,7 @@ def converter_start(model: FloatModel, store: Store) -> Path:
         ModelError: The model came as a bare ``.tflite`` file.
         ConversionError: The export failed; the error carries the log.
     """
-    if model.export is None or model.export.request.kind == "registered":
+    if model.export is None or model.export.request.kind in WITHOUT_TENSORFLOW:
         raise ModelError(
             "comes as a .tflite file, which the TensorFlow converter can't start from",
             where=model.name,

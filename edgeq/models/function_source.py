@@ -1,14 +1,16 @@
-"""Checks a ``package.module:function`` source without running its code."""
+"""Finds the function of a ``package.module:function`` source, and checks it without running it."""
 
 from __future__ import annotations
 
 import ast
+import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from edgeq.errors import ModelError
+from edgeq.models.export_request import ExportRequest
 from edgeq.registry import suggestion
 
 _MOVES_IMPORTS = ("sys.path", "sys.meta_path", "addsitedir", "sys.modules")
@@ -71,6 +73,25 @@ def check_function(text: str, root: Path, where: str) -> None:
                 where=where,
                 remedy=f"Install {package}, or put it in the project's folder",
             )
+
+
+def function_of(request: ExportRequest) -> Callable[[], object]:
+    """Import the function that a request names; in the export child only.
+
+    Raises:
+        ModelError: Its module has no such function.
+    """
+    sys.path.insert(0, request.root)
+    module_name, _, function_name = request.name.partition(":")
+    module = importlib.import_module(module_name)
+    function: Callable[[], object] | None = getattr(module, function_name, None)
+    if function is None or not callable(function):
+        names = [name for name, value in vars(module).items() if callable(value)]
+        raise ModelError(
+            f"module {module_name!r} has no function {function_name!r}",
+            remedy=suggestion(function_name, names),
+        )
+    return function
 
 
 def _find(module: str, root: Path, text: str, where: str) -> ModuleSpec | None:

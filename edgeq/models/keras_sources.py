@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +11,11 @@ import numpy as np
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
+from edgeq.models.function_source import function_of
 from edgeq.models.layout import CHANNELS
 from edgeq.models.lite0_network import build
 from edgeq.models.lite0_weights import read_state
 from edgeq.models.serving import one_line
-from edgeq.registry import suggestion
 
 _LACKING = re.compile(r"[Cc]ould not locate (\w+) '([^']+)'")
 _UNSAFE = re.compile(r"safe_mode|unsafe deserialization")
@@ -41,7 +39,7 @@ def build_model(request: ExportRequest) -> tuple[Any, tuple[str, ...]]:
         return _loaded(request), ()
     if request.kind == "lite0":
         return build(read_state(Path(request.name))), ()
-    return _function(request), ()
+    return function_of(request)(), ()
 
 
 def _loaded(request: ExportRequest) -> Any:
@@ -130,17 +128,3 @@ def _square_deviation(model: Any) -> tuple[str, ...]:
                 layer.finalize_state()
                 return ("The input variance was squared, as the ImageNet weights require",)
     return ()
-
-
-def _function(request: ExportRequest) -> Any:
-    sys.path.insert(0, request.root)
-    module_name, _, function_name = request.name.partition(":")
-    module = importlib.import_module(module_name)
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        names = [name for name, value in vars(module).items() if callable(value)]
-        raise ModelError(
-            f"module {module_name!r} has no function {function_name!r}",
-            remedy=suggestion(function_name, names),
-        )
-    return function()

@@ -8,7 +8,6 @@ All other fields are skipped by length, so the graph itself is never parsed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,6 +15,7 @@ import msgspec
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.input_size import fixed_size
+from edgeq.models.protobuf import fields, numbers
 from edgeq.registry import suggestion
 
 Shape = tuple[int | None, ...]
@@ -25,10 +25,8 @@ SERVING = "serving_default"
 _META_GRAPHS, _SIGNATURES, _KEY, _VALUE = 2, 5, 1, 2
 _INPUTS, _SHAPE, _DIMENSION, _UNKNOWN_RANK, _SIZE = 1, 3, 2, 3, 1
 _NEGATIVE = 1 << 63
-_VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 _HIDDEN = "__saved_model_"
 """Prefix of the signatures that TensorFlow itself runs when it loads a model."""
-_MOST_DIGITS = 10
 
 
 def signatures_of(folder: Path) -> tuple[str, ...] | None:
@@ -45,12 +43,12 @@ def signatures_of(folder: Path) -> tuple[str, ...] | None:
     except OSError as error:
         raise ModelError(f"can't be read: {error.strerror}", where=folder / FILE) from error
     try:
-        graphs = list(_fields(memoryview(content), _META_GRAPHS))
+        graphs = list(fields(memoryview(content), _META_GRAPHS))
         names = [
             bytes(key).decode()
             for graph in graphs
-            for entry in _fields(graph, _SIGNATURES)
-            for key in _fields(entry, _KEY)
+            for entry in fields(graph, _SIGNATURES)
+            for key in fields(entry, _KEY)
         ]
     except (ValueError, IndexError):
         graphs, names = [], []
@@ -134,11 +132,11 @@ def inputs_of(folder: Path, signature: str) -> list[Shape | None] | None:
         content = memoryview((folder / FILE).read_bytes())
         return [
             _shape(entry)
-            for graph in _fields(content, _META_GRAPHS)
-            for named in _fields(graph, _SIGNATURES)
-            if any(bytes(key).decode() == signature for key in _fields(named, _KEY))
-            for value in _fields(named, _VALUE)
-            for entry in _fields(value, _INPUTS)
+            for graph in fields(content, _META_GRAPHS)
+            for named in fields(graph, _SIGNATURES)
+            if any(bytes(key).decode() == signature for key in fields(named, _KEY))
+            for value in fields(named, _VALUE)
+            for entry in fields(value, _INPUTS)
         ]
     except (OSError, ValueError, IndexError):
         return None
@@ -146,69 +144,15 @@ def inputs_of(folder: Path, signature: str) -> list[Shape | None] | None:
 
 def _shape(entry: memoryview) -> Shape | None:
     """Return the shape of a named tensor, or None if its rank is open or not given."""
-    for tensor in _fields(entry, _VALUE):
-        for shape in _fields(tensor, _SHAPE):
-            if any(_numbers(shape, _UNKNOWN_RANK)):
+    for tensor in fields(entry, _VALUE):
+        for shape in fields(tensor, _SHAPE):
+            if any(numbers(shape, _UNKNOWN_RANK)):
                 return None
-            return tuple(_size(field) for field in _fields(shape, _DIMENSION))
+            return tuple(_size(field) for field in fields(shape, _DIMENSION))
     return None
 
 
 def _size(dimension: memoryview) -> int | None:
     """Return a dimension, or None if it is open: its size is then -1, in two's complement."""
-    size = next(_numbers(dimension, _SIZE), 0)
+    size = next(numbers(dimension, _SIZE), 0)
     return None if size >= _NEGATIVE else size
-
-
-def _fields(message: memoryview, field_number: int) -> Iterator[memoryview]:
-    """Yield the length-delimited values (messages and texts) of a field; see ``_entries``."""
-    for number, value in _entries(message):
-        if number == field_number and isinstance(value, memoryview):
-            yield value
-
-
-def _numbers(message: memoryview, field_number: int) -> Iterator[int]:
-    """Yield the varint values of a field; see ``_entries``."""
-    for number, value in _entries(message):
-        if number == field_number and isinstance(value, int):
-            yield value
-
-
-def _entries(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield the number and value of each field; fields of fixed width are skipped.
-
-    Raises:
-        ValueError: The bytes are not a message.
-        IndexError: The message is truncated.
-    """
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        number, kind = tag >> 3, tag & 7
-        if kind == _VARINT:
-            value, at = _varint(message, at)
-            yield number, value
-        elif kind == _BYTES:
-            size, at = _varint(message, at)
-            if at + size > len(message):
-                raise ValueError("a field is longer than its message")
-            yield number, message[at : at + size]
-            at += size
-        elif kind in {_EIGHT_BYTES, _FOUR_BYTES}:
-            at += 8 if kind == _EIGHT_BYTES else 4
-        else:
-            raise ValueError(f"there is no kind {kind}")
-    if at > len(message):
-        raise ValueError("a field is longer than its message")
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """Return the varint (seven bits per byte) at an offset, and the offset after it."""
-    value = 0
-    for shift in range(_MOST_DIGITS):
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << (7 * shift)
-        if byte < 0x80:  # noqa: PLR2004 - the highest bit is set if more bytes follow
-            return value, at
-    raise ValueError("a number has no end")

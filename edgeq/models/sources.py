@@ -6,8 +6,10 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,18 +19,28 @@ from edgeq.errors import MissingExtraError, ModelError
 from edgeq.io.files import sha256_file
 from edgeq.models import lite0, registered
 from edgeq.models.applications import Application, find_application
-from edgeq.models.export_request import ExportRequest
+from edgeq.models.export_request import ExportRequest, Kind
 from edgeq.models.function_source import check_function
 from edgeq.models.keras_archive import check_archive
 from edgeq.models.keras_config import check_config
+from edgeq.models.onnx_file import files_of_onnx
 from edgeq.models.saved_model_file import chosen_signature, require_image
 
 _KERAS = "keras:"
+_TORCH = "torch:"
+_ONNX = ".onnx"
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _TOOLS = ("tensorflow", "keras", "numpy")
+_ONNX_TOOLS = ("tensorflow", "tf_keras", "numpy", "onnx", "onnx2tf", "onnxruntime")
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "keras": ("keras", "tensorflow"),
+    "onnx": (*_ONNX_TOOLS, "onnx_graphsurgeon", "sng4onnx"),
+    "torch": ("torch", "litert_torch"),
+}
+"""The packages that sources of models need, by the extra that brings them."""
 _VALID = (
-    'Valid: "keras:NAME", a .keras file, a SavedModel folder, a .tflite file, '
-    f'"package.module:function", "{lite0.SOURCE}"'
+    'Valid: "keras:NAME", a .keras file, a SavedModel folder, a .tflite file, an .onnx file, '
+    f'"package.module:function", "torch:package.module:function", "{lite0.SOURCE}"'
 )
 MOST_BYTES = 64 << 30
 """Size limit for each file of a model."""
@@ -76,51 +88,61 @@ def parse_source(name: str, model: Model, spec: Spec) -> FloatFile | Export:
     where = f"{spec.origin}: {key_text('models', name, 'source')}"
     table = f"[{key_text('models', name)}]"
     _refuse_signature(model, spec, where)
-    if text.startswith(_KERAS):
-        require_keras(text)
-        application = find_application(text.removeprefix(_KERAS), where)
-        open_size = application.family.open_size if application.family else None
-        request = ExportRequest(
-            kind="application",
-            name=application.name,
-            root=str(spec.root),
-            seed=model.seed,
-            input_size=model.input_size,
-            open_size=open_size,
-        )
-        return Export(request, _facts(_KERAS + application.name, request), application)
-    if text == lite0.SOURCE:
-        weights = lite0.weights_file()
-        require_keras(text)
-        request = ExportRequest(
-            kind="lite0", name=str(weights), root=str(spec.root), input_size=model.input_size
-        )
-        return Export(request, _facts(text, request, sha256_file(weights)))
-    if registered.find_source(text) is not None:
-        request = ExportRequest(
-            kind="registered", name=text, root=str(spec.root), input_size=model.input_size
-        )
-        content = registered.content_of(text)
-        return Export(request, None if content is None else {"source": text, "content": content})
+    named = _from_name(name, model, spec, where)
+    if named is not None:
+        return named
     path = spec.path(text)
     if path.suffix.lower() == ".tflite":
         if not path.exists():
             raise _absent(path, table)
         return FloatFile(path)
+    if path.suffix.lower() == _ONNX:
+        return _from_onnx(path, model, spec, table)
     if path.is_dir() or path.suffix.lower() in {".keras", ".h5", ".pb"}:
         return _from_files(path, model, spec, table)
     if _FUNCTION.fullmatch(text):
         require_keras(text)
         check_function(text, spec.root, where)
-        request = ExportRequest(
-            kind="function",
-            name=text,
-            root=str(spec.root),
-            seed=model.seed,
-            input_size=model.input_size,
-        )
-        return Export(request, None)
+        return Export(_request("function", text, model, spec, seed=model.seed), None)
     raise ModelError(f"unknown source {text!r}", where=where, remedy=_VALID)
+
+
+def has_own_runtime(text: str) -> bool:
+    """Return whether a source runs elsewhere than in the float file that is exported from it."""
+    return text.startswith(_TORCH) or text.lower().endswith(_ONNX)
+
+
+def _from_name(name: str, model: Model, spec: Spec, where: str) -> Export | None:
+    """Parse a source that a prefix or its whole name shows; None if it is something else."""
+    text = model.source
+    if text.startswith(_KERAS):
+        require_keras(text)
+        application = find_application(text.removeprefix(_KERAS), where)
+        open_size = application.family.open_size if application.family else None
+        request = _request(
+            "application", application.name, model, spec, seed=model.seed, open_size=open_size
+        )
+        return Export(request, _facts(_KERAS + application.name, request), application)
+    if text == lite0.SOURCE:
+        weights = lite0.weights_file()
+        require_keras(text)
+        request = _request("lite0", str(weights), model, spec)
+        return Export(request, _facts(text, request, sha256_file(weights)))
+    if text.startswith(_TORCH):
+        return _from_torch(name, model, spec, where)
+    if registered.find_source(text) is None:
+        return None
+    content = registered.content_of(text)
+    facts: dict[str, object] | None = None
+    if content is not None:
+        facts = {"source": text, "content": content}
+    return Export(_request("registered", text, model, spec), facts)
+
+
+def _request(kind: Kind, name: str, model: Model, spec: Spec, **more: Any) -> ExportRequest:
+    return ExportRequest(
+        kind=kind, name=name, root=str(spec.root), input_size=model.input_size, **more
+    )
 
 
 def _refuse_signature(model: Model, spec: Spec, where: str) -> None:
@@ -145,21 +167,27 @@ def require_keras(needed_for: str) -> None:
     Raises:
         MissingExtraError: One of them is not installed.
     """
-    for package in ("keras", "tensorflow"):
+    _require_extra("keras", needed_for)
+
+
+def _require_extra(extra: str, needed_for: str) -> None:
+    for package in EXTRAS[extra]:
         if importlib.util.find_spec(package) is None:
-            raise MissingExtraError(package, extra="keras", needed_for=f"the source {needed_for!r}")
+            raise MissingExtraError(package, extra=extra, needed_for=f"the source {needed_for!r}")
 
 
-def tool_versions() -> dict[str, str]:
+def tool_versions(packages: Iterable[str] = _TOOLS) -> dict[str, str]:
     """Return the versions of the packages that an export depends on."""
-    return {name: importlib.metadata.version(name) for name in _TOOLS}
+    return {name: importlib.metadata.version(name) for name in packages}
 
 
 def files_of(request: ExportRequest) -> tuple[Path, ...]:
     """Return the files that an export reads, sorted; empty if the source is code."""
-    if request.kind not in {"saved_model", "keras_file", "lite0"}:
+    if request.kind not in {"saved_model", "keras_file", "lite0", "onnx"}:
         return ()
     path = Path(request.name)
+    if request.kind == "onnx":
+        return files_of_onnx(path)
     if not path.is_dir():
         return (path,)
     return tuple(sorted(inner for inner in path.rglob("*") if inner.is_file()))
@@ -168,11 +196,12 @@ def files_of(request: ExportRequest) -> tuple[Path, ...]:
 def content_of(request: ExportRequest) -> str | None:
     """Return the hash of the files that an export reads, or None if the source is code."""
     files = files_of(request)
-    if request.kind != "saved_model":
+    if len(files) < 2 and request.kind != "saved_model":  # noqa: PLR2004 - several, or a folder
         return sha256_file(files[0], MOST_BYTES) if files else None
+    folder = Path(request.name)
     digest = hashlib.sha256()
     for path in files:
-        name = path.relative_to(request.name).as_posix()
+        name = path.relative_to(folder if folder.is_dir() else folder.parent).as_posix()
         digest.update(f"{name}\0{sha256_file(path, MOST_BYTES)}\n".encode())
     return digest.hexdigest()
 
@@ -182,13 +211,8 @@ def _absent(path: Path, table: str) -> ModelError:
 
 
 def _from_files(path: Path, model: Model, spec: Spec, table: str) -> Export:
-    request = ExportRequest(
-        kind="saved_model" if path.is_dir() else "keras_file",
-        name=str(path),
-        root=str(spec.root),
-        input_size=model.input_size,
-        allow_code=model.allow_code,
-    )
+    kind: Kind = "saved_model" if path.is_dir() else "keras_file"
+    request = _request(kind, str(path), model, spec, allow_code=model.allow_code)
     if path.is_dir():
         if not (path / "saved_model.pb").is_file():
             raise ModelError(
@@ -216,11 +240,44 @@ def _from_files(path: Path, model: Model, spec: Spec, table: str) -> Export:
     return Export(request, _facts("keras_file", request, content_of(request)))
 
 
-def _facts(source: str, request: ExportRequest, content: str | None = None) -> dict[str, object]:
+def _from_onnx(path: Path, model: Model, spec: Spec, table: str) -> Export:
+    if not path.is_file():
+        raise _absent(path, table)
+    files_of_onnx(path)
+    _require_extra("onnx", str(path))
+    request = _request("onnx", str(path), model, spec)
+    return Export(request, _facts("onnx", request, content_of(request), _ONNX_TOOLS))
+
+
+def _from_torch(name: str, model: Model, spec: Spec, where: str) -> Export:
+    function = model.source.removeprefix(_TORCH)
+    if _FUNCTION.fullmatch(function) is None:
+        raise ModelError(
+            f"{model.source!r} names no function",
+            where=where,
+            remedy='Write "torch:package.module:function"',
+        )
+    if model.input_size is None:
+        raise ModelError(
+            "a PyTorch module does not say how large its input is",
+            where=where,
+            remedy=f"Set {key_text('models', name, 'input_size')} = [HEIGHT, WIDTH]",
+        )
+    _require_extra("torch", model.source)
+    check_function(function, spec.root, where)
+    return Export(_request("torch", function, model, spec, seed=model.seed), None)
+
+
+def _facts(
+    source: str,
+    request: ExportRequest,
+    content: str | None = None,
+    packages: Iterable[str] = _TOOLS,
+) -> dict[str, object]:
     return {
         "source": source,
         "content": content,
         "input_size": list(request.input_size) if request.input_size else None,
-        "tools": tool_versions(),
+        "tools": tool_versions(packages),
         "recipe": EXPORT_RECIPE,
     }

@@ -8,6 +8,7 @@ import msgspec
 
 from edgeq.config.methods import METHODS, Method
 from edgeq.errors import EdgeqError
+from edgeq.judge import conversion as converted
 from edgeq.judge import costs, elsewhere, growing, limits, proofs, running, tensors
 from edgeq.judge import ranges as fixed
 from edgeq.judge import weights as stored
@@ -23,6 +24,11 @@ def made(variant: VariantUnderTest, _: float) -> Judgement:
     size = variant.bytes
     variant.loaded  # noqa: B018 - accessing the property loads it
     return proofs.made(None, size=size)
+
+
+def conversion(variant: VariantUnderTest, _: float) -> Judgement:
+    """Prove that a baseline is the model that it was exported from."""
+    return converted.conversion(variant.conversion)
 
 
 def types(variant: VariantUnderTest, _: float) -> Judgement:

@@ -8,7 +8,7 @@ that need them, and nothing else runs during a measurement that must be made alo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -32,6 +32,7 @@ from edgeq.measure.average_precision import MeanPrecision
 from edgeq.measure.beside_here import BesideHere
 from edgeq.measure.box_agreement import BoxAgreement, PairedClasses, paired_classes
 from edgeq.measure.clusters import find_clusters
+from edgeq.measure.conversion import Conversion
 from edgeq.measure.figures import TaskFigures
 from edgeq.measure.first_values import first_values, same_first_values
 from edgeq.measure.input_range import InputFit, array_fit, input_fit, input_scale, value_ends
@@ -48,6 +49,11 @@ from edgeq.measure.stored.files import FileComparison, compare_files
 from edgeq.measure.tensors import Fit, Output, fits, same_bits
 from edgeq.pipeline.computed import computed
 from edgeq.pipeline.control import beside_control_of, find_control, reference_of
+from edgeq.pipeline.converting import (
+    conversion_facts,
+    conversion_of,
+    is_broken_by_its_export,
+)
 from edgeq.pipeline.dependencies import answers_facts, arithmetic, file_facts, pair_facts
 from edgeq.pipeline.detecting import (
     boxes_facts,
@@ -306,6 +312,16 @@ def _accuracy(variant: VariantUnderTest) -> Accuracy:
 
 
 def _doubt(variant: VariantUnderTest) -> Doubt | None:
+    doubt = _doubt_of(variant)
+    if doubt is None or not is_broken_by_its_export(variant.here.baseline):
+        return doubt
+    # What the export broke is told once, by the baseline's own case, and is no variant's fault.
+    return replace(
+        doubt, wrong=False, reason=f"{doubt.reason} (its export broke it: see `conversion`)"
+    )
+
+
+def _doubt_of(variant: VariantUnderTest) -> Doubt | None:
     if variant.detects:
         return doubt_of_tensors(variant.outputs) or doubt_of_boxes(
             variant.boxes, _available_precision(variant), _on_labelled_boxes(variant)
@@ -493,6 +509,17 @@ MEASUREMENTS: Registry[Measurement[Any]] = Registry(
                 group="operators",
                 depends=file_facts,
                 of_file=True,
+            ),
+            Measurement(
+                name="conversion",
+                make=conversion_of,
+                struct=Conversion,
+                group="conversion",
+                depends=conversion_facts,
+                of_file=True,
+                ahead=Ahead(
+                    "conversion", "comparing with its source", after="file", of_baseline=True
+                ),
             ),
             Measurement(
                 name="sparsity",

@@ -15,7 +15,7 @@ from edgeq.config.structs import CLASSIFICATION, DETECTION, Model, Spec, Task
 from edgeq.config.tables import header, key_text
 from edgeq.errors import EdgeqError, SpecError
 from edgeq.models import lite0
-from edgeq.models.sources import FloatFile, parse_source
+from edgeq.models.sources import FloatFile, has_own_runtime, parse_source
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.case_ids import case_id
 from edgeq.tasks.recognition import require_task
@@ -113,7 +113,8 @@ def cases(spec: Spec, declared: Sequence[VariantUnderTest]) -> tuple[Case, ...]:
     for name, model in spec.models.items():
         if model.task is not None:
             require_task(model.task, f"{spec.origin}: {key_text('models', name, 'task')}")
-    every = [case for variant in declared for case in _cases_of(spec, variant)]
+    judged = [case for variant in declared for case in _cases_of(spec, variant)]
+    every = [*_of_baselines(spec, declared), *judged] if judged else []
     if not every:
         raise SpecError(
             "nothing is declared to be validated",
@@ -122,6 +123,15 @@ def cases(spec: Spec, declared: Sequence[VariantUnderTest]) -> tuple[Case, ...]:
             f"{header(spec.origin, 'variants', 'NAME')}",
         )
     return tuple(every)
+
+
+def _of_baselines(spec: Spec, declared: Sequence[VariantUnderTest]) -> Iterator[Case]:
+    """Yield the cases of the baselines whose source has a runtime of its own."""
+    for name in dict.fromkeys(variant.model for variant in declared):
+        if has_own_runtime(spec.models[name].source):
+            variant = next(variant for variant in declared if variant.model == name)
+            baseline = variant.here.baseline
+            yield from (Case(baseline, gate, None) for _, gate in GATES if gate.of_baseline)
 
 
 def _cases_of(spec: Spec, variant: VariantUnderTest) -> Iterator[Case]:
@@ -214,8 +224,8 @@ def _proves(gate: Gate, variant: VariantUnderTest) -> bool:
 
     A ready-made variant must prove what its declared method claims.
     """
-    if not gate.is_proof or gate.holds == "every":
-        return gate.is_proof
+    if not gate.is_proof or gate.of_baseline or gate.holds == "every":
+        return gate.is_proof and not gate.of_baseline
     if variant.method is None and gate.holds == "fixed scales":
         return True
     if variant.method is None or (gate.holds == "calibrated here" and variant.choice is None):

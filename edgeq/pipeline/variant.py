@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from edgeq.measure.beside_control import BesideControl
     from edgeq.measure.beside_here import BesideHere
     from edgeq.measure.box_agreement import BoxAgreement
+    from edgeq.measure.conversion import Conversion
     from edgeq.measure.figures import TaskFigures
     from edgeq.measure.growth import Watched
     from edgeq.measure.latency import Latency
@@ -147,6 +148,9 @@ class VariantUnderTest:
     )
     size: Measured[Size] = Measured("What its bytes are.")
     operators: Measured[Operators] = Measured("What it computes with.")
+    conversion: Measured[Conversion] = Measured(
+        "How its file differs from the model that it was exported from; a baseline's alone."
+    )
     sparsity: Measured[Sparsity] = Measured(
         "How many of its weights are zero, and whether the runtime can make use of that."
     )

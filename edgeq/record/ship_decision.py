@@ -48,6 +48,7 @@ def decided(
     not_run: bool,
     lost: bool,
     is_open: bool = False,
+    unfounded: bool = False,
 ) -> ShipDecision:
     """Return the answer about a variant: the first of the four that fits.
 
@@ -56,12 +57,17 @@ def decided(
         refused: Whether it could not be made or run, or is worse than accepted.
         not_run: Whether any of its declared cases has no verdict.
         lost: Whether any of those was neither left out on purpose nor cut off.
-        is_open: Whether the comparison with its accepted record is inconclusive.
+        is_open: Whether the comparison with its accepted record is inconclusive, or a case of its
+            baseline.
+        unfounded: Whether a case of its baseline is FAIL. It was then compared with another model
+            than the one that it should come from.
     """
     known = tuple(outcomes)
     if refused or any(case.fails for case in known) or lost:
         return ShipDecision.REJECTED
-    if not any(sees_predictions(case.gate) and case.status in _MEASURED for case in known):
+    if unfounded or not any(
+        sees_predictions(case.gate) and case.status in _MEASURED for case in known
+    ):
         return ShipDecision.NOT_JUDGED
     settled = not (not_run or is_open) and all(case.status is Verdict.PASS for case in known)
     return ShipDecision.CLEARED if settled else ShipDecision.UNPROVEN
@@ -80,15 +86,34 @@ def answer(record: RunRecord, model: str, variant: VariantRecord) -> ShipDecisio
     """
     if variant.answer is not None:
         return variant.answer
+    baseline = [case.status for case in _of_baseline(record, model)]
     return decided(
-        (
-            Outcome(case.gate, case.status, case.declared_missing)
-            for case in record.verdicts(model, variant.name)
-        ),
+        map(_outcome, record.verdicts(model, variant.name)),
         refused=variant.error is not None or bool(_worse(record, model, variant)),
-        not_run=bool(not_run(record, model, variant)),
+        not_run=bool(not_run(record, model, variant) or _open_baseline(record, model)),
         lost=bool(_of(record.lost, model, variant)),
-        is_open=bool(incomparable(record, model, variant)),
+        is_open=bool(incomparable(record, model, variant) or not set(baseline) <= {Verdict.PASS}),
+        unfounded=Verdict.FAIL in baseline,
+    )
+
+
+def _of_baseline(record: RunRecord, model: str) -> tuple[CaseRecord, ...]:
+    """Return the cases of a model's baseline."""
+    return tuple(
+        case
+        for known in record.models
+        if known.name == model
+        for case in record.verdicts(model, known.baseline.name)
+    )
+
+
+def _open_baseline(record: RunRecord, model: str) -> tuple[str, ...]:
+    """Return the gates that are declared for a model's baseline but have no verdict."""
+    return tuple(
+        gate
+        for known in record.models
+        if known.name == model
+        for gate in not_run(record, model, known.baseline)
     )
 
 
@@ -200,14 +225,15 @@ def doubts(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, 
     """Return what is open about a variant that is not rejected."""
     doubt_texts = [
         _in_words(case)
-        for case in record.verdicts(model, variant.name)
+        for case in (*_of_baseline(record, model), *record.verdicts(model, variant.name))
         if case.status is not Verdict.PASS
     ]
     doubt_texts += [
         f"{change.gate}: {change.against}; {change.reason}"
         for change in incomparable(record, model, variant)
     ]
-    doubt_texts += [f"{gate} was declared and not run" for gate in not_run(record, model, variant)]
+    left = (*_open_baseline(record, model), *not_run(record, model, variant))
+    doubt_texts += [f"{gate} was declared and not run" for gate in left]
     return tuple(doubt_texts)
 
 
@@ -222,16 +248,19 @@ def incomparable(record: RunRecord, model: str, variant: VariantRecord) -> tuple
 
 def why_not_judged(record: RunRecord, model: str, variant: VariantRecord) -> str:
     """Return why a variant's predictions were not measured, for example its random weights."""
+    for case in _of_baseline(record, model):
+        if case.status is Verdict.FAIL:
+            return f"its baseline is not the model of its source ({case.gate}: FAIL)"
     cases = [case for case in record.verdicts(model, variant.name) if sees_predictions(case.gate)]
     known = next((each for each in record.models if each.name == model), None)
     if known is not None and not known.clears(variant):
         if variant.target == LOCAL:
             return "only its file is judged on this machine"
         return f"{variant.target} does not measure its predictions"
-    if cases and cases[0].reason.startswith(RANDOM_WEIGHTS):
-        return "its weights are random"
     if cases:
-        return f"its predictions were not measured: {_bare(cases[0].reason)}"
+        random = cases[0].reason.startswith(RANDOM_WEIGHTS)
+        why = f"its predictions were not measured: {_bare(cases[0].reason)}"
+        return "its weights are random" if random else why
     if any(sees_predictions(gate) for gate in not_run(record, model, variant)):
         return "no case that looks at its predictions was run"
     return "no gate looks at its predictions"

@@ -101,9 +101,7 @@ def _row(variant: VariantView) -> str:
 
 
 def _trouble(shown: ReportView) -> str:
-    cases = [
-        case for model in shown.models for variant in model.variants for case in variant.trouble
-    ]
+    cases = [case for model in shown.models for each in model.rows for case in each.trouble]
     cases += shown.orphans
     if not cases:
         return ""

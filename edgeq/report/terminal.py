@@ -156,9 +156,7 @@ def _answer(variant: VariantView) -> str:
 
 
 def _trouble(shown: ReportView, errors: tuple[str, ...]) -> str:
-    cases = [
-        case for model in shown.models for variant in model.variants for case in variant.trouble
-    ]
+    cases = [case for model in shown.models for each in model.rows for case in each.trouble]
     cases += shown.orphans
     same: dict[tuple[str, str, str, str], list[CaseView]] = {}
     for case in cases:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from edgeq.config.gates import written
 from edgeq.judge.verdict import ShipDecision, Verdict
-from edgeq.record.ship_decision import answer, leans, reasons
+from edgeq.record.ship_decision import answer, leans, reasons, status_in_words
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import file_view, flips, words
 from edgeq.report.boxes_view import BoxesView, boxes_view, class_names
@@ -185,7 +185,7 @@ def variant_view(
         bytes=variant.bytes or None,
         agreement=None if variant.agreement is None else variant.agreement.top1,
         latency=None if variant.latency is None else variant.latency.ratio,
-        why="" if is_baseline else _why(record, model, variant),
+        why=_why(record, model, variant),
         cells=cells(model, variant, cases, is_baseline=is_baseline),
         cases=tuple(case_view(case) for case in cases),
         flips=flips.flips_view(variant.agreement, pictures),
@@ -232,6 +232,18 @@ def _place(model: ModelRecord, variant: VariantRecord) -> int:
 
 
 def _why(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
-    """Return the first reason for the answer about a variant, and the number of the others."""
-    first, *rest = reasons(record, model.name, variant) or ("",)
+    """Return the first reason for the answer about a variant, and the number of the others.
+
+    About a baseline there is no answer, but a case of its own may be wrong or open.
+    """
+    if variant is model.baseline:
+        every = record.verdicts(model.name, variant.name)
+        told = [
+            f"{case.gate}: {status_in_words(case)}; {case.reason}"
+            for case in every
+            if case.status is not Verdict.PASS
+        ]
+    else:
+        told = list(reasons(record, model.name, variant))
+    first, *rest = told or ("",)
     return f"{first} (and {len(rest)} more)" if rest else first

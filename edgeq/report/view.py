@@ -136,7 +136,11 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
     record = answered(record)
     pictures = shown or {}
     summary = record.summary
-    known = {(model.name, variant.name) for model in record.models for variant in model.variants}
+    known = {
+        (model.name, variant.name)
+        for model in record.models
+        for variant in (model.baseline, *model.variants)
+    }
     return ReportView(
         mark=sentences.mark(record),
         headline=sentences.headline(record),

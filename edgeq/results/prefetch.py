@@ -123,7 +123,8 @@ class _ModelTasks:
     @property
     def variants(self) -> tuple[VariantUnderTest, ...]:
         """The variants of the selected cases."""
-        return tuple(dict.fromkeys(case.variant for case in self.cases))
+        every = dict.fromkeys(case.variant for case in self.cases)
+        return tuple(variant for variant in every if not variant.is_baseline)
 
     @property
     def baseline(self) -> VariantUnderTest:
@@ -233,7 +234,8 @@ class _ModelTasks:
         # A file that claims no method may have no fixed scale; if it has, its case measures this.
         of_any = variant is case.variant.baseline and case.variant.method is not None
         mine = of_any or case.variant is variant
-        return mine and self._is_to_be_run(case) and row.ahead.applies(case.variant)
+        runs = case.gate.of_baseline or self._is_to_be_run(case)
+        return mine and runs and row.ahead.applies(case.variant)
 
     def _controls(self) -> tuple[VariantUnderTest, ...]:
         """Return the controls of the variants that are not selected variants themselves."""

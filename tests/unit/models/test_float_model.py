@@ -50,7 +50,7 @@ def child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Child:
     child = Child()
     monkeypatch.setattr(exporting, "run_child", child)
     monkeypatch.setattr(sources, "require_keras", lambda _: None)
-    monkeypatch.setattr(sources, "tool_versions", lambda: {"keras": "3"})
+    monkeypatch.setattr(sources, "tool_versions", lambda *_: {"keras": "3"})
     application = Application("ResNet50", FAMILIES["resnet"])
     monkeypatch.setattr(sources, "find_application", lambda *_: application)
     monkeypatch.setattr(weights, "unreachable", lambda _: OFFLINE)

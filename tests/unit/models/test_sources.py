@@ -14,8 +14,8 @@ from edgeq.models.sources import Export, FloatFile, parse_source
 
 @pytest.fixture(autouse=True)
 def keras_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "require_keras", lambda _: None)
-    monkeypatch.setattr(sources, "tool_versions", lambda: {"keras": "3"})
+    monkeypatch.setattr(sources, "_require_extra", lambda *_: None)
+    monkeypatch.setattr(sources, "tool_versions", lambda *_: {"keras": "3"})
 
 
 def parse(folder: Path, source: str, **options: object) -> FloatFile | Export:
@@ -129,3 +129,44 @@ def test_only_what_has_signatures_can_choose_one(tmp_path: Path) -> None:
     assert parse(tmp_path, "net.tflite", signature="classify") == FloatFile(tmp_path / "net.tflite")
     with pytest.raises(ModelError, match=r"has no signatures.*Remove `signature`"):
         parse(tmp_path, "keras:ResNet50", signature="classify")
+
+
+def test_an_onnx_file_is_known_by_its_content_and_that_of_its_weights(tmp_path: Path) -> None:
+    where = b"\x0a\x08location\x12\x01w"
+    weight = b"\x6a" + bytes([len(where)]) + where
+    graph = b"\x2a" + bytes([len(weight)]) + weight
+    (tmp_path / "w").write_bytes(b"1")
+    (tmp_path / "net.onnx").write_bytes(b"\x3a" + bytes([len(graph)]) + graph)
+    first = export(tmp_path, "net.onnx", input_size=(8, 8))
+    assert (first.request.kind, first.request.input_size) == ("onnx", (8, 8))
+    (tmp_path / "w").write_bytes(b"2")
+    assert export(tmp_path, "net.onnx", input_size=(8, 8)).facts != first.facts
+    with pytest.raises(ModelError, match="has no signatures"):
+        parse(tmp_path, "net.onnx", signature="a")
+    with pytest.raises(ModelError, match="no such file"):
+        parse(tmp_path, "other.onnx")
+
+
+def test_a_torch_function_is_exported_every_time_and_needs_a_size(tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text("import nothing_of_the_kind\ndef net(): ...\n")
+    with pytest.raises(ModelError, match=r"Set models\.net\.input_size = \[HEIGHT, WIDTH\]"):
+        parse(tmp_path, "torch:nets:net")
+    with pytest.raises(ModelError, match="no module named 'nothing_of_the_kind'"):
+        parse(tmp_path, "torch:nets:net", input_size=(8, 8))
+    (tmp_path / "nets.py").write_text("def net(): ...\n")
+    found = export(tmp_path, "torch:nets:net", input_size=(8, 8))
+    assert (found.request.kind, found.request.name, found.facts) == ("torch", "nets:net", None)
+    with pytest.raises(ModelError, match=r'Write "torch:package\.module:function"'):
+        parse(tmp_path, "torch:nets", input_size=(8, 8))
+
+
+@pytest.mark.parametrize("extra", ["onnx", "torch"])
+def test_what_an_extra_brings_is_named_if_it_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extra: str
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    (tmp_path / "net.onnx").write_bytes(b"\x3a\x00")
+    source = {"onnx": "net.onnx", "torch": "torch:nets:net"}[extra]
+    with pytest.raises(MissingExtraError, match=rf"edgeq\[{extra}\]"):
+        parse(tmp_path, source, input_size=(8, 8))

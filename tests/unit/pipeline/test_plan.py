@@ -17,6 +17,22 @@ def ids(**keys: Any) -> list[str]:
     return [case.id for case in Run(spec(default_gates=False, **keys)).cases]
 
 
+OF_VARIANTS = [
+    name for name in proofs() if not (GATES.get(name).elsewhere or GATES.get(name).of_baseline)
+]
+"""Proofs about a variant on this machine."""
+
+
+def test_a_source_with_a_runtime_of_its_own_is_compared_with_its_file_once() -> None:
+    found = ids(
+        models={"a": {"source": "a.onnx"}, "b": {"source": "torch:nets:net"}, "c": {"source": "x"}},
+        methods=["int8", "float16"],
+    )
+    compared = [one for one in found if one.endswith("/conversion")]
+    assert compared == ["a/baseline/conversion", "b/baseline/conversion"]
+    assert found[:2] == compared
+
+
 def test_variants_come_model_by_model_methods_first() -> None:
     found = Run(
         spec(
@@ -42,7 +58,7 @@ def test_the_specs_engine_reaches_the_variants() -> None:
 
 def test_cases_are_the_proofs_that_apply_and_the_limits_that_hold() -> None:
     assert ids(methods=["int8", "float16"], gates={"max_bytes": 5, "size_reduction": 0.1}) == [
-        *(f"net/int8/{proof}" for proof in proofs() if proof != "placement"),
+        *(f"net/int8/{proof}" for proof in OF_VARIANTS),
         "net/int8/size_reduction",
         "net/int8/max_bytes",
         *(
@@ -57,9 +73,7 @@ def test_cases_are_the_proofs_that_apply_and_the_limits_that_hold() -> None:
 def test_a_ready_made_variant_is_not_asked_for_its_calibration() -> None:
     found = ids(methods=[], variants={"v": {**READY, "method": "int8"}})
     assert found == [
-        f"net/v/{proof}"
-        for proof in proofs()
-        if GATES.get(proof).holds != "calibrated here" and not GATES.get(proof).elsewhere
+        f"net/v/{proof}" for proof in OF_VARIANTS if GATES.get(proof).holds != "calibrated here"
     ]
 
 

@@ -433,3 +433,33 @@ def test_what_is_absent_by_declaration_stands_against_nobody() -> None:
     record = run(MADE, FAILED, DECLARED)
     variant = record.models[0].variants[0]
     assert objections(record, records.MODEL, variant) == ("types: FAIL; float islands",)
+
+
+def of_baseline(status: Verdict, **more: Any) -> CaseRecord:
+    return records.case("baseline", "conversion", status, **more)
+
+
+@pytest.mark.parametrize(
+    ("case", "expected", "because"),
+    [
+        (of_baseline(Verdict.PASS), ShipDecision.CLEARED, ""),
+        (of_baseline(Verdict.FAIL), ShipDecision.NOT_JUDGED, "not the model of its source"),
+        (of_baseline(Verdict.MISSING), ShipDecision.UNPROVEN, "conversion: MISSING"),
+        (of_baseline(Verdict.INCONCLUSIVE), ShipDecision.UNPROVEN, "conversion: INCONCLUSIVE"),
+    ],
+)
+def test_no_variant_of_a_wrong_or_unproven_baseline_is_cleared(
+    case: CaseRecord, expected: ShipDecision, because: str
+) -> None:
+    record = undecided(run(case, MADE, AGREES))
+    assert said(record) is expected
+    assert because in " ".join(why(record))
+    # What counts against the variant itself still rejects it.
+    assert said(undecided(run(case, MADE, AGREES, FAILED))) is ShipDecision.REJECTED
+
+
+def test_a_baseline_that_was_not_compared_with_its_source_clears_nothing() -> None:
+    left = f"{records.MODEL}/baseline/conversion"
+    record = undecided(run(MADE, AGREES, declared=(left, MADE.id, AGREES.id), partial=True))
+    assert said(record) is ShipDecision.UNPROVEN
+    assert why(record) == ("conversion was declared and not run",)

@@ -1,0 +1,220 @@
+"""Converts ONNX models by onnx2tf; imported in the export child only.
+
+onnx2tf guesses which tensors lie with their channels first, and checks its guesses by running the
+model in ONNX Runtime. It writes into the file that it converts, and asks the internet for a sample
+picture unless a file of that name lies in the working directory. It therefore gets a copy, in a
+folder of its own, next to such a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx2tf
+import onnxruntime
+import tensorflow as tf
+
+from edgeq.errors import ModelError
+from edgeq.models.export_request import ExportRequest
+from edgeq.models.input_size import fixed_size
+from edgeq.models.layout import CHANNELS
+from edgeq.models.onnx_names import channels_first, output_name
+from edgeq.models.serving import one_line
+
+_SAMPLES = "calibration_image_sample_data_20x128x128x3_float32.npy"
+_SAMPLES_SHAPE = (20, 128, 128, 3)
+_FILE = "model.onnx"
+_COPY, _FOLDED = "copy.onnx", "folded.onnx"
+_STANDARD = ("", "ai.onnx")
+_MOST_NAMED = 6
+_ASK_EXPORT = (
+    "Export the model without it, or name another source: the Keras model, the PyTorch model "
+    '("torch:package.module:function"), or a .tflite file that you converted'
+)
+
+
+def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
+    """Return a module whose function ``serve`` takes one image, channels last, and its size.
+
+    Its outputs have the names that ``output_name`` makes of the ONNX model's.
+
+    Raises:
+        ModelError: The file is not an ONNX model, takes anything but one image, or has operators
+            that onnx2tf does not convert.
+    """
+    model = read(request)
+    entry = only_input(model, request.name)
+    size, first = layout(shape_of(entry), request)
+    _require_known(model, request.name)
+    converted = _convert(_with_shape(model, entry, size, first=first), entry.name, first, request)
+    names = [output_name(output.name) for output in model.graph.output]
+
+    module = tf.Module()
+    module.loaded = converted  # keeps the weights alive
+
+    def serve(image: Any) -> Any:
+        outputs = converted(image, training=False)
+        every = outputs if isinstance(outputs, list | tuple) else [outputs]
+        return {name: tf.identity(output) for name, output in zip(names, every, strict=True)}
+
+    image = tf.TensorSpec((1, *size, CHANNELS), tf.float32, name="image")
+    module.serve = tf.function(serve, input_signature=[image])
+    return module, size
+
+
+def read(request: ExportRequest) -> Any:
+    """Return an ONNX model with its weights.
+
+    Raises:
+        ModelError: The file is not an ONNX model, or a file with its weights is missing.
+    """
+    try:
+        model = onnx.load(request.name)
+        onnx.checker.check_model(model)
+    except Exception as error:  # Protocol Buffers and onnx raise classes of their own
+        raise ModelError(
+            f"is not a valid ONNX model: {one_line(error)}",
+            where=request.name,
+            remedy="Export it again; files with external weights must lie next to it",
+        ) from error
+    return model
+
+
+def only_input(model: Any, name: str) -> Any:
+    """Return the only input of a model; weights that old exporters list as inputs don't count.
+
+    Raises:
+        ModelError: It has several inputs, or one that is not float32.
+    """
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [entry for entry in model.graph.input if entry.name not in weights]
+    if len(inputs) != 1:
+        raise ModelError(
+            f"has {len(inputs)} inputs",
+            where=name,
+            remedy="edgeq validates models that take one image; export one with a single input",
+        )
+    (entry,) = inputs
+    kind = onnx.TensorProto.DataType.Name(entry.type.tensor_type.elem_type).lower()
+    if kind != "float":
+        raise ModelError(
+            f"its input {entry.name!r} is {kind}",
+            where=name,
+            remedy="Export it with a float32 input, before any quantization",
+        )
+    return entry
+
+
+def shape_of(entry: Any) -> tuple[int | None, ...]:
+    """Return the shape of an input, with None for open dimensions."""
+    every = entry.type.tensor_type.shape.dim
+    return tuple(side.dim_value if side.HasField("dim_value") else None for side in every)
+
+
+def layout(shape: Sequence[int | None], request: ExportRequest) -> tuple[tuple[int, int], bool]:
+    """Return height and width of an input, and whether its channels come first.
+
+    Raises:
+        ModelError: The input is not one RGB image, or leaves its size open.
+    """
+    first = channels_first(shape)
+    batch, *rest = shape or (None,)
+    if first:
+        channels, *sides = rest
+        rest = [*sides, channels]
+    return fixed_size((batch, *rest), request), first
+
+
+def _require_known(model: Any, name: str) -> None:
+    """Refuse operators that onnx2tf has no code for.
+
+    Raises:
+        ModelError: There are some; the message names them.
+    """
+    unknown = sorted(
+        {
+            f"{node.domain}.{node.op_type}" if node.domain not in _STANDARD else node.op_type
+            for node in model.graph.node
+            if node.domain not in _STANDARD
+            or importlib.util.find_spec(f"onnx2tf.ops.{node.op_type}") is None
+        }
+    )
+    if unknown:
+        more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
+        raise ModelError(
+            f"has operators that onnx2tf does not convert: {', '.join(unknown[:_MOST_NAMED])}"
+            f"{more}",
+            where=name,
+            remedy=_ASK_EXPORT,
+        )
+
+
+def _with_shape(model: Any, entry: Any, size: tuple[int, int], *, first: bool) -> Any:
+    """Return a model whose input has a batch of 1 and a fixed size; open outputs stay open."""
+    fixed = type(model)()
+    fixed.CopyFrom(model)
+    sides = (1, CHANNELS, *size) if first else (1, *size, CHANNELS)
+    (own,) = (each for each in fixed.graph.input if each.name == entry.name)
+    for dimension, side in zip(own.type.tensor_type.shape.dim, sides, strict=True):
+        dimension.dim_value = side
+    del fixed.graph.value_info[:]  # shapes inside, which may contradict the fixed ones
+    for output in fixed.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    return fixed
+
+
+def _convert(model: Any, entry: str, first: bool, request: ExportRequest) -> Any:
+    """Return the Keras model that onnx2tf makes.
+
+    If it gives up, it gets the model once more with everything folded that the fixed size makes
+    constant, such as the arithmetic on shapes that an export with an open size contains.
+
+    Raises:
+        ModelError: It gives up on both.
+    """
+    keep = None if first else [entry]
+    with tempfile.TemporaryDirectory(prefix="edgeq-") as scratch, contextlib.chdir(scratch):
+        np.save(_SAMPLES, np.random.default_rng(0).random(_SAMPLES_SHAPE, np.float32))
+        onnx.save(model, _FILE)
+        shutil.copyfile(_FILE, _COPY)
+        try:
+            return _keras_model(_COPY, keep)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it exits where it gives up
+            logging.getLogger(__name__).warning("Folding constants, because %s", one_line(error))
+            try:
+                _fold(Path(_FILE), Path(_FOLDED))
+                return _keras_model(_FOLDED, keep)
+            except (Exception, SystemExit):  # noqa: BLE001 - the first reason is about the user's own model
+                raise ModelError(
+                    f"onnx2tf can't convert it: {one_line(error)}",
+                    where=request.name,
+                    remedy=f"The log has its own words. {_ASK_EXPORT}",
+                ) from error
+
+
+def _keras_model(path: str, keep: list[str] | None) -> Any:
+    return onnx2tf.convert(
+        input_onnx_file_path=path,
+        output_folder_path="out",
+        keep_nwc_or_nhwc_or_ndhwc_input_names=keep,
+        not_use_onnxsim=True,
+        disable_model_save=True,
+        verbosity="info",
+    )
+
+
+def _fold(source: Path, target: Path) -> None:
+    """Write a model with its constants folded and its shapes known, in standard operators."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(target)
+    onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])

@@ -9,7 +9,7 @@ from edgeq.config.gates import GATES
 from edgeq.record.ship_decision import leans
 from edgeq.record.structs import CaseRecord, ModelRecord, VariantRecord
 from edgeq.report import words
-from edgeq.report.figures_view import main_figure
+from edgeq.report.figures_view import main_figure, short_name
 from edgeq.report.model_sentences import worst_output
 from edgeq.report.words import Mark
 from edgeq.words import Kind
@@ -200,7 +200,7 @@ def _of_task(variant: VariantRecord, column: str) -> Cell | None:
     figure, kind = main
     order = figure.value if GATES.get(figure.name).sense == "min" else -figure.value
     span = "" if figure.interval is None else words.span(kind, figure.interval)
-    name = figure.name.replace("_", " ")
+    name = short_name(figure.name)
     return replace(
         _cell(f"{name} {words.number(kind, figure.value)}", span, order=order), names_measure=True
     )
@@ -217,7 +217,7 @@ def _labelled(variant: VariantRecord, *, is_baseline: bool) -> Cell | None:
     if figure.baseline is None:
         return None
     own: Kind = "percent" if kind == "points" else kind
-    name = figure.name.replace("_", " ").removesuffix(" drop").removesuffix(" rise")
+    name = short_name(figure.name)
     cell = _cell(f"{name} {words.number(own, figure.baseline)}", order=figure.baseline)
     return replace(cell, names_measure=True)
 

@@ -13,6 +13,8 @@ from edgeq.report import words
 from edgeq.report.embedding import PICTURE
 from edgeq.words import Kind, change, value
 
+_ACRONYMS = {"iou": "IoU", "psnr": "PSNR", "ssim": "SSIM", "f1": "F1"}
+
 SHOWN_CLASSES = 10
 """Classes in the table: those that lose most."""
 
@@ -146,6 +148,12 @@ def main_figure(figures: RecordedFigures, column: str) -> tuple[Figure, Kind] | 
     return None
 
 
+def short_name(name: str) -> str:
+    """Return the name of a figure for a table, which says itself what was lost or added."""
+    words_ = name.removesuffix("_drop").removesuffix("_rise").split("_")
+    return " ".join(_ACRONYMS.get(word, word) for word in words_)
+
+
 def _row(figure: Figure) -> FigureRow:
     kind = written(figure.name, "ratio")
     text, both = value(kind, figure.value), ""
@@ -194,5 +202,5 @@ def _cells(row: NamedUnlikeSample) -> Iterator[Cell]:
                 y=round(top + down * side, 2),
                 width=round(side, 2),
                 height=round(side, 2),
-                opacity=round(0.15 + 0.75 * int(digit) / 9, 2),
+                opacity=round(0.1 + 0.5 * int(digit) / 9, 2),
             )

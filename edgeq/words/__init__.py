@@ -28,7 +28,7 @@ _SIZE_DIGITS = 3
 _TIME_DIGITS = 3
 _DISTANCE_DIGITS = 2
 _NUMBER_DECIMALS = 3
-_FACTOR_DECIMALS = 2
+_DECIMALS: dict[Kind, int] = {"times": 2, "dB": 1}
 _NAMES_SHOWN = 3
 _PAIR = 2
 _THOUSAND = 1000
@@ -268,8 +268,8 @@ def _digits(kind: Kind, number: Decimal, more: int) -> str:
     if kind in {"ms", "s"}:
         below = _TIME_DIGITS - 1 - (number.adjusted() if number else 0)
         return _fixed(number, max(0, below) + more)
-    if kind == "times":
-        return _fixed(number, _FACTOR_DECIMALS + more)
+    if kind in _DECIMALS:
+        return _fixed(number, _DECIMALS[kind] + more)
     if number == number.to_integral_value():
         return _fixed(number, 0)
     return _fixed(number, _decimals_apart_from_whole(number) + more)

@@ -80,10 +80,10 @@ def test_the_page_escapes_names() -> None:
 def test_the_table_shows_the_main_figures() -> None:
     model = described().models[0]
     row = cells(model, model.variants[0], is_baseline=False)
-    assert row["agreement"].text == "mean iou 90.0\xa0%"
-    assert row["accuracy"].text == "iou drop 2.0\xa0points lost"
+    assert row["agreement"].text == "mean IoU 90.0\xa0%"
+    assert row["accuracy"].text == "IoU 2.0\xa0points lost"
     whole = cells(model, model.baseline, is_baseline=True)
-    assert whole["accuracy"].text == "iou 70.0\xa0%"
+    assert whole["accuracy"].text == "IoU 70.0\xa0%"
     figure = main_figure(FIGURES, "accuracy")
     assert figure is not None
     assert figure[1] == "points"

@@ -12,8 +12,7 @@ import msgspec
 from edgeq.io import structs
 from edgeq.models.downloads import bound_network
 from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
-from edgeq.models.input_size import fixed_size
-from edgeq.models.layout import CHANNELS
+from edgeq.models.input_size import fixed_shape, size_of
 
 
 def export(request: ExportRequest) -> ExportResponse:
@@ -40,8 +39,8 @@ def _export_keras(request: ExportRequest) -> ExportResponse:
         model, notes = build_model(request)
     except DownloadFailedError as error:
         return ExportResponse(download_failed=str(error))
-    size = fixed_size(image_shape(model, request.name), request)
-    shape = (1, *size, CHANNELS)
+    shape = fixed_shape(image_shape(model, request.name), request)
+    size = size_of(shape, request)
     if request.form == "litert" and _export_directly(model, shape, request):
         return ExportResponse(input_size=size, notes=notes)
     signature = [keras.InputSpec(shape=shape, dtype="float32")]
@@ -70,7 +69,7 @@ def _export_registered(request: ExportRequest) -> ExportResponse:
 
     path = Path(request.output)
     write(request.name, path)
-    return ExportResponse(input_size=require_float(read_model(path)))
+    return ExportResponse(input_size=require_float(read_model(path), arrays=request.arrays))
 
 
 def _export_module(request: ExportRequest) -> ExportResponse:

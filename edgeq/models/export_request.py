@@ -37,6 +37,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
         input_size: Height and width, or None for the model's own.
         open_size: Height and width for a model that leaves them open, used if ``input_size`` is
             None.
+        arrays: Whether the model takes arrays, not photographs.
         allow_code: Whether code in a ``.keras`` file may run, or operators of a SavedModel that
             read or write files or call back.
         signature: Signature of a SavedModel; None takes ``serving_default`` or the only one.
@@ -54,6 +55,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     input_size: tuple[int, int] | None = None
     open_size: tuple[int, int] | None = None
+    arrays: bool = False
     allow_code: bool = False
     signature: str | None = None
     limits: Make = Make()

@@ -136,7 +136,7 @@ def _export_file(name: str, request: ExportRequest, target: Path, log: Path) -> 
     if response.download_failed is not None:
         raise DownloadFailedError(response.download_failed, log)
     try:
-        require_float(read_model(path))
+        require_float(read_model(path), arrays=request.arrays)
     except ModelError as error:  # the file is about to be deleted, so its path would not help
         raise ModelError(error.what, where=f"{name}, exported", remedy=error.remedy) from error
     write_bytes(target / _NOTES, msgspec.json.encode(response))
@@ -197,7 +197,7 @@ def _describe(entry: Entry, request: ExportRequest, facts: Mapping[str, object])
     return Exported(
         path=file.path,
         sha256=file.sha256,
-        input_size=require_float(file),
+        input_size=require_float(file, arrays=request.arrays),
         outputs=(file.tensors[file.outputs[0]].shape or (0,))[-1],
         notes=response.notes,
         request=request,

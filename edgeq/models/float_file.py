@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Container
 
 from edgeq.errors import ModelError
-from edgeq.models.layout import unlike_an_image
+from edgeq.models.layout import NO_IMAGE, unlike_an_image
 from edgeq.tflite.model_file import ModelFile, Tensor, require_runnable
-
-NO_IMAGE = (0, 0)
-"""The size of the image that a model takes which takes arrays."""
 
 _QUANTIZED = frozenset({"float16", "int16", "int8", "uint8", "int4", "uint4", "int2"})
 _INDICES = frozenset({"int32", "int64", "uint32", "uint64", "bool", "string"})

@@ -1,4 +1,4 @@
-"""The input height and width for an export."""
+"""The size of the input for an export."""
 
 from __future__ import annotations
 
@@ -6,7 +6,37 @@ from collections.abc import Sequence
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
-from edgeq.models.layout import unlike_an_image
+from edgeq.models.layout import CHANNELS, NO_IMAGE, unlike_an_image
+
+
+def fixed_shape(
+    shape: Sequence[int | None], request: ExportRequest, table: str = "the spec"
+) -> tuple[int, ...]:
+    """Return the input's shape for an export, with a batch of 1.
+
+    Args:
+        shape: As for ``fixed_size``.
+        request: The export.
+        table: The model's table in the spec, for errors.
+
+    Raises:
+        ModelError: As for ``fixed_size``; of a model that takes arrays, only if a size is open.
+    """
+    if not request.arrays:
+        return (1, *fixed_size(shape, request, table), CHANNELS)
+    sides = [side for side in shape[1:] if side is not None]
+    if not shape or len(sides) != len(shape) - 1:
+        raise ModelError(
+            f"leaves its input size open: {_shown(shape)}",
+            where=request.name,
+            remedy="Build it with an input of a fixed size",
+        )
+    return (1, *sides)
+
+
+def size_of(shape: Sequence[int], request: ExportRequest) -> tuple[int, int]:
+    """Return height and width of what ``fixed_shape`` returned; ``NO_IMAGE`` for arrays."""
+    return NO_IMAGE if request.arrays else (shape[1], shape[2])
 
 
 def fixed_size(

@@ -13,7 +13,8 @@ import msgspec
 from edgeq.errors import ModelError
 from edgeq.io import structs
 from edgeq.models.export_request import ExportRequest
-from edgeq.models.input_size import fixed_size
+from edgeq.models.input_size import fixed_shape
+from edgeq.models.layout import ONE_INPUT
 
 _CONFIG = "config.json"
 _MOST_BYTES = 256 * 2**20
@@ -59,10 +60,10 @@ def check_config(path: Path, request: ExportRequest, key: str) -> None:
         raise ModelError(
             f"has {len(inputs)} inputs",
             where=path,
-            remedy="edgeq validates models that take one image; give it a model with one input",
+            remedy=ONE_INPUT,
         )
     if inputs and inputs[0]:
-        fixed_size(inputs[0], msgspec.structs.replace(request, name=str(path)), key)
+        fixed_shape(inputs[0], msgspec.structs.replace(request, name=str(path)), key)
 
 
 def layer_classes(path: Path) -> frozenset[str]:

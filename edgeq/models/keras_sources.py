@@ -12,7 +12,7 @@ import numpy as np
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.function_source import function_of
-from edgeq.models.layout import CHANNELS
+from edgeq.models.layout import CHANNELS, ONE_INPUT
 from edgeq.models.lite0_network import build
 from edgeq.models.lite0_weights import read_state
 from edgeq.models.serving import one_line
@@ -86,7 +86,7 @@ def image_shape(model: Any, name: str) -> tuple[int | None, ...]:
         raise ModelError(
             f"has {len(inputs)} inputs",
             where=name,
-            remedy="edgeq validates models that take one image; build subclassed models first",
+            remedy=f"Build subclassed models first. {ONE_INPUT}",
         )
     return tuple(inputs[0].shape)
 

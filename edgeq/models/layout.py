@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 RANK = 4
 CHANNELS = 3
+NO_IMAGE = (0, 0)
+"""Height and width of the image that a model takes if it takes arrays."""
 
+ONE_INPUT = (
+    "Give it a single input; a model with several arrays as inputs can be named as a float .tflite "
+    "file"
+)
 _NO_IMAGE = (
     "If it takes arrays instead of photographs, name them as `samples` of the model (.npy, .npz or "
     "package.module:function)"

@@ -14,7 +14,7 @@ import msgspec
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
-from edgeq.models.input_size import fixed_size
+from edgeq.models.input_size import fixed_shape
 from edgeq.models.protobuf import fields, numbers
 from edgeq.registry import suggestion
 
@@ -112,10 +112,10 @@ def require_image(folder: Path, request: ExportRequest, table: str) -> None:
         raise ModelError(
             f"its signature {request.signature!r} has {len(shapes)} inputs",
             where=folder,
-            remedy="Save a signature that takes one image and gives one tensor",
+            remedy="Save a signature that takes one input and gives one tensor",
         )
     if shapes[0] is not None:
-        fixed_size(shapes[0], msgspec.structs.replace(request, name=str(folder)), table)
+        fixed_shape(shapes[0], msgspec.structs.replace(request, name=str(folder)), table)
 
 
 def inputs_of(folder: Path, signature: str) -> list[Shape | None] | None:

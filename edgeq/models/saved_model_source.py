@@ -9,13 +9,12 @@ import tensorflow as tf
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.graph_code import require_arithmetic
-from edgeq.models.input_size import fixed_size
-from edgeq.models.layout import CHANNELS
+from edgeq.models.input_size import fixed_shape, size_of
 from edgeq.models.saved_model_file import SERVING
 
 
 def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
-    """Return a module whose function ``serve`` takes one image, and the image's size.
+    """Return a module whose function ``serve`` takes one input, and the image's size.
 
     Raises:
         ModelError: The signature is missing, or takes or returns anything but one tensor; or the
@@ -37,12 +36,12 @@ def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
         raise ModelError(
             f"its signature {key!r} has {len(inputs)} inputs and {len(outputs)} outputs",
             where=request.name,
-            remedy="Save a signature that takes one image and gives one tensor",
+            remedy="Save a signature that takes one input and gives one tensor",
         )
     ((name, spec),) = inputs.items()
     (output,) = outputs
     rank = spec.shape.rank
-    size = fixed_size(() if rank is None else spec.shape.as_list(), request)
+    shape = fixed_shape(() if rank is None else spec.shape.as_list(), request)
 
     module = tf.Module()
     module.loaded = loaded  # keeps the variables alive
@@ -50,9 +49,9 @@ def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
     def serve(image: Any) -> Any:
         return {output: function(**{name: image})[output]}
 
-    image = tf.TensorSpec((1, *size, CHANNELS), spec.dtype, name="image")
+    image = tf.TensorSpec(shape, spec.dtype, name="image")
     module.serve = tf.function(serve, input_signature=[image])
-    return module, size
+    return module, size_of(shape, request)
 
 
 def with_flex(converter: Any) -> Any:

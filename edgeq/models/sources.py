@@ -141,7 +141,12 @@ def _from_name(name: str, model: Model, spec: Spec, where: str) -> Export | None
 
 def _request(kind: Kind, name: str, model: Model, spec: Spec, **more: Any) -> ExportRequest:
     return ExportRequest(
-        kind=kind, name=name, root=str(spec.root), input_size=model.input_size, **more
+        kind=kind,
+        name=name,
+        root=str(spec.root),
+        input_size=model.input_size,
+        arrays=model.arrays is not None,
+        **more,
     )
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from edgeq.config.structs import Preprocessing
 from edgeq.io import structs
 from edgeq.quantize.recipes import INT8_ONLY, TensorflowRecipe
-from edgeq.samples.preprocess import to_input
+from edgeq.samples.preprocess import to_inputs
 
 
 class Start(msgspec.Struct, frozen=True, tag="start", tag_field="task"):
@@ -30,8 +30,10 @@ class Convert(msgspec.Struct, frozen=True, kw_only=True, tag="convert", tag_fiel
         start: The float model with a fixed batch of 1: a frozen graph, or a SavedModel folder.
         recipe: How to make it.
         output: The file that the variant is written to.
-        pixels: A ``.npy`` file, uint8, shape ``(n, h, w, 3)``, RGB, for calibrated recipes.
+        pixels: A ``.npy`` file, uint8, shape ``(n, h, w, 3)``, RGB, for calibrated recipes; or
+            float32, ``(n, d)``, with the values of all inputs.
         preprocessing: How pixels become the model's input.
+        shapes: Shapes of the model's inputs.
     """
 
     start: str
@@ -39,6 +41,7 @@ class Convert(msgspec.Struct, frozen=True, kw_only=True, tag="convert", tag_fiel
     output: str
     pixels: str | None = None
     preprocessing: Preprocessing | None = None
+    shapes: tuple[tuple[int, ...], ...] = ()
 
 
 class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_field="task"):
@@ -48,12 +51,14 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_
         start: As in ``Convert``.
         pixels: As in ``Convert``.
         preprocessing: As in ``Convert``.
+        shapes: As in ``Convert``.
         output: The file that the float model with its ranges is written to.
     """
 
     start: str
     pixels: str
     preprocessing: Preprocessing
+    shapes: tuple[tuple[int, ...], ...]
     output: str
 
 
@@ -87,7 +92,7 @@ def convert(request: Convert) -> bytes:
     converter.inference_output_type = tf.dtypes.as_dtype(recipe.io_type)
     converter._experimental_disable_per_channel = not recipe.per_channel  # noqa: SLF001 - no other
     if request.pixels is not None and request.preprocessing is not None:
-        _calibrate_with(converter, request.pixels, request.preprocessing)
+        _calibrate_with(converter, request.pixels, request.preprocessing, request.shapes)
     return _converted(converter, request.start)
 
 
@@ -97,7 +102,7 @@ def calibrate(request: Calibrate) -> bytes:
 
     converter = _converter(request.start)
     converter.target_spec.supported_ops = [tf.lite.OpsSet[INT8_ONLY]]
-    _calibrate_with(converter, request.pixels, request.preprocessing)
+    _calibrate_with(converter, request.pixels, request.preprocessing, request.shapes)
     converter._experimental_calibrate_only = True  # noqa: SLF001 - as TensorFlow's debugger does
     return _converted(converter, request.start)
 
@@ -131,9 +136,11 @@ def _converter(start: str) -> Any:
     return converter
 
 
-def _calibrate_with(converter: Any, path: str, preprocessing: Preprocessing) -> None:
+def _calibrate_with(
+    converter: Any, path: str, preprocessing: Preprocessing, shapes: Sequence[Sequence[int]]
+) -> None:
     pixels = np.load(path, mmap_mode="r")
-    converter.representative_dataset = lambda: samples(pixels, preprocessing)
+    converter.representative_dataset = lambda: samples(pixels, preprocessing, shapes)
 
 
 def _converted(converter: Any, start: str) -> bytes:
@@ -146,11 +153,11 @@ def _converted(converter: Any, start: str) -> bytes:
 
 
 def samples(
-    pixels: npt.NDArray[np.uint8], preprocessing: Preprocessing
+    pixels: npt.NDArray[Any], preprocessing: Preprocessing, shapes: Sequence[Sequence[int]]
 ) -> Iterator[list[npt.NDArray[np.float32]]]:
-    """Yield the inputs of one image at a time, each float32 ``(1, h, w, 3)``."""
+    """Yield the inputs of one sample at a time, float32, each with a batch of 1."""
     for photo in pixels:
-        yield [to_input(photo[np.newaxis], preprocessing)]
+        yield to_inputs(photo, preprocessing, shapes)
 
 
 def work(request: dict[str, Any]) -> dict[str, object]:

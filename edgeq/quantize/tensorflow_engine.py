@@ -9,11 +9,12 @@ import msgspec
 from edgeq.config.structs import Make
 from edgeq.models.child import log_path, run_child
 from edgeq.models.exporting import CHILD_KIND
-from edgeq.models.float_model import converter_start
+from edgeq.models.float_model import FloatModel, converter_start
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engine import Engine, Job, Shared
 from edgeq.quantize.recipes import TENSORFLOW, TensorflowRecipe
 from edgeq.store.content import LOGS, Store
+from edgeq.tflite.model_file import read_model
 
 CHILD = "edgeq.quantize.tensorflow_child"
 CALIBRATED = "calibrated"
@@ -36,7 +37,7 @@ def run_tensorflow(job: Job) -> None:
         request |= {"per_channel": recipe.per_channel}
     else:
         request |= {"task": "convert", "start": str(start), "recipe": msgspec.to_builtins(recipe)}
-        request |= _photographs(job.calibration)
+        request |= _photographs(job.calibration, job.model)
     run_child(CHILD, request, log=job.log, limits=job.model.limits, what=job.what, kind=CHILD_KIND)
 
 
@@ -62,7 +63,11 @@ def prepare_tensorflow(shared: Shared) -> Path:
     }
 
     def make(folder: Path) -> None:
-        request = {"task": "calibrate", "start": str(start), **_photographs(calibration)}
+        request = {
+            "task": "calibrate",
+            "start": str(start),
+            **_photographs(calibration, shared.model),
+        }
         request["output"] = str(folder / CALIBRATED_FILE)
         log = log_path(shared.store, CALIBRATED, facts)
         what = f"calibration of {shared.model.name}"
@@ -96,12 +101,17 @@ def _shares_calibration(shared: Shared) -> bool:
     return shared.calibration is not None and _recipe(shared).shares_calibration
 
 
-def _photographs(calibration: Calibration | None) -> dict[str, object]:
+def _photographs(calibration: Calibration | None, model: FloatModel) -> dict[str, object]:
     """Return the part of a request that describes the photographs."""
     if calibration is None:
         return {}
     preprocessing = msgspec.to_builtins(calibration.preprocessing)
-    return {"pixels": str(calibration.pixels.path), "preprocessing": preprocessing}
+    file = read_model(model.path)
+    return {
+        "pixels": str(calibration.pixels.path),
+        "preprocessing": preprocessing,
+        "shapes": [file.tensors[index].shape for index in file.inputs],
+    }
 
 
 TENSORFLOW_ENGINE = Engine(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
-from edgeq.models.input_size import fixed_size
+from edgeq.models.input_size import fixed_shape, fixed_size, size_of
+from edgeq.models.layout import NO_IMAGE
 
 Size = tuple[int, int] | None
 
@@ -48,3 +50,18 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(ModelError, match=message):
         fixed_size(shape, request(asked))
+
+
+def test_arrays_keep_their_shape_with_a_batch_of_1() -> None:
+    arrays = msgspec.structs.replace(request(), arrays=True)
+    assert fixed_shape((None, 49, 10, 1), arrays) == (1, 49, 10, 1)
+    assert fixed_shape((8, 64), arrays) == (1, 64)
+    assert size_of((1, 64), arrays) == NO_IMAGE
+    for shape in ((None, None, 10), ()):
+        with pytest.raises(ModelError, match="leaves its input size open"):
+            fixed_shape(shape, arrays)
+
+
+def test_images_have_three_channels() -> None:
+    shape = fixed_shape((None, 8, 6, 3), request())
+    assert (shape, size_of(shape, request())) == ((1, 8, 6, 3), (8, 6))

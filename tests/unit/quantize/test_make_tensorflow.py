@@ -186,7 +186,8 @@ def test_a_missing_tensorflow_is_said_with_the_remedy(
 
 def test_one_photograph_is_read_at_a_time() -> None:
     pixels = np.arange(2 * 2 * 2 * 3, dtype=np.uint8).reshape(2, 2, 2, 3)
-    inputs = list(samples(pixels, Preprocessing(std=(2.0, 2.0, 2.0), channels="bgr")))
+    how = Preprocessing(std=(2.0, 2.0, 2.0), channels="bgr")
+    inputs = list(samples(pixels, how, [(1, 2, 2, 3)]))
     assert [one[0].shape for one in inputs] == [(1, 2, 2, 3)] * 2
     assert inputs[1][0].dtype == np.float32
     assert np.array_equal(inputs[1][0][0], pixels[1, :, :, ::-1] / 2)

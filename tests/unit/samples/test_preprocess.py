@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from edgeq.config.presets_preprocessing import PREPROCESSING
 from edgeq.config.structs import Channels, Preprocessing
-from edgeq.samples.preprocess import to_input
+from edgeq.samples.preprocess import to_input, to_inputs
 
 pixel_arrays = hnp.arrays(
     np.uint8,
@@ -79,3 +79,12 @@ def test_presets_map_black_and_white_as_their_families_do(
 
 def test_every_preset_is_tested_above() -> None:
     assert {name for name, _, _ in ENDS} == set(PREPROCESSING.names())
+
+
+def test_rows_are_cut_into_the_inputs_and_pixels_are_the_only_one() -> None:
+    row = np.arange(7, dtype=np.float32)
+    first, second = to_inputs(row, Preprocessing(), [(1, 2, 2), (1, 3)])
+    assert first.tolist() == [[[0, 1], [2, 3]]]
+    assert second.tolist() == [[4, 5, 6]]
+    (image,) = to_inputs(np.full((2, 2, 3), 7, np.uint8), Preprocessing(), [(1, 2, 2, 3)])
+    assert (image.shape, image.dtype.name) == ((1, 2, 2, 3), "float32")

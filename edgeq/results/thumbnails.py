@@ -168,7 +168,7 @@ def _seen(run: Run, model: ModelRecord, of: Role | VariantRecord) -> object:
         return model.name, of.name
     inputs = run.inputs(model.name)
     images = inputs.images.calibration_set if of == "calibration" else inputs.images.evaluation
-    if images is None or getattr(model.images, of) is None:
+    if images is None or images.arrays is not None or getattr(model.images, of) is None:
         return model.name, of
     fed = inputs.baseline.preprocessing
     crop = fed.crop_fraction if fed.resize == "centre_crop" else None

@@ -16,7 +16,8 @@ from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.run import Run
 from edgeq.record.structs import CaseRecord
 from edgeq.results.judging import judge, why_inapplicable
-from edgeq.results.recording import describe_models
+from edgeq.results.recording import describe_models, record_run
+from edgeq.results.thumbnails import illustrated
 from tests.unit.tiny_model import Op, Tensor, build
 
 SAMPLES = 40
@@ -134,8 +135,11 @@ def test_a_variant_with_its_inputs_in_another_order_gets_the_same_values(folder:
     assert records["own_spread_drop"].value == pytest.approx(0, abs=1e-6)
     module = sys.modules["own_measures_of_a_test"]
     assert module.seen == [((SAMPLES, 3), (SAMPLES,))] * 2  # once for each model
-    (described,) = describe_models(run)
-    measures = described.variants[0].measures
+    described = describe_models(run)
+    record = record_run(run, tuple(records.values()), described, started="2026", duration_s=1.0)
+    (model,) = illustrated(run, record).record.models
+    assert (model.arrays, model.preprocessing, model.sheets, model.pictures) == (True, None, (), ())
+    measures = model.variants[0].measures
     assert [measure.name for measure in measures] == ["own_error", "own_spread"]
 
 

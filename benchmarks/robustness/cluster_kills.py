@@ -117,8 +117,7 @@ def main() -> int:
             for number in range(arguments.count):
                 problems = disturbed(project, victims, chance)
                 bad += bool(problems)
-                for problem in problems:
-                    print(f"{victims} {number}: {problem}", flush=True)
+                print(f"{victims} {number}: {'; '.join(problems) or 'as undisturbed'}", flush=True)
             print(f"{victims}: {arguments.count} killed, {count} cases each, {bad} runs wrong")
             wrong += bad
     return 1 if wrong else 0

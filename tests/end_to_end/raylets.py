@@ -7,14 +7,18 @@ standard input closes.
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from tests.patience import PATIENCE_S
 
 STORE_BYTES = 100_000_000
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -39,6 +43,33 @@ def raylets(count: int) -> Iterator[str]:
             yield running.stdout.readline().strip()
         finally:
             running.communicate("")
+
+
+@contextmanager
+def client_server(address: str) -> Iterator[str]:
+    """Let clients from outside into a cluster, and yield the address at which they knock."""
+    if find_spec("grpc") is None:
+        pytest.skip("Ray's client is not installed: pip install 'ray[client]'")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    module = ("-m", "ray.util.client.server", "--host", "127.0.0.1", "--port", str(port))
+    with subprocess.Popen(
+        [sys.executable, *module, "--address", address],
+        env={**os.environ, **ENVIRONMENT},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as serving:
+        try:
+            end = time.monotonic() + PATIENCE_S
+            while time.monotonic() < end and serving.poll() is None:
+                with socket.socket() as knock:
+                    if knock.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.1)
+            yield f"ray://127.0.0.1:{port}"
+        finally:
+            serving.terminate()
 
 
 def actors() -> list[int]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from edgeq.errors import ClusterError, EdgeqError
 from edgeq.record import structs
 from edgeq.record.structs import CaseRecord
-from tests.end_to_end.raylets import actors, raylets
+from tests.end_to_end.raylets import actors, client_server, raylets
 from tests.patience import PATIENCE_S
 from tests.unit.faults.project import lay_out, save
 
@@ -38,9 +39,14 @@ relative_error = 1.0
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if find_spec("ray") is None:
+        pytest.skip("Ray is not installed: pip install 'edgeq[ray]'")
     root = lay_out(tmp_path_factory.mktemp("project"))
     for seed in range(200, 200 + PHOTOGRAPHS):
         save(root / "evaluation" / str(seed % 5) / f"{seed}.png", seed)
+    with started(root, "local") as local:
+        output, _ = local.communicate(timeout=PATIENCE_S)
+    assert local.returncode == 0, output
     return root
 
 
@@ -66,9 +72,6 @@ def cases(project: Path, name: str) -> list[CaseRecord]:
 
 
 def test_a_cluster_that_loses_a_node_gives_the_local_runs_cases(project: Path) -> None:
-    with started(project, "local") as local:
-        output, _ = local.communicate(timeout=PATIENCE_S)
-    assert local.returncode == 0, output
     with (
         raylets(2) as address,
         started(project, "cluster", f'[run]\ncluster = "{address}"') as running,
@@ -86,8 +89,18 @@ def test_a_cluster_that_loses_a_node_gives_the_local_runs_cases(project: Path) -
     assert cases(project, "cluster") == cases(project, "local")
 
 
+def test_a_driver_that_is_a_client_of_the_cluster_gives_them_too(project: Path) -> None:
+    with (
+        raylets(2) as address,
+        client_server(address) as client,
+        started(project, "client", f'[run]\ncluster = "{client}"') as running,
+    ):
+        output, _ = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 0, output
+    assert cases(project, "client") == cases(project, "local")
+
+
 def test_an_address_without_a_cluster_is_one_clear_error(project: Path) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'edgeq[ray]'")
     with started(project, "nowhere", '[run]\ncluster = "127.0.0.1:9"') as running:
         output, _ = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == EdgeqError.exit_code, output

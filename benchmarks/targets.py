@@ -54,7 +54,8 @@ class Row:
         name: Of the variant.
         agreement: Share of photographs with the baseline's class there; 1 for a baseline.
         here: The same on this machine.
-        verdict: Of ``same_as_local``; ``-`` for a baseline, which has no cases.
+        verdict: Of ``same_as_local``; ``-`` for a baseline, which has no cases, and on a target
+            without kernels of this machine's kind.
         differ: How far the outputs differ.
         moved: Photographs whose class is not the same on both.
         seconds: Wall time of what the store had not yet, for an image.
@@ -83,13 +84,13 @@ def row(variant: VariantUnderTest, run: Run) -> Row:
         there, here = variant.agreement.top1, variant.here.agreement.top1
     except EdgeqError as error:
         return Row(variant.name, refused=str(error))
-    cases = (case for case in run.cases if case.variant is variant)
-    case = next(case for case in cases if case.gate.name == "same_as_local")
+    cases = [case for case in run.cases if case.variant is variant]
+    same = [judge(case, explain=False)[0] for case in cases if case.gate.name == "same_as_local"]
     return Row(
         variant.name,
         there,
         here,
-        judge(case, explain=False)[0].status.value,
+        same[0].status.value if same else "-",
         described(beside),
         beside.moved or 0,
         seconds,
@@ -149,8 +150,7 @@ def on(spec: Spec, name: str, stack: ExitStack) -> Spec:
             config=str(booted.config),
             bundle=True,
         )
-        for line in ssh.prepare(name, settings, Supply()):
-            print(f"<!-- {line} -->", file=sys.stderr)
+        list(ssh.prepare(name, settings, Supply()))
         target = DeclaredTarget(kind="ssh", settings=settings)
     else:
         target = declared(name, load_spec(Path()))

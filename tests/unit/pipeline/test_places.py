@@ -12,7 +12,7 @@ TARGETS = {
     "mcu": {"kind": "tflite-micro"},
     "screen": {"kind": "gpu"},
 }
-FILE = {"types", "weights", "input_range", "ranges", "size_reduction", "max_bytes"}
+FILE = {"conversion", "types", "weights", "input_range", "ranges", "size_reduction", "max_bytes"}
 NPU = {"placement", "npu_operators", "max_npu_ms", "max_sram"}
 
 

@@ -19,7 +19,7 @@ from edgeq.config.structs import Spec
 from edgeq.diagnosis.explaining import cause_of
 from edgeq.errors import ConversionError, EdgeqError, SpecError
 from edgeq.faults.catalogue import faults as catalogue
-from edgeq.faults.fault import PREDICTIONS, Fault, Faulty, NotApplicableError
+from edgeq.faults.fault import ARRAYS, PREDICTIONS, Fault, Faulty, NotApplicableError
 from edgeq.faults.good import Good
 from edgeq.faults.inject import alone, faulty_target, join, with_variant
 from edgeq.faults.suggestions import would_catch
@@ -197,6 +197,8 @@ def make(fault: Fault, good: Good) -> Made:
     """
     if not fault.shows(good.measured):
         return Made(fault, inapplicable=good.unjudged or _unseen(fault))
+    if fault.place == "preprocessing" and good.variant.takes_arrays:
+        return Made(fault, inapplicable=ARRAYS)
     try:
         faulty = fault.make(good)
     except NotApplicableError as reason:

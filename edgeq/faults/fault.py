@@ -65,6 +65,9 @@ baseline also show by comparison with the baseline's.
 """
 
 
+ARRAYS = "the samples are arrays, not photographs"
+
+
 class NotApplicableError(Exception):
     """The fault can't happen to this variant; the message says why."""
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError
-from edgeq.faults.fault import NotApplicableError
+from edgeq.faults.fault import ARRAYS, NotApplicableError
 from edgeq.faults.graph import Graph
 from edgeq.io.files import sha256_bytes
 from edgeq.pipeline.variant import VariantUnderTest
@@ -111,6 +111,7 @@ class Good:
 
     def calibrated_on_pixels(self, name: str, pixels: npt.NDArray[np.uint8]) -> bytes:
         """Return the variant rebuilt with calibration on pixels of shape ``(n, h, w, 3)``."""
+        self._require_photographs()
         calibration, digest = self.calibration, sha256_bytes(pixels.tobytes())
         path = self.scratch / f"{digest}.npy"
         np.save(path, pixels)
@@ -126,6 +127,7 @@ class Good:
 
     def calibrated_on(self, photos: tuple[Photo, ...], how: Preprocessing) -> bytes:
         """Return the variant rebuilt with calibration on given photographs and preprocessing."""
+        self._require_photographs()
         calibration = self.calibration
         images = ImageSet("calibration", calibration.images.source, photos)
         _, height, width, _ = calibration.pixels.shape
@@ -133,6 +135,10 @@ class Good:
         return self._rebuilt(
             Calibration(images, decode(images, how, size, self.variant.run.store), how)
         )
+
+    def _require_photographs(self) -> None:
+        if self.variant.takes_arrays:
+            raise NotApplicableError(ARRAYS)
 
     def _rebuilt(self, calibration: Calibration) -> bytes:
         choice, inputs = self.variant.choice, self.variant.inputs

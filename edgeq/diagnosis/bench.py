@@ -7,7 +7,7 @@ an experiment fails.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -126,7 +126,8 @@ class Bench:
         return predictions
 
     @cached_property
-    def _own(self) -> Answers:
+    def own(self) -> Answers:
+        """What the variant says about all of its samples."""
         return self._whole(self.variant) if self.variant.detects else self.predictions
 
     def _whole(self, model: VariantUnderTest) -> Answers:
@@ -148,7 +149,7 @@ class Bench:
     def chosen(self) -> Order:
         """Places of the photographs for experiments, worst first."""
         most = MOST_IMAGES if self.variant.loaded.delegated else FEW_IMAGES
-        errors = _errors(self._whole(self.variant.baseline), self._own)
+        errors = _errors(self._whole(self.variant.baseline), self.own)
         worst = np.argsort(-np.where(np.isnan(errors), np.inf, errors), kind="stable")
         if len(worst) <= most:
             return worst
@@ -212,7 +213,7 @@ class Bench:
 
     def known(self, chosen: Order) -> Trial:
         """Return how the variant's own predictions on chosen photographs compare."""
-        return trial(part(self.reference, chosen), part(self._own, chosen))
+        return trial(part(self.reference, chosen), part(self.own, chosen))
 
     @cached_property
     def control_error(self) -> float | None:
@@ -289,6 +290,29 @@ class Bench:
             results = session.infer(loaded.handle, pixels, model.preprocessing)
         return [np.asarray(output) for output in results.outputs]
 
+    def read(
+        self,
+        model: VariantUnderTest,
+        outputs: Sequence[Reals],
+        preprocessing: Preprocessing,
+        places: Order,
+    ) -> Answers:
+        """Return what a model's outputs mean.
+
+        Args:
+            model: The variant or its baseline.
+            outputs: What a worker returned, ``(n, ...)`` each.
+            preprocessing: How the samples were fed.
+            places: Places of the samples in the set.
+        """
+        if not model.detects:
+            return as_answers(model, outputs)
+        sizes = model.inputs.images.sizes(self.images)[places]
+        own = outputs[: model.readout.outputs]
+        rows = ([output[at] for output in own] for at in range(len(places)))
+        boxes = tuple(decoded(model, rows, sizes, preprocessing))
+        return Detected(boxes, decoder_of(model).operating_score)
+
     @contextmanager
     def laid_out(
         self, kernels: Kernels | None = None, edits: tuple[Edit, ...] = ()
@@ -329,13 +353,7 @@ class Laid:
             places: Places of the photographs in the set.
         """
         variant = self.bench.variant
-        if not variant.detects:
-            return self.answers(pixels, preprocessing)
-        outputs = self._outputs(pixels, preprocessing)[: variant.readout.outputs]
-        sizes = variant.inputs.images.sizes(self.bench.images)[places]
-        rows = ([output[at] for output in outputs] for at in range(len(pixels)))
-        boxes = tuple(decoded(variant, rows, sizes, preprocessing))
-        return Detected(boxes, decoder_of(variant).operating_score)
+        return self.bench.read(variant, self._outputs(pixels, preprocessing), preprocessing, places)
 
     def _outputs(
         self, pixels: npt.NDArray[Any], preprocessing: Preprocessing

@@ -110,10 +110,12 @@ def experiment_facts(variant: VariantUnderTest) -> dict[str, object]:
     """
     inputs = variant.inputs
     sets = (inputs.images.calibration_set, inputs.images.evaluation, variant.own_samples)
+    boxes = inputs.images.box_labels if variant.detects else None
     return {
         **pair_facts(variant),
         "spec": spec_sha256(variant.spec),
         "weights": variant.stored_weights,
+        "boxes": None if boxes is None else boxes.sha256,
         "photographs": [
             [photo.name for photo in image_set.photos]
             for image_set in sets
@@ -134,7 +136,8 @@ def with_cause(record: CaseRecord, explanation: Diagnosis) -> CaseRecord:
         return msgspec.structs.replace(record, cause=known, evidence=evidence)
     # The reason of the proof on stored weights already describes what the experiment was about.
     sentence = explanation.cause.sentence.removeprefix(f"{record.reason}; ")
-    cause = {"name": explanation.cause.name, **explanation.cause.evidence}
+    # An output's own name may be among the facts.
+    cause = {**explanation.cause.evidence, "name": explanation.cause.name}
     evidence["cause"] = msgspec.to_builtins(cause)
     return msgspec.structs.replace(
         record,

@@ -36,10 +36,16 @@ def broken_parameters(bench: Bench) -> Cause | None:
 
 
 def class_order(bench: Bench) -> Cause | None:
-    """Test whether a classifier's last layer gives the baseline's classes in another order."""
-    if not (bench.pairs and bench.variant.classifies):
+    """Test whether the layer of the classes gives the baseline's in another order."""
+    pairs = bench.pairs
+    if bench.variant.detects:  # other layers give boxes
+        classes = bench.variant.reading.classes
+        pairs = tuple(pair for pair in pairs if pair.baseline.weights.shape[0] == classes)
+    elif not bench.variant.classifies:
         return None
-    last = bench.pairs[-1]
+    if not pairs:
+        return None
+    last = pairs[-1]
     ours, theirs = (weight.reshape(weight.shape[0], -1) for weight in _weights(bench, last))
     classes = ours.shape[0]
     if classes < 3 or last.baseline.channel_axis != 0:  # noqa: PLR2004 - two have no order

@@ -53,15 +53,16 @@ def stored_values(bench: Bench) -> Cause | None:
     bench.known_fact = headline(findings, comparison)
     moved = transplant(bench.baseline_file, bench.variant_file, findings)
     classifies = bench.variant.classifies
+    tells = classifies or bench.variant.detects
     if moved.done:
-        places = bench.chosen if classifies else _first_places(bench)
+        places = bench.chosen if tells else _first_places(bench)
         outputs = bench.changed_baseline(moved.edits, places)
-        before, after = (_trials if classifies else _tensor_trials)(bench, outputs, places)
+        before, after = (_trials if tells else _tensor_trials)(bench, outputs, places)
         cause = _named(bench, findings, comparison, Tried(IN_BASELINE, before, after, len(places)))
         # A proven difference needs no error in order to be the cause of the proof's verdict.
-        if bench.recovers(before, after) or (classifies and bench.needs_no_explanation):
+        if bench.recovers(before, after) or (tells and bench.needs_no_explanation):
             return cause
-    mended = _mended(bench, findings) if classifies else None
+    mended = _mended(bench, findings) if tells else None
     if mended is not None and bench.recovers(mended.before, mended.after):
         return _named(bench, findings, comparison, mended)
     if moved.done and classifies and after.error <= HELPS * before.error:
@@ -118,8 +119,9 @@ def _named(
     if ordered is not None:
         return replace(ordered, evidence={**ordered.evidence, **facts})
     shown = f"{tried.what} (error {tried.after.error:.2g} in place of {tried.before.error:.2g}"
-    if bench.variant.classifies and bench.needs_no_explanation:
-        shown = f"class scores do not show it (error {tried.before.error:.2g}"
+    if (bench.variant.classifies or bench.variant.detects) and bench.needs_no_explanation:
+        subject = "boxes" if bench.variant.detects else "class scores"
+        shown = f"{subject} do not show it (error {tried.before.error:.2g}"
     return Cause(
         "wrong_checkpoint" if _is_head(bench, findings) else _name(findings, comparison),
         f"{headline(findings, comparison)}; {shown} on {plural(tried.images, 'image')})",
@@ -168,8 +170,8 @@ def _is_head(bench: Bench, findings: Sequence[Finding]) -> bool:
 def _trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, Trial]:
     """Return how the variant compares with the baseline, and with the changed baseline."""
     model = bench.variant.baseline
-    changed = as_answers(model, outputs)
-    return bench.known(places), trial(changed, part(bench.predictions, places))
+    changed = bench.read(model, outputs, model.preprocessing, places)
+    return bench.known(places), trial(changed, part(bench.own, places))
 
 
 def _tensor_trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, Trial]:

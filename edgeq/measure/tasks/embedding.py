@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,8 @@ from edgeq.measure.figures import (
 )
 from edgeq.measure.statistics import Interval
 
+Integers = npt.NDArray[np.int64]
+
 NEIGHBOURS = 5
 """Nearest samples that are compared if the spec names no number."""
 
@@ -33,6 +37,12 @@ _LEAST_GALLERY = 4
 
 _SAME = 0.9999
 """Mean cosine of a baseline's embeddings above which they hardly depend on the sample."""
+
+MOST = 1000
+"""Samples whose neighbours are compared; of more, some are taken, as pairs grow with the square."""
+
+MOST_VERIFIED = 400
+"""The same for verification, which weighs all pairs anew in each resample."""
 
 _PARTS = 30
 """Parts of the samples of which a jackknife leaves out one at a time."""
@@ -57,23 +67,26 @@ def measure(data: TaskData) -> TaskFigures:
     """
     ours, theirs = (_directions(values) for values in data.whole())
     cosines = (ours * theirs).sum(axis=1)
-    similar, other = ours @ ours.T, theirs @ theirs.T
     figures, absent = [_low_cosine(data, cosines)], dict[str, str]()
     count = data.options.neighbours or NEIGHBOURS
-    if data.images < _LEAST_GALLERY * count + 1:
+    near = np.arange(0, data.images, -(-data.images // MOST))
+    similar, other = (side[near] @ side[near].T for side in (ours, theirs))
+    apart = similar[~np.eye(near.size, dtype=np.bool_)]
+    if near.size < _LEAST_GALLERY * count + 1:
         absent["neighbour_recall"] = (
-            f"the {count} nearest of {data.images - 1} other samples are hardly a choice"
+            f"the {count} nearest of {near.size - 1} other samples are hardly a choice"
         )
     else:
-        figures.append(_neighbour_recall(data, similar, other, count))
+        figures.append(_neighbour_recall(_of(data, near), similar, other, count))
     if data.labels is not None:
         identities = np.array([int(label) for label in data.labels])
-        drop = verification_drop(data, similar, other, identities)
+        some = some_identities(identities)
+        similar, other = (side[some] @ side[some].T for side in (ours, theirs))
+        drop = verification_drop(_of(data, some), similar, other, identities[some])
         if isinstance(drop, Figure):
             figures.append(drop)
         else:
             absent["verification_drop"] = drop
-    apart = similar[~np.eye(data.images, dtype=np.bool_)]
     return data.figures(
         *figures,
         absent=absent,
@@ -106,6 +119,26 @@ def shared_neighbours(similar: Doubles, other: Doubles, count: int) -> Doubles:
     bar = -np.partition(-theirs, count - 1, axis=1)[:, count - 1 : count]
     shares: Doubles = (np.take_along_axis(theirs, nearest, axis=1) >= bar).mean(axis=1)
     return shares
+
+
+def some_identities(identities: Integers) -> Integers:
+    """Return samples of whole identities, drawn at random, up to ``MOST_VERIFIED``.
+
+    Args:
+        identities: The identity of each sample, shape ``(n,)``.
+    """
+    if len(identities) <= MOST_VERIFIED:
+        return np.arange(len(identities))
+    names, counts = np.unique(identities, return_counts=True)
+    order = np.random.default_rng(0).permutation(len(names))
+    chosen = names[order[np.cumsum(counts[order]) <= max(MOST_VERIFIED, counts[order[:2]].sum())]]
+    samples: Integers = np.flatnonzero(np.isin(identities, chosen))
+    return samples
+
+
+def _of(data: TaskData, samples: Integers) -> TaskData:
+    """Return the data of some of the samples, for intervals."""
+    return replace(data, groups=tuple(data.groups[at] for at in samples.tolist()))
 
 
 def _neighbour_recall(data: TaskData, similar: Doubles, other: Doubles, count: int) -> Figure:

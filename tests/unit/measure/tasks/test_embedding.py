@@ -14,6 +14,7 @@ from edgeq.measure.tasks.embedding import (
     measure,
     quantile_interval,
     shared_neighbours,
+    some_identities,
 )
 from tests.unit.measure.test_figures import data
 
@@ -117,3 +118,14 @@ def test_the_interval_of_a_quantile_covers_it(n: int) -> None:
 
 def test_few_samples_leave_the_low_end_of_a_quantile_open() -> None:
     assert quantile_interval(np.linspace(0.9, 1, 20), 0.1, 0.95, 20)[0] == -1
+
+
+def test_of_very_many_samples_some_are_compared_pair_by_pair() -> None:
+    values, _ = clouds(300, 5)
+    figures = measure(data(values, values))
+    of = {figure.name: figure for figure in figures.figures}
+    assert (of["low_cosine"].images, of["neighbour_recall"].images) == (1500, 750)
+    identities = np.repeat(np.arange(300), 5)
+    chosen = some_identities(identities)
+    assert len(chosen) == 400
+    assert np.unique(np.bincount(identities[chosen])).tolist() == [0, 5]  # whole identities

@@ -99,7 +99,8 @@ def starter(there: Detected) -> str:
         # int8 needs calibration images
         changes['"float16", "int8", "weight_only_int8"]'] = '"float16", "weight_only_int8"]'
     if there.calibration_photos > MANY:
-        changes["#max_calibration = 100"] = "max_calibration = 100"
+        photographs = "the first by name.\n"  # arrays have a maximum of their own
+        changes[f"{photographs}#max_calibration"] = f"{photographs}max_calibration"
     for before, after in changes.items():
         text = text.replace(before, after, 1)
     variants = "".join(_ready(path, name) for path in there.ready)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from edgeq.plugin.transport import Answer
 
 ATTRIBUTE = "edgeq_answer"
+INAPPLICABLE = "edgeq_inapplicable"
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -23,9 +24,11 @@ def pytest_runtest_makereport(
     report = yield
     names = getattr(item, "fixturenames", ())
     if "edgeq_case" in names:
-        from edgeq.plugin.shipped import answer_to_report
+        from edgeq.plugin.shipped import answer_to_report, is_inapplicable
 
         answer = answer_to_report(item, report, call)
+        if answer is None and report.skipped and is_inapplicable(item):
+            setattr(report, INAPPLICABLE, True)
     elif "edgeq_subject" in names:
         answer = _answer_by_itself(item, report)
     else:
@@ -85,7 +88,9 @@ def _is_expected(report: pytest.TestReport) -> bool:
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, Any] | None:
-    """Show INCONCLUSIVE, declared MISSING and unjudged cases as such."""
+    """Show INCONCLUSIVE, declared MISSING, unjudged and inapplicable cases as such."""
+    if getattr(report, "when", None) == "call" and hasattr(report, INAPPLICABLE):
+        return "not applicable", "-", ("NOT APPLICABLE", {})
     if getattr(report, "when", None) != "call" or not hasattr(report, ATTRIBUTE):
         return None
     told = dict(report.user_properties)

@@ -42,13 +42,18 @@ def answer_to_report(
         return None
     answer = item.stash.get(ANSWER, None)
     phase = _Phase(state, case, report, _is_stopped(call, answer))
-    new = phase.answer(answer, inapplicable=item.stash.get(INAPPLICABLE, False))
+    new = phase.answer(answer, inapplicable=is_inapplicable(item))
     if new is not None and new is not answer:
         item.stash[ANSWER] = new
         others = [one for one in item.user_properties if not one[0].startswith(PREFIX)]
         item.user_properties = [*others, *properties(new.case)]
         report.user_properties = list(item.user_properties)
     return new
+
+
+def is_inapplicable(item: pytest.Item) -> bool:
+    """Return whether a test found out that its gate does not apply to its model."""
+    return item.stash.get(INAPPLICABLE, False)
 
 
 @dataclass(frozen=True)

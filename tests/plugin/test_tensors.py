@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 from edgeq.judge.verdict import Verdict
 from tests.plugin.projects import SIZE, Project, statuses, text_of
@@ -53,11 +54,12 @@ def test_several_processes_judge_tensors_like_one(project: Project) -> None:
     assert [one.name for one in ours.variants[0].outputs] == ["boxes", "scores"]
 
 
-def test_what_does_not_apply_is_skipped_and_not_recorded(project: Project) -> None:
+def test_what_does_not_apply_is_counted_apart_and_not_recorded(project: Project) -> None:
     lay_out(project)
     result = project.run("-rs", "-k", "vendor")
     assert result.ret == 0, text_of(result)
-    assert "not applicable: the model is judged as tensors" in text_of(result)
+    assert re.search(r"\d+ not applicable", text_of(result))
+    assert "SKIPPED" not in text_of(result)
     found = project.record
     assert {one.gate for one in found.cases} == {
         "made",
@@ -72,6 +74,8 @@ def test_what_does_not_apply_is_skipped_and_not_recorded(project: Project) -> No
     assert project.record.summary.complete
     assert not {"top1_agreement", "accuracy_drop"} & {one.gate for one in project.record.cases}
     notes = " ".join(project.record.models[0].notes)
-    assert "top1_agreement, probability_drift, accuracy_drop: not applicable" in notes
+    assert (
+        "top1_agreement, probability_drift, accuracy_drop, head_agreement: not applicable" in notes
+    )
     shown = (project.reports / "report.html").read_text("utf-8")
     assert "Judged as tensors" in shown

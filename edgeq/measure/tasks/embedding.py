@@ -42,7 +42,7 @@ MOST = 1000
 """Samples whose neighbours are compared; of more, some are taken, as pairs grow with the square."""
 
 MOST_VERIFIED = 400
-"""The same for verification, which weighs all pairs anew in each resample."""
+"""The same for verification, which weighs all pairs again in each resample."""
 
 _PARTS = 30
 """Parts of the samples of which a jackknife leaves out one at a time."""

@@ -166,9 +166,11 @@ def _seen(run: Run, model: ModelRecord, of: Role | VariantRecord) -> object:
     """
     if isinstance(of, VariantRecord):
         return model.name, of.name
+    if getattr(model.images, of) is None:  # the model may be unusable, too
+        return model.name, of
     inputs = run.inputs(model.name)
     images = inputs.images.calibration_set if of == "calibration" else inputs.images.evaluation
-    if images is None or images.arrays is not None or getattr(model.images, of) is None:
+    if images is None or images.arrays is not None:
         return model.name, of
     fed = inputs.baseline.preprocessing
     crop = fed.crop_fraction if fed.resize == "centre_crop" else None

@@ -62,7 +62,7 @@ def test_faults_are_caught_by_the_gates_that_look_at_them(found: Challenge) -> N
 
 def test_gates_of_other_tasks_are_not_asked(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has yet to be exported may be a detector, so that its cases are declared, too."""
-    monkeypatch.setattr("edgeq.pipeline.plan._may_detect", lambda *_: True)
+    monkeypatch.setattr("edgeq.pipeline.plan._may_apply", lambda *_: True)
     good = project.good(root, "float16", default_gates=True)
     declared = {case.gate.name for case in good.variant.run.cases}
     fault = catalogue.faults().get("layer_zeroed")

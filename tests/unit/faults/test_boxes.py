@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from edgeq.config.load import parse
@@ -26,7 +28,20 @@ VALUES = 5 + CLASSES
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Good:
     """The detector as its own float variant."""
-    root = tmp_path_factory.mktemp("detector")
+    root = laid_out(tmp_path_factory.mktemp("detector"))
+    return of_table(root, variants={"same": {"model": "net", "file": "net.tflite"}}, methods=[])
+
+
+@pytest.fixture(scope="module")
+def quantized(tmp_path_factory: pytest.TempPathFactory) -> Good:
+    """The detector in int8."""
+    root = laid_out(tmp_path_factory.mktemp("quantized"))
+    for seed in range(IMAGES):
+        save(root / "calibration" / f"{seed}.png", seed=IMAGES + seed)
+    return of_table(root, methods=["int8"])
+
+
+def laid_out(root: Path) -> Path:
     head = Head("out", BOXES * VALUES, last="LOGISTIC", shape=(1, BOXES, VALUES), seed=4)
     (root / "net.tflite").write_bytes(heads(head, size=(32, 32)))
     labels = root / "labels"
@@ -34,14 +49,16 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Good:
     for seed in range(IMAGES):
         save(root / "images" / f"{seed}.png", seed=seed)
         (labels / f"{seed}.txt").write_text("1 0.5 0.5 0.4 0.4\n0 0.2 0.2 0.1 0.1\n")
-    table = {
-        "models": {"net": {"source": "net.tflite", "preprocessing": "keras-0-255"}},
-        "methods": [],
-        "variants": {"same": {"model": "net", "file": "net.tflite"}},
-        "images": {"evaluation": "images"},
-        "gates": {"box_recall": 0.9},
-    }
-    run = Run(parse(table, root=root, origin=root / "edgeq.toml"))
+    return root
+
+
+def of_table(root: Path, **table: object) -> Good:
+    images = {"evaluation": "images"}
+    if (root / "calibration").exists():
+        images["calibration"] = "calibration"
+    models = {"net": {"source": "net.tflite", "preprocessing": "keras-0-255"}}
+    spec = {"models": models, "images": images, "gates": {"box_recall": 0.9}, **table}
+    run = Run(parse(spec, root=root, origin=root / "edgeq.toml"))
     return Good(run.variants[0], root, frozenset(STORED))
 
 
@@ -99,3 +116,11 @@ def test_the_classes_of_labelled_boxes_are_moved(good: Good) -> None:
 def test_what_can_not_happen_to_this_head_is_said(good: Good, name: str, reason: str) -> None:
     with pytest.raises(NotApplicableError, match=reason):
         faults().get(name).make(good)
+
+
+@pytest.mark.parametrize("name", ["one_scale", "scores_clipped"])
+def test_a_fault_of_quantized_outputs_shows_in_the_boxes(quantized: Good, name: str) -> None:
+    made = make(faults().get(name), quantized)
+    assert made.faulty is not None, made.broken or made.inapplicable
+    run = Run(join(quantized, name, made.faulty), store=quantized.variant.run.store)
+    assert visible(made.fault, made.faulty, quantized, run.variants[0]) is True

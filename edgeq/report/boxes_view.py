@@ -16,6 +16,7 @@ from edgeq.record.measured import (
 from edgeq.record.structs import VariantRecord
 from edgeq.report import words
 from edgeq.report.embedding import PICTURE
+from edgeq.report.figures_view import FigureRow
 from edgeq.samples.resize import place_of_photo
 from edgeq.words import Kind, change, plural, value
 
@@ -24,21 +25,6 @@ SHOWN_CLASSES = 10
 
 PICTURED = Preprocessing(resize="letterbox", filter="bilinear")
 """How a photograph becomes a square picture."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure of the boxes.
-
-    Attributes:
-        name: Name of the figure.
-        text: The figure with its unit.
-        interval: Its interval; empty if there is none.
-    """
-
-    name: str
-    text: str
-    interval: str
 
 
 @dataclass(frozen=True)
@@ -107,7 +93,7 @@ class BoxesView:
     """
 
     summary: str
-    figures: tuple[Figure, ...]
+    figures: tuple[FigureRow, ...]
     classes: tuple[ClassRow, ...]
     more: int
     pictures: tuple[BoxedPicture, ...]
@@ -148,27 +134,29 @@ def class_names(variant: VariantRecord) -> dict[int, str]:
     return {row.class_index: row.name for row in rows if row.name}
 
 
-def _agreement(boxes: RecordedBoxes) -> Iterator[Figure]:
+def _agreement(boxes: RecordedBoxes) -> Iterator[FigureRow]:
     yield from _mean("Recall: the baseline's boxes that the variant gives", boxes.recall, "percent")
     yield from _mean("Precision: its boxes that the baseline gives", boxes.precision, "percent")
     yield from _mean("Distance of the scores of shared objects", boxes.shift, "number")
 
 
-def _mean(name: str, mean: MeanOverImages | None, kind: Kind) -> Iterator[Figure]:
+def _mean(name: str, mean: MeanOverImages | None, kind: Kind) -> Iterator[FigureRow]:
     if mean is None:
-        yield Figure(name, words.ABSENT, "")
+        yield FigureRow(name, words.ABSENT, "")
         return
     interval = "" if mean.interval is None else words.span(kind, mean.interval)
-    yield Figure(name, value(kind, mean.value), interval)
+    yield FigureRow(name, value(kind, mean.value), interval)
 
 
-def _precision(precision: RecordedPrecision) -> Iterator[Figure]:
-    yield Figure(
+def _precision(precision: RecordedPrecision) -> Iterator[FigureRow]:
+    yield FigureRow(
         "mAP50-95",
         change("percent", precision.baseline_map, precision.variant_map),
         f"drop {words.span('points', precision.drop_interval)}",
     )
-    yield Figure("mAP50", change("percent", precision.baseline_map50, precision.variant_map50), "")
+    yield FigureRow(
+        "mAP50", change("percent", precision.baseline_map50, precision.variant_map50), ""
+    )
 
 
 def _losers(precision: RecordedPrecision) -> tuple[NamedClassPrecision, ...]:

@@ -48,7 +48,7 @@ SHARE = click.FloatRange(0.0, 1.0)
     help="For a file: labelled images, as `evaluation` of the spec names them: a folder, "
     "sample:NAME or data:NAME.",
 )
-@click.option("--preprocessing", metavar="NAME", help="For a file: a preset, e.g. imagenet-torch.")
+@click.option("--preprocessing", metavar="NAME", help="For a file: a preset, e.g. keras-torch.")
 @click.option("--labels", metavar="NAME", help="For a file: its classes, a label set or a file.")
 @config_option
 def verify(
@@ -69,7 +69,7 @@ def verify(
     its baseline.
 
     \b
-      edgeq verify card.tflite --top1 0.77 --samples photographs --preprocessing imagenet-torch
+      edgeq verify card.tflite --top1 0.77 --samples photographs --preprocessing keras-torch
       edgeq verify reports/bundle/net/int8 --samples photographs
       edgeq verify net/int8 --top1 0.77
 
@@ -186,7 +186,7 @@ def _of_file(path: Path, options: dict[str, str | None]) -> tuple[VariantUnderTe
     import msgspec
 
     from edgeq.bundle.claim import packed_claim
-    from edgeq.config.load import OWN_FILE, parse
+    from edgeq.config.load import parse
     from edgeq.models.any_file import load_any_file
     from edgeq.pipeline.run import Run
 
@@ -209,7 +209,7 @@ def _of_file(path: Path, options: dict[str, str | None]) -> tuple[VariantUnderTe
             "images": {"evaluation": options["samples"]},
         },
         root=Path.cwd(),
-        origin=Path.cwd() / OWN_FILE,
+        origin=Path("command line"),
     )
     run = Run(spec, say=progress)
     run.inputs(NAME).use(load_any_file(NAME, spec.models[NAME], spec.path(str(file)), run.store))

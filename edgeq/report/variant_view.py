@@ -136,8 +136,12 @@ class VariantView:
                 ("{}", replace(latency, text=", ".join(latency.details))),
             )
         else:
+            change = self.cells["reduction"]
+            size = "{} smaller", change
+            if change.order is not None and change.order < 0.0:
+                size = "{} larger", replace(change, text=words.percent(-change.order))
             shown = (
-                ("{} smaller", self.cells["reduction"]),
+                size,
                 correct,
                 ("{}" if agreement.names_measure else "{} agreement", agreement),
                 ("{} latency", latency),

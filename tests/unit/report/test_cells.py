@@ -109,6 +109,15 @@ def test_a_detector_has_its_mean_precision_where_others_have_accuracy() -> None:
     assert not any("top-1" in text for text in gist)
 
 
+def test_a_variant_may_be_larger_than_its_baseline() -> None:
+    whole = records.record((), ()).models[0].baseline.bytes
+    assert whole is not None
+    larger = records.variant("int8", whole * 5 // 4)
+    record = records.record((larger,), records.passing("int8"))
+    size, *_ = view(record).models[0].variants[0].gist
+    assert size.replace("\u00a0", " ") == "25.0 % larger"
+
+
 def test_a_heading_says_top_1_only_of_what_is() -> None:
     classes = {"agreement": Cell("98 %"), "accuracy": Cell("94 %")}
     boxes = {

@@ -10,31 +10,34 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
-import shutil
-import tempfile
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import IO, Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.config.functions import load_function
 from edgeq.config.structs import Samples
-from edgeq.errors import EdgeqError, ImageError, ModelError
+from edgeq.errors import ImageError, ModelError
 from edgeq.io import structs
-from edgeq.io.files import sha256_bytes, sha256_file
+from edgeq.io.files import sha256_file
+from edgeq.samples.array_sources import (
+    NPY,
+    NPZ,
+    REMEDY,
+    AnyArray,
+    Fields,
+    count_samples,
+    load_array,
+    mapped,
+    opened_source,
+    samples_in,
+)
 from edgeq.samples.folders import LABELS_FILE, Photographs, SampleFile
 from edgeq.samples.label_table import LabelTable, read_table
 from edgeq.samples.labels import LabelSet
 from edgeq.samples.packaged import Role
-from edgeq.samples.sources import SOURCES
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile
 from edgeq.words import plural
@@ -42,7 +45,6 @@ from edgeq.words.escape import printable
 
 KIND = "arrays"
 ROWS, DIGESTS, LAYOUT = "rows.npy", "digests.npy", "layout.json"
-NPY, NPZ = ".npy", ".npz"
 
 _FORMAT = 1
 _AT_ONCE = 4_000_000
@@ -51,12 +53,8 @@ _NARROW = 2
 """Bytes of the widest integers that may stand for real values."""
 _EXACT = 2**24
 """Greatest whole number up to which float32 holds every one."""
-_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-_REMEDY = "A file holds one sample per row: shape (samples, ...)"
 
 Floats = npt.NDArray[np.float32]
-AnyArray = npt.NDArray[Any]
-Fields = Mapping[str, AnyArray]
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -152,7 +150,7 @@ def store_arrays(
         SpecError: The function can't be imported.
         StoreError: The store can't be written.
     """
-    with _opened(source, role, root, where) as opened:
+    with opened_source(source, role, root, where) as opened:
         facts = {
             "content": opened.sha256,
             "scale": declared.scale,
@@ -162,7 +160,7 @@ def store_arrays(
         }
 
         def make(folder: Path) -> None:
-            with _mapped(opened, folder) as arrays:
+            with mapped(opened, folder) as arrays:
                 count, notes = _write(arrays, declared, fields, folder, where=source)
             if opened.given is None and sha256_file(opened.path) != opened.sha256:
                 raise ImageError("changed while it was read", where=source, remedy="Run again")
@@ -285,10 +283,10 @@ def find_arrays(
     if stored is not None:
         count, given = stored.file.shape[0], stored.labels
     else:
-        with _opened(source, role, root, where) as opened:
+        with opened_source(source, role, root, where) as opened:
             given = opened.labels
             count = (
-                _count(opened.path, source)
+                count_samples(opened.path, source)
                 if opened.given is None
                 else len(next(iter(opened.given.values())))
             )
@@ -339,7 +337,7 @@ def _labels(
 
 def _label_array(path: Path, classes: LabelSet | None) -> LabelTable:
     """Return the class indices in a ``.npy`` file."""
-    array = _load(path)
+    array = load_array(path)
     if array.ndim != 1 or array.dtype.kind not in "iu" or (array < 0).any():
         raise ImageError(
             f"is {array.dtype} {list(array.shape)}, not one class index per sample",
@@ -356,236 +354,16 @@ def _label_array(path: Path, classes: LabelSet | None) -> LabelTable:
     return LabelTable(path, has_split=False, labels=by_row, groups={})
 
 
-@dataclass(frozen=True)
-class _Source:
-    """Samples before they are stored.
-
-    Attributes:
-        sha256: Hash of their content.
-        path: The file; of a function, the folder of what it gave.
-        given: What a function gave, by input; None for a file.
-        labels: The class indices that a function gave, None if it gave none.
-    """
-
-    sha256: str
-    path: Path
-    given: Fields | None = None
-    labels: tuple[int, ...] | None = None
-
-
-@contextmanager
-def _opened(source: str, role: Role, root: Path, where: str) -> Iterator[_Source]:
-    """Yield the samples of a source; those that a function gives are in a temporary folder."""
-    prefix, separator, argument = source.partition(":")
-    registered = SOURCES.get(prefix).arrays if separator and prefix in SOURCES else None
-    if registered is not None:
-        loader: Callable[[], Any] = partial(registered, argument, role)
-    elif _FUNCTION.fullmatch(source):
-        loader = load_function(source, root, where=where)
-    else:
-        yield _file(root / Path(source).expanduser(), where)
-        return
-    with tempfile.TemporaryDirectory(prefix="edgeq-") as folder:
-        yield _collected(loader, source, Path(folder))
-
-
-def _file(path: Path, where: str) -> _Source:
-    if path.suffix not in {NPY, NPZ}:
-        raise ImageError(
-            "is neither a .npy nor a .npz file, nor package.module:function",
-            where=f"{where}: {path.name}",
-            remedy="Save the samples with numpy.save, or name a function that returns them",
-        )
-    try:
-        return _Source(sha256_file(path), path)
-    except OSError as error:
-        raise ImageError(
-            f"can't be read: {error.strerror or error}", where=path, remedy=f"Correct `{where}`"
-        ) from error
-
-
-def _collected(loader: Callable[[], Any], source: str, folder: Path) -> _Source:
-    """Write what a user's function gives to files, one sample at a time.
-
-    Raises:
-        ImageError: The function fails, or gives something else than samples.
-    """
-    writers: dict[str, _Writer] = {}
-    labels: list[int] = []
-    count = 0
-    try:
-        with ExitStack() as files:
-            for item in loader():
-                values, label = item if _is_labelled(item) else (item, None)
-                inputs = values if isinstance(values, Mapping) else {"": values}
-                for name, value in inputs.items():
-                    if name not in writers and not count:
-                        raw = files.enter_context((folder / str(len(writers))).open("wb"))
-                        writers[name] = _Writer(raw)
-                    writers[name].add(np.asarray(value))
-                if label is not None:
-                    labels.append(int(label))
-                count += 1
-    except EdgeqError:
-        raise
-    except (Exception, SystemExit) as error:  # a user's function may raise anything
-        raise _useless(source, f"failed: {type(error).__name__}: {error}") from error
-    if not writers:
-        raise _useless(source, "gives no sample")
-    if any(writer.count != count for writer in writers.values()):
-        raise _useless(source, "gives samples with different inputs")
-    if labels and len(labels) != count:
-        raise _useless(source, f"gives {len(labels)} labels for {plural(count, 'sample')}")
-    facts = [[name, writer.facts()] for name, writer in writers.items()]
-    given = {name: writer.array() for name, writer in writers.items()}
-    content = sha256_bytes(msgspec.json.encode(facts))
-    return _Source(content, folder, given, tuple(labels) or None)
-
-
-class _Writer:
-    """Writes the arrays of one input to a file."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.count = 0
-        self._file = file
-        self._first: AnyArray | None = None
-        self._digest = hashlib.sha256()
-
-    def add(self, value: AnyArray) -> None:
-        """Add one sample's array.
-
-        Raises:
-            ValueError: It is not like the first one, or not of numbers.
-        """
-        first = value if self._first is None else self._first
-        if (
-            value.dtype != first.dtype
-            or value.shape != first.shape
-            or value.dtype.kind not in "fiub"
-        ):
-            raise ValueError(
-                f"sample {self.count} is {value.dtype} {list(value.shape)}, the first one "
-                f"{first.dtype} {list(first.shape)}"
-            )
-        self._first = first
-        content = value.tobytes()
-        self._file.write(content)
-        self._digest.update(content)
-        self.count += 1
-
-    def facts(self) -> list[object]:
-        """Return what the array is, as plain JSON values."""
-        first = self._first
-        return [] if first is None else [str(first.dtype), first.shape, self._digest.hexdigest()]
-
-    def array(self) -> AnyArray:
-        """Return the array of all samples as a memory map, once the file is closed."""
-        first = self._first
-        if first is None:  # pragma: no cover - a writer is made for a first sample
-            return np.zeros(0)
-        shape = (self.count, *first.shape)
-        return np.memmap(self._file.name, first.dtype, "r", shape=shape)
-
-
-def _is_labelled(item: object) -> bool:
-    return isinstance(item, tuple) and len(item) == 2  # noqa: PLR2004 - a sample and its label
-
-
-def _useless(source: str, what: str) -> ImageError:
-    return ImageError(
-        f"the function {what}",
-        where=source,
-        remedy="Return arrays, dictionaries of arrays by input, or tuples of one of these and a "
-        "class index; all samples of the same shape",
-    )
-
-
-def _load(path: Path) -> AnyArray:
-    """Return an array of a ``.npy`` file as a memory map.
-
-    Raises:
-        ImageError: The file is not such an array.
-    """
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ImageError(
-            f"is not an array that can be read: {error}", where=path, remedy=_REMEDY
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise ImageError("is not a .npy file", where=path, remedy=_REMEDY)
-    return array
-
-
-@contextmanager
-def _mapped(opened: _Source, folder: Path) -> Iterator[Fields]:
-    """Yield arrays by input as memory maps; those of a ``.npz`` are unpacked for the time."""
-    if opened.given is not None:
-        yield opened.given
-        return
-    path = opened.path
-    if path.suffix == NPY:
-        yield {"": _load(path)}
-        return
-    with tempfile.TemporaryDirectory(dir=folder.parent) as unpacked:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = [info.filename for info in archive.infolist()]
-                for at, name in enumerate(names):
-                    with (
-                        archive.open(name) as member,
-                        (Path(unpacked) / f"{at}{NPY}").open("wb") as out,
-                    ):
-                        shutil.copyfileobj(member, out, 1 << 20)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-            raise ImageError(f"is not a .npz file: {error}", where=path, remedy=_REMEDY) from error
-        yield {
-            name.removesuffix(NPY): _load(Path(unpacked) / f"{at}{NPY}")
-            for at, name in enumerate(names)
-        }
-
-
-def _count(path: Path, source: str) -> int:
-    """Return the number of samples in a file, from its header."""
-    if path.suffix == NPY:
-        shape = _load(path).shape
-    else:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                first = next(iter(archive.infolist()), None)
-                if first is None:
-                    raise ImageError("holds no array", where=source, remedy=_REMEDY)
-                with archive.open(first) as member:
-                    version = np.lib.format.read_magic(member)
-                    read = (
-                        np.lib.format.read_array_header_1_0
-                        if version == (1, 0)
-                        else np.lib.format.read_array_header_2_0
-                    )
-                    shape = read(member)[0]
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
-            raise ImageError(
-                f"is not a .npz file: {error}", where=source, remedy=_REMEDY
-            ) from error
-    return _samples(shape, source)
-
-
-def _samples(shape: Sequence[int], source: str) -> int:
-    if not shape or shape[0] < 1:
-        raise ImageError(f"has the shape {list(shape)}", where=source, remedy=_REMEDY)
-    return shape[0]
-
-
 def _write(
     arrays: Fields, declared: Samples, fields: Sequence[Field], folder: Path, *, where: str
 ) -> tuple[int, tuple[str, ...]]:
     """Write samples as rows with their digests; return their number and notes about them."""
     columns = _in_order(arrays, fields, where)
-    counts = {_samples(column.shape, where) for column in columns}
+    counts = {samples_in(column.shape, where) for column in columns}
     if len(counts) > 1:
         shown = ", ".join(str(len(column)) for column in columns)
         raise ImageError(
-            f"its arrays have different numbers of samples: {shown}", where=where, remedy=_REMEDY
+            f"its arrays have different numbers of samples: {shown}", where=where, remedy=REMEDY
         )
     for column, field in zip(columns, fields, strict=True):
         _check(column, field, declared, where)
@@ -645,7 +423,7 @@ def _check(array: AnyArray, field: Field, declared: Samples, where: str) -> None
             remedy="Save an array of shape (samples, ...) with the input's own shape",
         )
     if array.dtype.kind not in "fiub":
-        raise ImageError(f"holds {array.dtype}, not numbers", where=where, remedy=_REMEDY)
+        raise ImageError(f"holds {array.dtype}, not numbers", where=where, remedy=REMEDY)
     if declared.scale is not None and array.dtype.kind == "f":
         raise ImageError(
             f"holds {array.dtype}: real values have no scale",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgeq import words
 from edgeq.judge import resolution
 from edgeq.judge.decide import Sense
-from edgeq.judge.doubt import Doubt
+from edgeq.judge.doubt import Doubt, nothing_to_lose
 from edgeq.judge.missing import missing
 from edgeq.judge.sampled import judged
 from edgeq.judge.verdict import Judgement, Verdict
@@ -99,15 +99,8 @@ def map_drop(precision: MeanPrecision, limit: float, doubt: Doubt | None = None)
         doubt: Why the baseline's boxes prove nothing; None if they do.
     """
     if doubt is not None and doubt.wrong:
-        return Judgement(
-            status=Verdict.FAIL,
-            reason=f"{doubt.reason}; a drop from there says nothing",
-            value=precision.drop,
-            limit=limit,
-            interval=precision.drop_interval,
-            next_step=doubt.next_step,
-            evidence=_precision_facts(precision),
-        )
+        facts = _precision_facts(precision)
+        return nothing_to_lose(doubt, precision.drop, precision.drop_interval, limit, facts)
     both = words.change("percent", precision.baseline_map, precision.variant_map)
     half = words.change("percent", precision.baseline_map50, precision.variant_map50)
     return judged(

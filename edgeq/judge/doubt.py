@@ -142,6 +142,33 @@ def doubted(judgement: Judgement, doubt: Doubt) -> Judgement:
     )
 
 
+def nothing_to_lose(
+    doubt: Doubt,
+    drop: float,
+    interval: tuple[float, float],
+    limit: float,
+    evidence: dict[str, object],
+) -> Judgement:
+    """Return the FAIL of a drop from a baseline that is certainly wrong, whatever the drop is.
+
+    Args:
+        doubt: What is wrong with the baseline.
+        drop: The baseline's accuracy or mean average precision minus the variant's.
+        interval: Lower and upper end of its confidence interval.
+        limit: Greatest drop allowed.
+        evidence: Plain JSON facts behind the drop.
+    """
+    return Judgement(
+        status=Verdict.FAIL,
+        reason=f"{doubt.reason}; a drop from there says nothing",
+        value=drop,
+        limit=limit,
+        interval=interval,
+        next_step=doubt.next_step,
+        evidence=evidence,
+    )
+
+
 def knows(accuracy: Accuracy, largest_label_share: float) -> bool:
     """Return whether guessing hardly ever gives this accuracy, by an exact one-sided binomial test.
 

@@ -14,7 +14,7 @@ from edgeq.judge import control, open_value, resolution
 from edgeq.judge.advice import SMALLER_METHOD, another_method, in_all, more_images
 from edgeq.judge.control import Reference
 from edgeq.judge.decide import decide, half_towards
-from edgeq.judge.doubt import Doubt, doubted
+from edgeq.judge.doubt import Doubt, doubted, nothing_to_lose
 from edgeq.judge.lowest import Lowest, another_look
 from edgeq.judge.missing import missing
 from edgeq.judge.verdict import Judgement, Verdict
@@ -248,7 +248,14 @@ def accuracy_drop(
     there is a doubt about it.
     """
     if doubt is not None and doubt.wrong:
-        return doubted(_nothing_to_lose(accuracy, limit, doubt), doubt)
+        right = round(accuracy.baseline_top1.value * accuracy.images)
+        facts: dict[str, object] = {
+            "images": accuracy.images,
+            "classes": accuracy.classes,
+            "baseline_right": right,
+        }
+        drop, interval = accuracy.drop, accuracy.drop_interval
+        return doubted(nothing_to_lose(doubt, drop, interval, limit, facts), doubt)
     judgement = _drop(accuracy, limit, method, reference)
     return judgement if doubt is None else doubted(judgement, doubt)
 
@@ -347,19 +354,6 @@ def min_accuracy(accuracy: Accuracy, limit: float, *, method: str | None = None)
             **cluster_facts(accuracy.clusters),
             **open_,
         },
-    )
-
-
-def _nothing_to_lose(accuracy: Accuracy, limit: float, doubt: Doubt) -> Judgement:
-    right = round(accuracy.baseline_top1.value * accuracy.images)
-    return Judgement(
-        status=Verdict.FAIL,
-        reason=f"{doubt.reason}; a drop from there says nothing",
-        value=accuracy.drop,
-        limit=limit,
-        interval=accuracy.drop_interval,
-        next_step=doubt.next_step,
-        evidence={"images": accuracy.images, "classes": accuracy.classes, "baseline_right": right},
     )
 
 

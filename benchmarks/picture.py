@@ -1,7 +1,8 @@
 """The picture at the top of the project's README: the top of a run's report.
 
-``python -m benchmarks.picture reports/latest/report.html docs/report.png``, from the repository's
-root. Take it from a run on an idle machine; needs Chromium and the dependency group ``tests``.
+``python -m benchmarks.picture reports/efficientnetv2-b0/latest/report.html docs/report.png``, from
+the repository's root. Take it from a run on an idle machine; needs Chromium and the dependency
+group ``tests``.
 """
 
 from __future__ import annotations

@@ -50,6 +50,17 @@ class Phone:
     environment: dict[str, str]
     process: subprocess.Popen[bytes]
 
+    def connect(self, serial: str) -> bool:
+        """Connect the server to an address of adbd; return whether it is."""
+        done = subprocess.run(
+            [str(self.adb), "connect", serial],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.startswith(("connected", "already"))
+
 
 @contextmanager
 def connected(folder: Path) -> Iterator[Phone]:
@@ -98,8 +109,9 @@ def connected(folder: Path) -> Iterator[Phone]:
             start_new_session=True,
         )
     try:
-        _connect(adb, environment, process, folder / "adb.log")
-        yield Phone(adb, environment, process)
+        phone = Phone(adb, environment, process)
+        _connect(phone, folder / "adb.log")
+        yield phone
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -118,20 +130,11 @@ def _program(folder: Path, root: Path, name: str) -> Path:
     return script
 
 
-def _connect(
-    adb: Path, environment: dict[str, str], process: subprocess.Popen[bytes], log: Path
-) -> None:
+def _connect(phone: Phone, log: Path) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline and process.poll() is None:
-        if Path(environment["ADB_SERVER_SOCKET"].partition(":")[2]).exists():
-            done = subprocess.run(
-                [str(adb), "connect", SERIAL],
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if done.stdout.startswith(("connected", "already")):
-                return
+    while time.monotonic() < deadline and phone.process.poll() is None:
+        socket = Path(phone.environment["ADB_SERVER_SOCKET"].partition(":")[2])
+        if socket.exists() and phone.connect(SERIAL):
+            return
         time.sleep(0.1)
     raise NoPhoneError(f"adbd does not start: {log.read_text('utf-8', 'replace')}")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edgeq.config.target_kinds import KINDS, Adb, Ssh
@@ -19,12 +20,40 @@ from edgeq.targets.check import beside_local, check
 from edgeq.targets.parts import Supply
 from edgeq.targets.root import MACHINES
 from tests.end_to_end.adbd import SERIAL, NoPhoneError, Phone, connected
+from tests.end_to_end.projects import gate
 from tests.end_to_end.sshd import NoServerError, Server, serving, unpacked
 from tests.patience import PATIENCE_S
+from tests.plugin.projects import CLASSES, SIZE, save_photographs
+from tests.unit import tiny_model
 
 pytestmark = pytest.mark.skipif(
     platform.machine() not in MACHINES, reason="there is no bundle for this machine"
 )
+
+ALIAS = "127.0.0.2:5555"
+PHONES = """
+store = "store"
+methods = []
+default_gates = false
+[models.tiny]
+source = "net.tflite"
+preprocessing.filter = "bilinear"
+[variants.vendor]
+model = "tiny"
+file = "vendor.tflite"
+[images]
+evaluation = "evaluation"
+[gates]
+same_as_local = 0.0
+[targets]
+use = ["phone"]
+[targets.phone]
+kind = "adb"
+serial = {serials}
+adb = "{android.adb}"
+machine = "{android.machine}"
+folder = "{android.folder}"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +136,28 @@ def test_nothing_is_left_after_a_kill_in_the_middle(android: Adb, target: Target
     assert workers(android)
     session._worker._channel._process.kill()
     session.close()
+    wait_for_none(android)
+
+
+def test_two_serials_share_an_evaluation(
+    android: Adb, phone: Phone, cache: Path, tmp_path: Path
+) -> None:
+    """Both are the same phone, which adb holds for two by their addresses."""
+    assert phone.connect(ALIAS)
+    second = msgspec.structs.replace(android, serial=ALIAS)
+    list(adb.prepare("phone", second, Supply(file=cache / "parts.tar")))
+    (tmp_path / "net.tflite").write_bytes(tiny_model.classifier(size=SIZE, classes=CLASSES, seed=1))
+    vendor = tiny_model.classifier(size=SIZE, classes=CLASSES, seed=1, io="uint8")
+    (tmp_path / "vendor.tflite").write_bytes(vendor)
+    save_photographs(tmp_path / "evaluation")
+    spec = PHONES.format(serials=[SERIAL, ALIAS, "R58M1"], android=android)
+    (tmp_path / "edgeq.toml").write_text(spec, "utf-8")
+    ran = gate(tmp_path)
+    assert ran.code == 0, ran.output
+    assert ran.verdict("tiny/vendor/same_as_local@phone").value == "PASS"
+    (note,) = [note for note in ran.record.models[0].notes if note.startswith("target phone")]
+    assert "R58M1 ran no part" in note
+    assert ALIAS not in note
     wait_for_none(android)
 
 

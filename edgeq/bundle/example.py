@@ -2,6 +2,9 @@
 
     python example.py MODEL/VARIANT photograph.jpg
     python example.py MODEL/VARIANT sample.npy
+    python example.py MODEL/VARIANT first.jpg second.jpg
+
+The last form compares two samples by a model that gives embeddings.
 
 Needs numpy and ai-edge-litert, and Pillow for photographs. Everything else is in the variant's
 metadata.json.
@@ -75,16 +78,27 @@ def on_photograph(
     corners: np.ndarray[Any, np.dtype[np.float32]], size: tuple[int, int], how: dict[str, Any]
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return edges relative to the model's input, (n, 4), as pixels of a photograph."""
-    edges = corners.astype(np.float64)
+    return places_on_photograph(corners.reshape(-1, 2), size, how).reshape(-1, 4)
+
+
+def places_on_photograph(
+    places: np.ndarray[Any, Any], size: tuple[int, int], how: dict[str, Any]
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return places relative to the model's input, (n, 2), as pixels of a photograph."""
+    places = places.astype(np.float64)
     if how["resize"] == "centre_crop":
         left, top, side = crop(size, how)
-        return edges * side + [left, top] * 2
+        return places * side + [left, top]
     if how["resize"] == "letterbox":
         left, top, width, height = letterbox(size, how)
-        edges = (edges * ([how["width"], how["height"]] * 2) - [left, top] * 2) / (
-            [width, height] * 2
-        )
-    return edges * (size * 2)
+        places = (places * [how["width"], how["height"]] - [left, top]) / [width, height]
+    return places * size
+
+
+def size_of(photograph: Path) -> tuple[int, int]:
+    """Return width and height of a photograph, rotated as its EXIF data say."""
+    with Image.open(photograph) as opened:
+        return ImageOps.exif_transpose(opened).size
 
 
 def run(
@@ -111,15 +125,29 @@ def run(
     return values
 
 
-def show(values: list[np.ndarray[Any, np.dtype[np.float32]]], where: Path, place: int) -> None:
-    """Print the five best classes of a photograph."""
-    scores = values[place].ravel()
-    if scores.size == 1:  # the probability of the second of two classes
-        scores = np.concatenate([1 - scores, scores])
+def names_in(where: Path, count: int) -> list[str]:
+    """Return the names of classes or labels: their indices if no file names them."""
     names = where / "labels.txt"
-    labels = names.read_text(encoding="utf-8").splitlines() if names.exists() else None
-    for at in np.argsort(-scores, kind="stable")[:5]:
-        sys.stdout.write(f"{scores[at]:.4f} {labels[at] if labels else at}\n")
+    if names.exists():
+        return names.read_text(encoding="utf-8").splitlines()
+    return [str(at) for at in range(count)]
+
+
+def show(
+    values: list[np.ndarray[Any, np.dtype[np.float32]]], described: dict[str, Any], where: Path
+) -> None:
+    """Print the five best classes of a sample, and the best one of each further output."""
+    for place in (described["class_scores"], *described["heads"]):
+        scores = values[place].ravel()
+        if scores.size == 1:  # the probability of the second of two classes
+            scores = np.concatenate([1 - scores, scores])
+        best = np.argsort(-scores, kind="stable")
+        if place == described["class_scores"]:
+            labels = names_in(where, scores.size)
+            sys.stdout.writelines(f"{scores[at]:.4f} {labels[at]}\n" for at in best[:5])
+        else:
+            name = described["outputs"][place]["name"]
+            sys.stdout.write(f"{scores[best[0]]:.4f} {best[0]} ({name})\n")
 
 
 def show_boxes(
@@ -137,24 +165,107 @@ def show_boxes(
     every = every.above(heads.LEAST_SCORE)
     if kind["suppression_iou"] < 1:
         every = boxes.suppress(every, kind["suppression_iou"])
-    with Image.open(photograph) as opened:
-        edges = on_photograph(every.corners, ImageOps.exif_transpose(opened).size, how)
-    names = where / "labels.txt"
-    labels = names.read_text(encoding="utf-8").splitlines() if names.exists() else None
+    edges = on_photograph(every.corners, size_of(photograph), how)
+    labels = names_in(where, kind["classes"])
     for corners, score, at in zip(edges, every.scores, every.classes, strict=True):
         if score >= kind["operating_score"]:
             sides = " ".join(f"{edge:.1f}" for edge in corners)
-            sys.stdout.write(f"{score:.4f} {labels[at] if labels else at} {sides}\n")
+            sys.stdout.write(f"{score:.4f} {labels[at]} {sides}\n")
+
+
+def show_labels(y: np.ndarray[Any, Any], how: dict[str, Any], where: Path) -> None:
+    """Print the labels that apply to a sample, the most certain first."""
+    scores = y.ravel()
+    applying = [at for at in np.argsort(-scores, kind="stable") if scores[at] >= how["threshold"]]
+    names = names_in(where, scores.size)
+    sys.stdout.writelines(f"{scores[at]:.4f} {names[at]}\n" for at in applying)
+    if not applying:
+        sys.stdout.write(f"no label reaches {how['threshold']:g}\n")
+
+
+def show_embedding(y: np.ndarray[Any, Any], other: np.ndarray[Any, Any] | None) -> None:
+    """Print how long an embedding is, and its cosine with another sample's."""
+    lengths = [float(np.linalg.norm(vector)) for vector in (y, other) if vector is not None]
+    text = " and ".join(f"{length:.4f}" for length in lengths)
+    sys.stdout.write(f"{y.size} values, length {text}\n")
+    if other is not None:
+        sys.stdout.write(f"cosine {float(y.ravel() @ other.ravel()) / np.prod(lengths):.4f}\n")
+
+
+def show_map(y: np.ndarray[Any, Any], how: dict[str, Any], where: Path, mask: Path) -> None:
+    """Write the class of each pixel as a PNG file of the map's size, and print the shares."""
+    if how["values"] == "indices":
+        classes = np.rint(y).clip(0, 255).astype(np.uint8).reshape(y.shape[:2])
+    elif how["values"] == "scores":
+        classes = y.argmax(axis=-1).astype(np.uint8)
+    else:
+        classes = (y.reshape(y.shape[:2]) >= how["threshold"]).astype(np.uint8)
+    two = how["values"] not in {"indices", "scores"} or y.shape[-1] == 2  # noqa: PLR2004
+    Image.fromarray(classes * np.uint8(255) if two else classes).save(mask)
+    names = names_in(where, 2 if two else 256)
+    for at, count in enumerate(np.bincount(classes.ravel())):
+        if count:
+            sys.stdout.write(f"{count / classes.size:.2%} {names[at]}\n")
+    sys.stdout.write(f"{mask}: {'white is class 1' if two else 'values are class indices'}\n")
+
+
+def show_picture(y: np.ndarray[Any, Any], how: dict[str, Any], picture: Path) -> None:
+    """Write the picture that a model gives as a PNG file."""
+    low, high = how["range"]
+    pixels = np.rint((y - low) / (high - low) * 255).clip(0, 255).astype(np.uint8)
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(picture)
+    sys.stdout.write(f"{picture}: {pixels.shape[1]} x {pixels.shape[0]} pixels\n")
+
+
+def show_points(y: np.ndarray[Any, Any], described: dict[str, Any], photograph: Path) -> None:
+    """Print each point: x and y in pixels of the photograph, and its further values."""
+    how, reading = described["preprocessing"], described["reading"]
+    points = y.reshape(-1, reading["values_per_point"]).astype(np.float64)
+    places = points[:, :2]
+    if how is not None:
+        if not reading["relative"]:
+            places = places / [how["width"], how["height"]]
+        places = places_on_photograph(places, size_of(photograph), how)
+    for place, others in zip(places, points[:, 2:], strict=True):
+        numbers = [*(f"{number:.1f}" for number in place), *(f"{number:.4f}" for number in others)]
+        sys.stdout.write(f"{' '.join(numbers)}\n")
+
+
+def show_task(
+    results: list[list[np.ndarray[Any, Any]]],
+    described: dict[str, Any],
+    where: Path,
+    photograph: Path,
+) -> None:
+    """Print what an output means in the task that it was judged as."""
+    reading, task = described["reading"], described["task"]
+    y, *others = (values[reading["output"]][0] for values in results)
+    if task == "multilabel":
+        show_labels(y, reading, where)
+    elif task == "embedding":
+        show_embedding(y, others[0] if others else None)
+    elif task == "segmentation":
+        show_map(y, reading, where, Path(f"{photograph.stem}-mask.png"))
+    elif task == "image_to_image":
+        show_picture(y, reading, Path(f"{photograph.stem}-output.png"))
+    elif task == "keypoints":
+        show_points(y, described, photograph)
+    else:
+        sys.stdout.writelines(f"{number:.6g}\n" for number in y.ravel())
 
 
 if __name__ == "__main__":
     where = Path(sys.argv[1])
     described = json.loads((where / "metadata.json").read_text(encoding="utf-8"))
-    outputs = run(where, described, Path(sys.argv[2]))
+    first = Path(sys.argv[2])
+    results = [run(where, described, Path(sample)) for sample in sys.argv[2:]]
+    outputs = results[0]
     if described["class_scores"] is not None:
-        show(outputs, where, described["class_scores"])
+        show(outputs, described, where)
     elif described["detection"] is not None and described["detection"]["function"] is not None:
-        show_boxes(outputs, described, where, Path(sys.argv[2]))
+        show_boxes(outputs, described, where, first)
+    elif described["reading"] is not None:
+        show_task(results, described, where, first)
     else:
         for output, fact in zip(outputs, described["outputs"], strict=True):
             shape = "x".join(map(str, output.shape))

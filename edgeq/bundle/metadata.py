@@ -18,7 +18,7 @@ from edgeq.record.structs import CaseRecord, RunRecord, VariantRecord, written
 from edgeq.tflite.model_file import ModelFile
 
 SCHEMA = "edgeq.metadata/1"
-_BY_IMAGE = ("flips", "worst_images")
+_BY_IMAGE = ("flips", "worst_images", "unlike")
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def describe(
     model, variant = chosen.model, chosen.variant
     classes = model.task in {"", CLASSIFICATION}
     names = running.output_names(model_file, labels, model.output) if classes else None
-    detection = running.detection_facts(model)
-    if detection is not None and labels is not None and len(labels) == model.classes:
+    detection, reading = running.detection_facts(model), running.reading_facts(chosen)
+    if labels is not None and len(labels) == running.named_values(chosen, model_file):
         names = labels
     facts: dict[str, object] = {
         "schema": SCHEMA,
@@ -83,12 +83,10 @@ def describe(
         "feeding": _feeding(variant, root),
         "task": model.task or None,
         "class_scores": model.output if classes else None,
+        "heads": running.heads_of(chosen, model_file),
         "detection": detection,
-        "postprocessing": running.VALUE
-        if classes
-        else running.TENSORS_VALUE
-        if detection is None
-        else running.BOXES_VALUE,
+        "reading": reading,
+        "postprocessing": running.postprocessing(chosen),
         "labels": None
         if names is None
         else {

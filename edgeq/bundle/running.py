@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from edgeq.bundle.select import Chosen
-from edgeq.config.structs import DETECTION, Preprocessing
+from edgeq.config.structs import CLASSIFICATION, DETECTION, Preprocessing
 from edgeq.record.structs import ModelRecord
 from edgeq.samples.resize import GREY
 from edgeq.tasks.detection import heads
 from edgeq.tasks.detection.decoders import DECODERS
+from edgeq.tasks.recognition import further_heads
 from edgeq.tflite.model_file import ModelFile, Tensor
 
 BACKGROUND = "background"
@@ -21,21 +22,26 @@ STORED = (
     "if the input has a scale: stored = round_half_to_even(x / scale) + zero_point, clipped to "
     "the range of its dtype"
 )
-VALUE = (
-    "if the output has a scale: value = (stored - zero_point) * scale; the class is the index of "
-    "the highest value, its name the corresponding line of the labels"
-)
+_VALUE = "if an output has a scale: value = (stored - zero_point) * scale; "
 
-TENSORS_VALUE = (
-    "if an output has a scale: value = (stored - zero_point) * scale; the outputs were judged as "
-    "tensors: what their values mean depends on the model"
-)
+_TENSORS = "the outputs were judged as tensors: what their values mean depends on the model"
 
-BOXES_VALUE = (
-    "if an output has a scale: value = (stored - zero_point) * scale; the decoder of `detection` "
-    "turns the values into boxes, of which those whose IoU with a more certain box of their class "
-    "exceeds `suppression_iou` are dropped"
-)
+_MEANING = {
+    CLASSIFICATION: "the class is the index of the highest value, its name the corresponding line "
+    "of the labels",
+    DETECTION: "the decoder of `detection` turns the values into boxes, of which those whose IoU "
+    "with a more certain box of their class exceeds `suppression_iou` are dropped",
+    "multilabel": "labels whose value is at least `reading.threshold` apply; their names are the "
+    "lines of the labels",
+    "embedding": "two samples are compared by the cosine of their vectors",
+    "segmentation": "the class of a pixel is the index of its highest channel if the values are "
+    "`scores`, the value itself if they are `indices`, and otherwise 1 from `reading.threshold` on",
+    "image_to_image": "`reading.range` are the values of black and white",
+    "keypoints": "each point has `reading.values_per_point` values, the first two its x and y, "
+    "from 0 to 1 of the input's width and height if `reading.relative`, otherwise in its pixels",
+    "regression": "each value is a number in the unit of the model",
+}
+"""How the real values of the judged output are read, by task."""
 
 _PHOTOGRAPH = (3, 4)
 _ONE_SIGMOID = (1, 2)
@@ -145,6 +151,41 @@ def detection_facts(model: ModelRecord) -> dict[str, object] | None:
         "suppression_iou": model.suppression_iou,
         "classes": model.classes,
     }
+
+
+def postprocessing(chosen: Chosen) -> str:
+    """Return how the stored values of outputs become predictions."""
+    task = chosen.model.task or CLASSIFICATION
+    judged = task in {CLASSIFICATION, DETECTION} or reading_facts(chosen) is not None
+    return _VALUE + (_MEANING.get(task, _TENSORS) if judged else _TENSORS)
+
+
+def reading_facts(chosen: Chosen) -> dict[str, object] | None:
+    """Return how the values of the output that a task judges are read, None if nothing says."""
+    figures, model = chosen.variant.figures, chosen.model
+    if figures is None or figures.reading is None:
+        return None
+    return {"output": model.output, **msgspec.to_builtins(figures.reading)}
+
+
+def named_values(chosen: Chosen, model_file: ModelFile) -> int:
+    """Return the number of names that a detector, multi-label classifier or map of classes needs.
+
+    0 for other models.
+    """
+    figures, model = chosen.variant.figures, chosen.model
+    reading = None if figures is None else figures.reading
+    if model.task == DETECTION:
+        return model.classes
+    if reading is None or reading.values not in {"probabilities", "logits", "scores"}:
+        return 0
+    shape = model_file.tensors[model_file.outputs[model.output]].shape
+    return 2 if model.task == "segmentation" and reading.threshold is not None else shape[-1]
+
+
+def heads_of(chosen: Chosen, model_file: ModelFile) -> tuple[int, ...]:
+    """Return the indices of a classifier's further outputs with class scores."""
+    return further_heads(model_file, chosen.model.output) if chosen.model.heads else ()
 
 
 def output_names(

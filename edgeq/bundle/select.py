@@ -11,7 +11,7 @@ from edgeq.judge.verdict import ShipDecision
 from edgeq.record.ship_decision import answer, overall, overall_reasons
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
 
-MEASURES = ("size", "operators", "agreement", "accuracy", "latency", "memory")
+MEASURES = ("size", "operators", "agreement", "accuracy", "figures", "latency", "memory")
 """Measurements of a variant whose figures a package states."""
 
 

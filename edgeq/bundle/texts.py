@@ -13,6 +13,8 @@ _OPEN = (
     "**Unproven:** the gate found no failure, but did not prove that the variant is as good as its "
     'baseline. Open points are listed under "Not proved". It may not ship before it is cleared.'
 )
+_COMPARED = {"embedding": ("", "A second one is compared with the first.")}
+"""What the README of a variant adds about the example, by task."""
 _CHANGED = (
     "- The variants are modified: quantized from the float model, as each `metadata.json` says."
 )
@@ -41,6 +43,7 @@ def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
         else "Run it on a photograph (needs Python, numpy, Pillow and ai-edge-litert):",
         "",
         f"    python example.py {folder} {'sample.npy' if model.arrays else 'photograph.jpg'}",
+        *_COMPARED.get(model.task, ()),
     ]
     if chosen.answer is ShipDecision.UNPROVEN:
         lines[2:2] = [_OPEN, ""]

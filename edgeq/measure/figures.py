@@ -89,6 +89,27 @@ class UnlikeSample(msgspec.Struct, frozen=True, kw_only=True):
     map: str = ""
 
 
+class OutputReading(msgspec.Struct, frozen=True, kw_only=True):
+    """How a task reads the values of the output that it judges, as the baseline's values show.
+
+    Attributes:
+        values: What they are: ``"probabilities"``, ``"logits"``, ``"scores"`` of several channels,
+            class ``"indices"``, a ``"picture"``, ``"points"``, a ``"vector"`` or plain
+            ``"numbers"``.
+        threshold: Value from which a label, or the foreground of a map of one channel, applies.
+        range: The values of black and white of a picture.
+        values_per_point: Values of one point, the first two its place.
+        relative: Whether places of points are relative to the input, from 0 to 1, rather than in
+            its pixels.
+    """
+
+    values: str
+    threshold: float | None = None
+    range: tuple[float, float] | None = None
+    values_per_point: int | None = None
+    relative: bool | None = None
+
+
 class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of a task for one variant.
 
@@ -104,6 +125,7 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
         doubt: Why the baseline's predictions prove nothing; empty if they prove something.
         doubt_step: What to do about the doubt.
         clusters: Which images belong together; None if all are independent.
+        reading: How the values of the judged output are read; None if the task does not say.
     """
 
     images: int
@@ -117,6 +139,7 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
     doubt: str = ""
     doubt_step: str = ""
     clusters: Clusters | None = None
+    reading: OutputReading | None = None
 
     def get(self, name: str) -> Figure | None:
         """Return the figure with a name; None if it could not be computed."""

@@ -156,7 +156,12 @@ def recognize(
     classifier = _classifier(chosen, known, named=named)
     if classifier is not None:
         candidate, evidence = classifier
-        return _as_classes(candidate, every, evidence, len(model.outputs))
+        place, outputs, heads = (
+            candidate.place,
+            len(model.outputs),
+            further_heads(model, candidate.place),
+        )
+        return Reading(CLASSIFICATION, place, evidence, candidate.classes, outputs - 1, heads=heads)
     return _other(model, chosen)
 
 
@@ -183,16 +188,14 @@ def _other(model: ModelFile, candidates: Sequence[_Candidate]) -> Reading:
     return Reading(kind.name, evidence.output, evidence.text, evidence.classes, outputs)
 
 
-def _as_classes(
-    candidate: _Candidate, every: Sequence[_Candidate], evidence: str, outputs: int
-) -> Reading:
-    heads = tuple(
+def further_heads(model: ModelFile, output: int) -> tuple[int, ...]:
+    """Return the indices of outputs with class scores other than the one that is judged by them."""
+    wiring = Wiring(model)
+    candidates = (_candidate(wiring, at) for at in range(len(model.outputs)) if at != output)
+    return tuple(
         other.place
-        for other in every
-        if other.place != candidate.place and other.maker in {_SOFTMAX, _SIGMOID}
-    )
-    return Reading(
-        CLASSIFICATION, candidate.place, evidence, candidate.classes, outputs - 1, heads=heads
+        for other in candidates
+        if other is not None and other.maker in {_SOFTMAX, _SIGMOID}
     )
 
 

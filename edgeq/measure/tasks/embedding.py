@@ -13,6 +13,7 @@ from edgeq.measure.figures import (
     GAFFKE,
     Doubles,
     Figure,
+    OutputReading,
     TaskData,
     TaskFigures,
     UnlikeSample,
@@ -89,6 +90,7 @@ def measure(data: TaskData) -> TaskFigures:
             absent["verification_drop"] = drop
     return data.figures(
         *figures,
+        reading=OutputReading(values="vector"),
         absent=absent,
         unlike=tuple(
             UnlikeSample(image=int(at), text=f"cosine {cosines[at]:.3f}")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from edgeq.measure.figures import (
     ClassFigure,
     Doubles,
+    OutputReading,
     TaskData,
     TaskFigures,
     UnlikeSample,
@@ -59,6 +60,7 @@ def measure(data: TaskData) -> TaskFigures:
         figures.append(data.drop("f1_drop", before, after, "F1 over all labels"))
     return data.figures(
         *figures,
+        reading=OutputReading(values="probabilities", threshold=threshold),
         absent=absent,
         class_measure="F1" if truth is not None else "F1 against the baseline's labels",
         classes=_classes(ours, theirs, truth),

@@ -9,6 +9,7 @@ import numpy as np
 from edgeq.measure.figures import (
     WORST,
     Doubles,
+    OutputReading,
     TaskData,
     TaskFigures,
     UnlikeSample,
@@ -68,6 +69,7 @@ def measure(data: TaskData) -> TaskFigures:
         )
     return data.figures(
         *figures,
+        reading=OutputReading(values="picture", range=(low, high)),
         unlike=tuple(
             UnlikeSample(
                 image=int(at),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
 import numpy as np
 
 from edgeq.measure.figures import (
     Doubles,
+    OutputReading,
     TaskData,
     TaskFigures,
     UnlikeSample,
@@ -20,6 +22,10 @@ VALUES_PER_POINT = 2
 """Values of a point if the spec names no number: its place."""
 
 _PLACE = 2
+
+_RELATIVE = 4.0
+"""Greatest coordinate of points relative to the input, of which some may lie outside; an input of
+few pixels is not meant."""
 
 _FARTHEST = 1e6
 """What a distance that is not finite counts as."""
@@ -49,7 +55,12 @@ def measure_points(data: TaskData) -> TaskFigures:
             f"{count} values are not points of {each}: set `task_options.values_per_point`"
         )
     text = f"mean distance of {count // each} points, by the diagonal of their box,"
-    return _figures(data, "point", text, partial(_places, each=each), _distances)
+    places = _places(data.whole()[0], each)
+    reading = OutputReading(
+        values="points", values_per_point=each, relative=bool(np.abs(places).max() <= _RELATIVE)
+    )
+    figures = _figures(data, "point", text, partial(_places, each=each), _distances)
+    return msgspec.structs.replace(figures, reading=reading)
 
 
 def measure_values(data: TaskData) -> TaskFigures:
@@ -67,7 +78,9 @@ def measure_values(data: TaskData) -> TaskFigures:
         ValueError: A label has another number of values.
     """
     text = "mean distance of the values, in their standard deviations,"
-    return _figures(data, "value", text, lambda values: values, _deviations)
+    reading = OutputReading(values="numbers")
+    figures = _figures(data, "value", text, lambda values: values, _deviations)
+    return msgspec.structs.replace(figures, reading=reading)
 
 
 def _figures(

@@ -9,6 +9,7 @@ from edgeq.measure.figures import (
     WORST,
     ClassFigure,
     Doubles,
+    OutputReading,
     TaskData,
     TaskFigures,
     UnlikeSample,
@@ -79,6 +80,7 @@ def measure(data: TaskData) -> TaskFigures:
     seen = int((sums.first.sum(axis=0) > 0).sum())
     return data.figures(
         *figures,
+        reading=read.reading,
         absent={"iou_drop": "no pixel of the masks counts"}
         if labelled and not before.counted.any()
         else {},
@@ -180,12 +182,18 @@ class _Reader:
 
     Attributes:
         is_binary: Whether there are only foreground and background.
+        reading: What the values are.
     """
 
     def __init__(self, threshold: float, *, whole: bool, probability: bool, channels: int) -> None:
         self.is_binary = channels == _FOREGROUND_AND_BACKGROUND or (channels == 1 and not whole)
         self._whole = whole
         self._bar = threshold if probability else float(np.log(threshold / (1 - threshold)))
+        if channels > 1 or whole:
+            self.reading = OutputReading(values="scores" if channels > 1 else "indices")
+        else:
+            values = "probabilities" if probability else "logits"
+            self.reading = OutputReading(values=values, threshold=self._bar)
 
     def __call__(self, values: Doubles) -> Integers:
         values = np.nan_to_num(values)

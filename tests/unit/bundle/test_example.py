@@ -19,12 +19,14 @@ from edgeq.config.load import parse
 from edgeq.config.structs import Preprocessing
 from edgeq.io.files import sha256_bytes
 from edgeq.pipeline.run import Run
+from edgeq.record.measured import RecordedFigures
 from edgeq.samples.photo import open_photo
 from edgeq.samples.preprocess import to_input
 from edgeq.samples.resize import resized
 from tests.patience import PATIENCE_S
 from tests.unit.bundle import packages
 from tests.unit.report import records
+from tests.unit.samples.pictures import save
 from tests.unit.tiny_model import Head, heads
 
 YOLO_BOXES = 3 * (4 * 4 + 2 * 2 + 1)
@@ -62,13 +64,13 @@ def tiny_scores(path: Path, preprocessing: Preprocessing) -> np.ndarray[Any, Any
 
 
 def on_a_device(
-    packed: Path, folder: Path, variant: str, photo: Path
+    packed: Path, folder: Path, variant: str, *photos: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Unpack a bundle where nothing else is, and run its example on a photograph."""
+    """Unpack a bundle where nothing else is, and run its example on photographs."""
     with zipfile.ZipFile(packed) as opened:
         opened.extractall(folder)
     return subprocess.run(
-        [sys.executable, "-c", _PROBE, f"{records.MODEL}/{variant}", str(photo)],
+        [sys.executable, "-c", _PROBE, f"{records.MODEL}/{variant}", *map(str, photos)],
         cwd=folder,
         env={"PATH": ""},
         capture_output=True,
@@ -141,6 +143,145 @@ def test_a_model_without_class_scores_shows_its_outputs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     name, shape, *_ = done.stdout.split()
     assert (name, shape) == ("output", "1x5")
+
+
+SIDE = 32
+KEYPOINTS = 4
+
+
+def run_of_task(tmp_path: Path, content: bytes, **model: Any) -> tuple[Run, Path]:
+    """Return the run of a project with a variant equal to its model, and one of its photographs."""
+    (tmp_path / "net.tflite").write_bytes(content)
+    photo = photograph(tmp_path / "photographs" / "photo.png")
+    for seed in range(3):
+        save(tmp_path / "photographs" / f"{seed}.png", seed=seed)
+    spec = {
+        "models": {"net": {"source": "net.tflite", "preprocessing": "keras-0-255", **model}},
+        "images": {"evaluation": "photographs"},
+        "methods": [],
+        "variants": {"same": {"model": "net", "file": "net.tflite"}},
+    }
+    return Run(parse(spec, root=tmp_path, origin=tmp_path / "edgeq.toml")), photo
+
+
+def output_of(run: Run, photo: Path) -> tuple[int, np.ndarray[Any, Any]]:
+    """Return index and values, ``(d,)``, of what the run judges of a photograph."""
+    place = [one.name for one in run.variants[0].samples.photos].index(photo.name)
+    at = run.variants[0].reading.output
+    return at, run.variants[0].tensors[at].rows[place : place + 1, :][0]
+
+
+def packed_task(tmp_path: Path, run: Run, names: tuple[str, ...] | None = None) -> Path:
+    """Return the package of a run's variant, as ``int8`` of the usual record."""
+    made, judged = packages.make(tmp_path / "project"), run.variants[0]
+    made.files[f"{records.MODEL}/int8"].write_bytes(judged.path.read_bytes())
+    variant = next(one for one in made.record.models[0].variants if one.name == "int8")
+    figures = RecordedFigures.of(judged.figures, None, ()) if judged.reading.kind else None
+    model = msgspec.structs.replace(
+        made.record.models[0],
+        task=judged.reading.task,
+        output=judged.reading.output,
+        heads=len(judged.reading.heads),
+        labels=None,
+        preprocessing=judged.preprocessing,
+        variants=(msgspec.structs.replace(variant, sha256=judged.sha256, figures=figures),),
+    )
+    record = msgspec.structs.replace(made.record, models=(model,))
+    labels = {} if names is None else {records.MODEL: names}
+    return made.pack(tmp_path / "bundle", record=record, labels=labels).zip
+
+
+def shown(tmp_path: Path, run: Run, photo: Path, names: tuple[str, ...] | None = None) -> list[str]:
+    """Return the lines that the example of a package prints for a photograph."""
+    packed = packed_task(tmp_path, run, names)
+    done = on_a_device(packed, tmp_path / "device", "int8", photo)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_a_multi_label_classifier_prints_the_labels_that_apply(tmp_path: Path) -> None:
+    head = Head("tags", 5, last="LOGISTIC", seed=2)
+    run, photo = run_of_task(tmp_path, heads(head), task_options={"threshold": 0.3})
+    scores = output_of(run, photo)[1]
+    order = [at for at in np.argsort(-scores) if scores[at] >= 0.3]
+    assert 0 < len(order) < 5
+    expected = [f"{scores[at]:.4f} {packages.LABELS[at]}" for at in order]
+    assert shown(tmp_path, run, photo, packages.LABELS) == expected
+
+
+def test_two_photographs_are_compared_by_their_embeddings(tmp_path: Path) -> None:
+    run, photo = run_of_task(tmp_path, heads(Head("embedding", 6, last="L2_NORMALIZATION")))
+    packed = packed_task(tmp_path, run)
+    other = tmp_path / "photographs" / "1.png"
+    first, second = (output_of(run, path)[1] for path in (photo, other))
+    done = on_a_device(packed, tmp_path / "device", "int8", photo, other)
+    assert done.stdout.splitlines() == [
+        "6 values, length 1.0000 and 1.0000",
+        f"cosine {float(first @ second):.4f}",
+    ], done.stderr
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_mask_is_written_with_the_shares_of_its_classes(tmp_path: Path, channels: int) -> None:
+    shape = (1, SIDE, SIDE, channels)
+    last = "LOGISTIC" if channels == 1 else None
+    head = Head("map", SIDE * SIDE * channels, last=last, shape=shape, seed=1)
+    content = heads(head, size=(SIDE, SIDE))
+    run, photo = run_of_task(tmp_path, content, task="segmentation")
+    values = output_of(run, photo)[1].reshape(SIDE, SIDE, channels)
+    classes = values[..., 0] >= 0.5 if channels == 1 else values.argmax(axis=-1)
+    names = packages.LABELS[: max(channels, 2)]
+    *shares, written = shown(tmp_path, run, photo, names)
+    assert written.startswith("photo-mask.png: ")
+    mask = np.asarray(Image.open(tmp_path / "device" / "photo-mask.png"))
+    np.testing.assert_array_equal(mask, classes * 255 if channels == 1 else classes)
+    assert shares == [
+        f"{(classes == at).mean():.2%} {name}"
+        for at, name in enumerate(names)
+        if (classes == at).any()
+    ]
+
+
+def test_a_picture_is_written_in_its_range(tmp_path: Path) -> None:
+    head = Head("picture", SIDE * SIDE * 3, last="LOGISTIC", shape=(1, SIDE, SIDE, 3), seed=1)
+    run, photo = run_of_task(tmp_path, heads(head, size=(SIDE, SIDE)))
+    assert run.variants[0].reading.task == "image_to_image"
+    values = output_of(run, photo)[1].reshape(SIDE, SIDE, 3)
+    assert shown(tmp_path, run, photo) == ["photo-output.png: 32 x 32 pixels"]
+    picture = np.asarray(Image.open(tmp_path / "device" / "photo-output.png"))
+    np.testing.assert_allclose(picture, values * 255, atol=0.51)
+
+
+@pytest.mark.parametrize("unit", ["relative", "pixels"])
+def test_keypoints_are_given_in_pixels_of_the_photograph(tmp_path: Path, unit: str) -> None:
+    offset, last = (0.0, "LOGISTIC") if unit == "relative" else (9.0, None)
+    head = Head("points", 3 * KEYPOINTS, last=last, offset=offset, seed=1)
+    options = {"task": "keypoints", "task_options": {"values_per_point": 3}}
+    run, photo = run_of_task(tmp_path, heads(head, size=(SIDE, 2 * SIDE)), **options)
+    points = output_of(run, photo)[1].reshape(KEYPOINTS, 3)
+    given = np.array([line.split() for line in shown(tmp_path, run, photo)], np.float64)
+    # Turned by its EXIF orientation, the photograph is 31 pixels wide and 47 high.
+    scale = np.array([31, 47]) if unit == "relative" else np.array([31, 47]) / [2 * SIDE, SIDE]
+    np.testing.assert_allclose(given[:, :2], points[:, :2] * scale, atol=0.06)
+    np.testing.assert_allclose(given[:, 2], points[:, 2], atol=1e-4)
+
+
+def test_a_regression_prints_its_value(tmp_path: Path) -> None:
+    run, photo = run_of_task(tmp_path, heads(Head("age", 1, offset=30.0)))
+    assert run.variants[0].reading.task == "regression"
+    (line,) = shown(tmp_path, run, photo)
+    assert float(line) == pytest.approx(float(output_of(run, photo)[1][0]), rel=1e-5)
+
+
+def test_each_head_of_a_classifier_is_printed(tmp_path: Path) -> None:
+    both = (Head("kind", 5, last="SOFTMAX", seed=1), Head("colour", 4, last="SOFTMAX", seed=2))
+    run, photo = run_of_task(tmp_path, heads(*both))
+    assert run.variants[0].reading.heads == (1,)
+    *classes, head = shown(tmp_path, run, photo, packages.LABELS)
+    assert next(line.split()[1] for line in classes) in packages.LABELS
+    place = [one.name for one in run.variants[0].samples.photos].index(photo.name)
+    scores = run.variants[0].tensors[1].rows[place : place + 1, :][0]
+    assert head == f"{scores.max():.4f} {scores.argmax()} (colour)"
 
 
 @pytest.mark.parametrize("resize", ["whole", "centre_crop", "letterbox"])

@@ -55,7 +55,7 @@ def test_everything_found_is_said(tmp_path: Path) -> None:
 
 def test_what_was_not_measured_is_named(tmp_path: Path) -> None:
     found = described(packages.make(tmp_path))
-    assert found["not_measured"] == ["size", "operators", "accuracy", "memory"]
+    assert found["not_measured"] == ["size", "operators", "accuracy", "figures", "memory"]
     assert [name for name in MEASURES if found[name] is None] == found["not_measured"]
 
 

@@ -240,6 +240,7 @@ def figure_gate(
         needs_training=True,
         task=task,
         of_heads=of_heads,
+        explained=True,
         alone=False,
         comparison=Comparison(alike=FED if labelled else OUTPUTS, exact=False),
         column=("accuracy" if labelled else "agreement") if in_table else None,

@@ -134,8 +134,9 @@ def with_cause(record: CaseRecord, explanation: Diagnosis) -> CaseRecord:
     if explanation.cause is None:
         known = explanation.known if explanation.known != record.reason else None
         return msgspec.structs.replace(record, cause=known, evidence=evidence)
-    # The reason of the proof on stored weights already describes what the experiment was about.
-    sentence = explanation.cause.sentence.removeprefix(f"{record.reason}; ")
+    # The reasons of the proofs on weights and ranges already describe what the experiment showed.
+    sentence = explanation.cause.sentence.removeprefix(record.reason).removeprefix("; ")
+    sentence = ". ".join(part for part in sentence.split(". ") if part not in record.reason)
     # An output's own name may be among the facts.
     cause = {**explanation.cause.evidence, "name": explanation.cause.name}
     evidence["cause"] = msgspec.to_builtins(cause)

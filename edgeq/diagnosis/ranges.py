@@ -39,7 +39,8 @@ def explain(comparison: Ranges) -> Cause | None:
     what = "too narrow" if narrow else "too wide"
     of_all = f"{len(fits)} of {comparison.activations} ranges of activations are {what}"
     if given is not None and given.covered < WHOLE_INPUT:
-        of_all += f", the input's among them, which {holds(given)}"
+        of_all += ", the input's among them"
+        of_all += "" if given is worst else f", which {holds(given)}"
     name = "calibration"
     if narrow and given is None and len(fits) > comparison.activations / 2:
         # Ranges that clip most layers but not the input are not due to other calibration images.

@@ -118,13 +118,17 @@ def _named(
     ordered = first_layer_order(bench) or class_order(bench)
     if ordered is not None:
         return replace(ordered, evidence={**ordered.evidence, **facts})
-    shown = f"{tried.what} (error {tried.after.error:.2g} in place of {tried.before.error:.2g}"
-    if (bench.variant.classifies or bench.variant.detects) and bench.needs_no_explanation:
-        subject = "boxes" if bench.variant.detects else "class scores"
-        shown = f"{subject} do not show it (error {tried.before.error:.2g}"
+    sentence = headline(findings, comparison)
+    if not (
+        (bench.variant.classifies or bench.variant.detects) and bench.needs_no_explanation
+    ):  # Class scores or boxes that are as good as the control's prove no cause.
+        sentence += (
+            f"; {tried.what} (error {tried.after.error:.2g} in place of "
+            f"{tried.before.error:.2g} on {plural(tried.images, 'image')})"
+        )
     return Cause(
         "wrong_checkpoint" if _is_head(bench, findings) else _name(findings, comparison),
-        f"{headline(findings, comparison)}; {shown} on {plural(tried.images, 'image')})",
+        sentence,
         facts,
         _next_step(bench, findings, comparison),
     )

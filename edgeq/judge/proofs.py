@@ -381,7 +381,7 @@ def _empty(own: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
     if own.all_tied:
         return f"the greatest score is tied on all {images}, so no class is given", calibrate
     if collapsed(baseline, own):
-        given = f"{own.distinct_classes:,} different classes"
+        given = plural(own.distinct_classes, "class", "different classes")
         largest = f"class {own.largest_class} on {share(own.largest_share)} of {images}"
         return (
             f"collapsed: gives {given} (baseline {baseline.distinct_classes:,}), {largest}",
@@ -391,8 +391,8 @@ def _empty(own: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
 
 
 def _more(breaks: Sequence[str]) -> str:
-    """Return how many breaks there are in the evidence besides the first."""
-    return f"; and {plural(len(breaks) - 1, 'break')} more" if len(breaks) > 1 else ""
+    """Return how many more differences from the claim the evidence lists."""
+    return f"; and {plural(len(breaks) - 1, 'more difference')}" if len(breaks) > 1 else ""
 
 
 def _by_share(sizes: Mapping[str, int]) -> str:

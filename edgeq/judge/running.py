@@ -74,7 +74,7 @@ def kernels(
         )
     return Judgement(
         status=Verdict.PASS,
-        reason=f"{own} and {other} kernels part by {_shown(noise.noise)}, quantization by "
+        reason=f"{own} and {other} kernels differ by {_shown(noise.noise)}, quantization by "
         f"{_shown(noise.own_error)} (relative error of {of}, {images})",
         evidence=evidence,
     )
@@ -102,7 +102,7 @@ def _parted(noise: KernelNoise, own: Kernels, other: Kernels) -> tuple[str, str]
     if noise.noise <= max(LEAST_NOISE, TIMES * _error(noise)):
         return None
     reason = (
-        f"{own} and {other} kernels part by {_shown(noise.noise)}, more than quantization does: "
+        f"{own} and {other} kernels differ by {_shown(noise.noise)}, more than quantization does: "
         f"{_shown(noise.own_error)} from the baseline with {own}, "
         f"{_shown(noise.other_error)} with {other} ({images})"
     )

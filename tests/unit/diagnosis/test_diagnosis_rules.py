@@ -3,11 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgeq.config.gates import GATES
 from edgeq.config.structs import Preprocessing
 from edgeq.diagnosis import determinism, feeding
 from edgeq.diagnosis.bench import Trial
+from edgeq.diagnosis.cause import Cause, Diagnosis
+from edgeq.diagnosis.explaining import with_cause
 from edgeq.diagnosis.labels import best_offset, same_classes
 from edgeq.diagnosis.network import first_jump
+from edgeq.judge.verdict import Verdict
+from edgeq.record.structs import CaseRecord
 
 
 def test_only_a_way_that_recovers_is_named() -> None:
@@ -57,3 +62,29 @@ def test_the_first_jump_is_where_the_error_leaves_what_was_before() -> None:
     assert first_jump([0.01, 0.02, 0.9, 1.0]) == 2
     assert first_jump([0.05, 0.15, 0.3, 0.5, 0.7]) is None
     assert first_jump([]) is None
+
+
+def test_every_gate_that_looks_at_predictions_here_names_the_cause_of_its_failure() -> None:
+    silent = {name for name, gate in GATES if gate.sees_predictions and not gate.explained}
+    assert silent == {"same_as_local"}
+
+
+def test_a_cause_that_says_no_more_than_the_reason_is_not_repeated() -> None:
+    record = CaseRecord(
+        id="m/v/weights",
+        model="m",
+        variant="v",
+        gate="weights",
+        status=Verdict.FAIL,
+        reason="all 0",
+    )
+    shown = [
+        with_cause(record, Diagnosis(Cause("damaged_tensor", sentence, next_step="Rebuild it")))
+        for sentence in ("all 0", "all 0; put back, it passes", "another. all 0")
+    ]
+    assert [case.cause for case in shown] == [
+        None,
+        "probable cause: put back, it passes",
+        "probable cause: another",
+    ]
+    assert {case.next_step for case in shown} == {"Rebuild it"}

@@ -107,11 +107,11 @@ def test_what_is_what_it_claims_passes(found: Operators, method: str | None) -> 
         (FLOAT, "float16", "largest other: float32 of CONV_2D 0"),
         (DYNAMIC, "weight_only_int8", "activations are quantized while running"),
         (WEIGHT_ONLY, "dynamic_range", "the arithmetic is float"),
-        (INT8, "int8_float_io", "input is int8, not float32; and 1 break more"),
+        (INT8, "int8_float_io", "input is int8, not float32; and 1 more difference"),
         (INT8, "int16x8", "5 of 5 compute operators give int8: CONV_2D 0, CONV_2D 1, CONV_2D 2"),
         (operators(), "int8", "no compute operator has weights"),
-        (INT8, "int8_uint8_io", "input is int8, not uint8; and 1 break more"),
-        (SCALES, "int8", "input is uint8, not int8; and 1 break more"),
+        (INT8, "int8_uint8_io", "input is int8, not uint8; and 1 more difference"),
+        (SCALES, "int8", "input is uint8, not int8; and 1 more difference"),
         (SCALES, "int8_per_tensor", "1 of 1 layer with a scale for each channel: CONV_2D 0"),
     ],
 )
@@ -240,6 +240,7 @@ def test_healthy_outputs_pass() -> None:
         (np.arange(12.0)[:, None] * np.ones(12), "tied on all 12 images"),
         (np.where(np.eye(12) > 0, math.nan, 0.0), "NaN or infinity on 12 of 12 images"),
         (np.eye(12)[[0] * 11 + [1]], "collapsed: gives 2 different classes (baseline 12), class 0"),
+        (np.eye(12)[:1] + np.arange(12)[:, None] / 50, "collapsed: gives 1 class (baseline 12)"),
     ],
 )
 def test_sick_outputs_fail_by_name(scores: np.ndarray, words: str) -> None:
@@ -418,7 +419,7 @@ def test_every_break_is_recorded_and_the_others_are_counted() -> None:
         "input is float32, not int8",
         "CONV_2D 9 gives an output with int8 weights, not int4",
     ]
-    assert judged.reason.endswith("(largest other: int16 of CONV_2D 0); and 3 breaks more")
+    assert judged.reason.endswith("(largest other: int16 of CONV_2D 0); and 3 more differences")
 
 
 def test_a_model_of_one_dense_layer_is_its_classifier() -> None:

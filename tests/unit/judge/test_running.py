@@ -59,7 +59,7 @@ def checked(found: Judgement) -> Judgement:
 def test_rounding_of_other_kernels_is_less_than_quantization() -> None:
     found = noise()
     assert found.status is Verdict.PASS
-    assert "part by 0.110, quantization by 0.220" in found.reason
+    assert "differ by 0.110, quantization by 0.220" in found.reason
     assert found.evidence["noise"] == 0.11
 
 
@@ -216,7 +216,7 @@ def test_all_that_is_recorded_of_kernels() -> None:
     }
     assert kernels(INT8, "xnnpack", "builtin", of="output 1") == Judgement(
         status=Verdict.PASS,
-        reason="xnnpack and builtin kernels part by 0.110, quantization by 0.220 (relative error "
+        reason="xnnpack and builtin kernels differ by 0.110, quantization by 0.220 (relative error "
         "of output 1, 4 images)",
         evidence=evidence,
     )
@@ -227,7 +227,7 @@ def test_all_that_is_recorded_of_kernels() -> None:
     )
     assert kernels(parted, "xnnpack", "builtin", of="output 1") == Judgement(
         status=Verdict.FAIL,
-        reason="xnnpack and builtin kernels part by 1.300, more than quantization does: nothing "
+        reason="xnnpack and builtin kernels differ by 1.300, more than quantization does: nothing "
         "from the baseline with xnnpack, 0.200 with builtin (1 image)",
         next_step=step.format("builtin"),
         evidence={**evidence, "noise": 1.3, "own_error": None, "images": 1},
@@ -415,8 +415,8 @@ def test_a_copy_says_on_how_many_images() -> None:
 
 def test_how_far_each_kernel_is_from_the_baseline_is_said() -> None:
     assert noise(noise=1.3, own_error=0.25, other_error=0.2).reason == (
-        "xnnpack and reference kernels part by 1.300, more than quantization does: 0.250 from the "
-        "baseline with xnnpack, 0.200 with reference (4 images)"
+        "xnnpack and reference kernels differ by 1.300, more than quantization does: 0.250 from "
+        "the baseline with xnnpack, 0.200 with reference (4 images)"
     )
 
 

@@ -58,7 +58,7 @@ def proof(evidence: dict[str, Json]) -> CaseRecord:
         variant="int8",
         gate="kernels",
         status=Verdict.PASS,
-        reason="part by little",
+        reason="differ by little",
         evidence=evidence,
     )
 

@@ -13,20 +13,20 @@ ONE_INPUT = (
     "Give it a single input; a model with several arrays as inputs can be named as a float .tflite "
     "file"
 )
-_NO_IMAGE = (
-    "If it takes arrays instead of photographs, name them as `samples` of the model (.npy, .npz or "
-    "package.module:function)"
-)
+_ARRAYS = "as `samples` of the model (.npy, .npz or package.module:function)"
+_NO_IMAGE = f"If it takes arrays instead of photographs, name them {_ARRAYS}"
 _CHANNELS_LAST = (
-    "Export it with the channels last; with litert-torch: "
-    "litert_torch.to_channel_last_io(net, args=[0])"
+    "Export it with the channels last (with litert-torch: "
+    f"litert_torch.to_channel_last_io(net, args=[0])), or name its images, as arrays, {_ARRAYS}"
 )
 _GREY = (
-    "If it takes arrays such as features, name them as `samples` of the model; if it takes grey "
-    "images, put a layer in front that makes them from RGB (keras.ops.mean(image, -1, "
-    "keepdims=True)) and export that"
+    f"Name its grey images or features, as arrays of this shape, {_ARRAYS}; or put a layer in "
+    "front that makes them from RGB (keras.ops.mean(image, -1, keepdims=True)) and export that"
 )
-_FROM_RGB = "Put a layer in front that makes them from an RGB image, and export that"
+_FROM_RGB = (
+    f"Name its images, as arrays of this shape, {_ARRAYS}; or put a layer in front that makes "
+    "them from an RGB image, and export that"
+)
 _BATCH = "Export it with a batch of 1, or with an open batch"
 
 

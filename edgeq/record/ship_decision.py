@@ -211,7 +211,7 @@ def objections(record: RunRecord, model: str, variant: VariantRecord) -> tuple[s
     """Return the reasons to reject a variant."""
     objection_texts = []
     if variant.error is not None:
-        objection_texts.append(f"it could not be made or run: {variant.error}")
+        objection_texts.append(f"it could not be made, run or compared: {variant.error}")
     objection_texts += [
         _in_words(case) for case in record.verdicts(model, variant.name) if _outcome(case).fails
     ]

@@ -145,7 +145,7 @@ def _are(model: ModelRecord, group: Variants) -> str:
 def _objection(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
     """Return the reasons to reject a variant, in as few words as possible."""
     if variant.error is not None:
-        return "it could not be made or run"
+        return "it could not be made, run or compared"
     cases = [
         f"{case.gate} {case.status.value}"
         for case in record.verdicts(model.name, variant.name)

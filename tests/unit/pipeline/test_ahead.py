@@ -79,12 +79,15 @@ def spectrum() -> bytes:
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "grey": (
         lambda: one_channel(channels=1),
-        "has 1 channel. If it takes arrays such as features, name",
+        "has 1 channel. Name its grey images or features, as arrays of this shape, as `samples`",
     ),
-    "keyword spotting": (spectrum, "has 1 channel. If it takes arrays"),
+    "keyword spotting": (spectrum, "has 1 channel. Name its grey images or features"),
     "channels first": (lambda: one_channel(nchw=True), "has the channels first. Export it with"),
     "batch": (lambda: one_channel(batch=4), "has a batch of 4. Export it with a batch of 1"),
-    "six channels": (lambda: one_channel(channels=6), "has 6 channels. Put a layer in front"),
+    "six channels": (
+        lambda: one_channel(channels=6),
+        "has 6 channels. Name its images, as arrays of this shape, as `samples`",
+    ),
     "indices": (indices, "indices and flags have no distance that could be judged. Export"),
     "bytes": (bytes_in, "takes or gives uint8 ('image'), although it is not quantized. Export"),
 }

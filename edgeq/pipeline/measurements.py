@@ -70,7 +70,7 @@ from edgeq.pipeline.elsewhere import beside_here_facts, beside_here_of, examine
 from edgeq.pipeline.growing import watch
 from edgeq.pipeline.making import make
 from edgeq.pipeline.ranging import ranges_facts, ranges_of
-from edgeq.pipeline.readout import as_answers, require_as_many
+from edgeq.pipeline.readout import as_answers, require_as_many, require_one_label
 from edgeq.pipeline.repeating import MOST_IMAGES, ask_again, ask_others
 from edgeq.pipeline.task_measures import figures_facts, figures_of
 from edgeq.pipeline.timing import memory_of, timed_of
@@ -244,7 +244,9 @@ def _stored_facts(variant: VariantUnderTest) -> Mapping[str, object]:
 def _predictions(variant: VariantUnderTest) -> Predictions:
     variant.evaluate_all()
     predictions = variant.run.executor.answers(variant)
-    if not variant.is_baseline:
+    if variant.is_baseline:
+        require_one_label(variant, predictions)
+    else:
         require_as_many(variant, predictions)
     return predictions
 

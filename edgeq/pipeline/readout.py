@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgeq.config.structs import CLASSIFICATION
-from edgeq.errors import ModelError, TargetError, UnlikeOutputsError, WorkerError
+from edgeq.errors import ModelError, SpecError, TargetError, UnlikeOutputsError, WorkerError
 from edgeq.measure.predictions import Floats, Predictions, make_answers
 from edgeq.tasks.recognition import Reading
 from edgeq.tflite.edits import Edit, outputs_edits
 from edgeq.tflite.model_file import ModelFile, read_model
 from edgeq.tflite.wiring import Wiring
+from edgeq.words import plural, share
 
 if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 MOST_TIMES = 2
 SPARE_VALUES = 4096
 """Values that outputs may have beyond ``MOST_TIMES`` the baseline's, for a few more classes."""
+_HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Readout:
         scores: Place of the class scores, None if the model is not judged by classes.
         logits: Place of the tensor that the class scores are computed from, None if there is none.
         sigmoid: Whether the class scores are one sigmoid.
+        sigmoids: Whether the class scores are several sigmoids.
         judged: The outputs judged as tensors: every output of a model that is not judged by
             classes, and every output, including the class scores, of a model with several.
     """
@@ -67,6 +70,7 @@ class Readout:
     scores: int | None
     logits: int | None
     sigmoid: bool
+    sigmoids: bool
     judged: tuple[Place, ...]
 
 
@@ -88,6 +92,8 @@ def readout(model: ModelFile, reading: Reading) -> Readout:
     compared += wiring.detections
     if compared == [model.outputs[scores or 0]] and scores is not None:
         compared = []
+    maker = None if scores is None else wiring.maker(model.outputs[scores])
+    single = scores is not None and model.tensors[model.outputs[scores]].shape[-1:] == (1,)
     return Readout(
         places=len(handed_out),
         outputs=len(dict.fromkeys(model.outputs)),
@@ -95,7 +101,8 @@ def readout(model: ModelFile, reading: Reading) -> Readout:
         edits=outputs_edits(model.path, inside),
         scores=scores,
         logits=None if logits is None else handed_out.index(logits),
-        sigmoid=scores is not None and model.tensors[model.outputs[scores]].shape[-1:] == (1,),
+        sigmoid=single,
+        sigmoids=not single and maker is not None and maker.name == "LOGISTIC",
         judged=tuple(
             Place(handed_out.index(index), model.tensors[index].name, wiring.step(index))
             for index in compared
@@ -186,6 +193,30 @@ def require_as_many(variant: VariantUnderTest, predictions: Predictions) -> None
             f"tells {theirs:,} classes apart, the baseline {ours:,}",
             where=variant.name,
             remedy="Export the variant with the baseline's outputs, or name the `labels` of each",
+        )
+
+
+def require_one_label(baseline: VariantUnderTest, predictions: Predictions) -> None:
+    """Refuse class scores of which a baseline sets several for most images.
+
+    Several sigmoids are taken for class scores if the images have one label each. If several labels
+    apply to an image, the greatest score means little, and in int8 it is often tied.
+
+    Raises:
+        SpecError: That is the case, and the spec does not say that they are class scores.
+    """
+    model = baseline.inputs.model
+    if not baseline.readout.sigmoids or model.task is not None or model.output is not None:
+        return
+    several = float(((predictions.scores > _HALF).sum(axis=1) > 1).mean())
+    if several > _HALF:
+        raise SpecError(
+            f"on {share(several)} of {plural(len(predictions.scores), 'image')} two or more of the "
+            "baseline's sigmoids are above 0.5, but the images have one label each",
+            where=f"{baseline.spec.origin}: models.{baseline.model}",
+            remedy='If several labels apply to an image, set task = "multilabel" and name label '
+            "sets in `images.labels`; if the greatest score is the class, set task = "
+            '"classification"',
         )
 
 

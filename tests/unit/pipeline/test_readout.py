@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 
 from edgeq.config.load import parse
 from edgeq.config.structs import Task
-from edgeq.errors import ImageError, ModelError, WorkerError
-from edgeq.pipeline.readout import as_answers, blaming, readout
+from edgeq.errors import ImageError, ModelError, SpecError, WorkerError
+from edgeq.measure.predictions import make_answers
+from edgeq.pipeline.readout import as_answers, blaming, readout, require_one_label
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.samples.labels import LabelSet
@@ -78,6 +80,39 @@ def test_tensors_are_handed_out_as_they_are(tmp_path: Path) -> None:
 def test_one_sigmoid_is_told(tmp_path: Path) -> None:
     assert readout(model(tmp_path, heads(Head("p", 1, last="LOGISTIC"))), CLASSES).sigmoid
     assert not readout(model(tmp_path, heads(Head("p", 2, last="LOGISTIC"))), CLASSES).sigmoid
+
+
+SEVERAL = np.array([[0.9, 0.8, 0.1], [0.7, 0.2, 0.6], [0.9, 0.1, 0.2]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("scores", "last", "named"),
+    [
+        (SEVERAL, "LOGISTIC", {}),
+        (SEVERAL, "LOGISTIC", {"task": "classification"}),
+        (SEVERAL, "SOFTMAX", {}),
+        (SEVERAL[[0, 2, 2]], "LOGISTIC", {}),
+    ],
+)
+def test_sigmoids_of_which_several_apply_to_most_images_are_not_class_scores(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scores: np.ndarray,
+    last: str,
+    named: dict[str, object],
+) -> None:
+    file = model(tmp_path, heads(Head("p", 3, last=last)))
+    monkeypatch.setattr(
+        VariantUnderTest, "readout", readout(file, Reading("classification", 0, ""))
+    )
+    table = {"models": {"net": {"source": "x.tflite", **named}}}
+    run = Run(parse(table, root=Path(), origin=Path("x")))
+    baseline = VariantUnderTest(run, "net", "baseline", is_baseline=True)
+    predictions = make_answers(scores, None, is_probability=False)
+    text = r"on 66.7 % of 3 images two or more .* set task = \"multilabel\""
+    refused = scores is SEVERAL and last == "LOGISTIC" and not named
+    with pytest.raises(SpecError, match=text) if refused else nullcontext():
+        require_one_label(baseline, predictions)
 
 
 def test_a_variant_that_lacks_the_output_has_no_scores(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from edgeq.config.gate import Gate
-from edgeq.config.structs import DETECTION
+from edgeq.config.structs import CLASSIFICATION, DETECTION
 from edgeq.errors import ConversionError, EdgeqError, ModelError
 from edgeq.judge.verdict import Judgement, Verdict
 
@@ -83,8 +83,9 @@ def unmeasurable(
             next_step="Name a set in the spec (`images.evaluation`), or switch the gate off",
         )
     if gate.needs_labels and not labelled:
+        of_task = gate.task is not None and gate.task != CLASSIFICATION
         return missing(
-            NO_LABELS,
+            f"{NO_LABELS} for {gate.task}" if of_task else NO_LABELS,
             declared=declared,
             next_step=f"Name {labels_of(gate.task)} in the spec "
             "(`images.labels`), or switch the gate off",

@@ -26,6 +26,7 @@ def test_absence_by_declaration_is_in_the_words() -> None:
         ("top1_agreement", 0, False, True, "no evaluation images"),
         ("outputs", 0, False, True, "no evaluation images"),
         ("accuracy_drop", 20, False, True, "no labels"),
+        ("value_error_rise", 20, False, True, "no labels for regression"),
         ("top1_agreement", 20, False, True, None),
         ("outputs", 20, False, False, None),
         ("size_reduction", 0, False, False, None),

@@ -116,10 +116,8 @@ def test_one_sigmoid_tells_two_classes_apart(read: Read) -> None:
 
 def test_one_number_that_is_no_sigmoid_is_a_regression(read: Read) -> None:
     found = read(heads(Head("age", 1)))
-    assert (found.task, found.evidence) == (
-        "regression",
-        "output 0 ('age') is one value that nothing bounds",
-    )
+    assert found.task == "regression"
+    assert found.evidence.startswith("output 0 ('age') is one value that nothing bounds (the logit")
     assert read(heads(Head("age", 1), Head("size", 1, seed=1))).task == "tensors"
     with pytest.raises(SpecError, match="no output"):
         read(heads(Head("age", 1)), task="classification")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq.cli.options import config_option
-from edgeq.cli.paths import shown
-from edgeq.cli.say import say
+from edgeq.cli.say import say, shown
 
 if TYPE_CHECKING:
     from edgeq.history.accept import Accepting

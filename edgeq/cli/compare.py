@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq.cli.options import config_option
-from edgeq.cli.paths import shown
+from edgeq.cli.say import shown
 
 if TYPE_CHECKING:
     from edgeq.record.change import Change

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from pathlib import Path
 
 import click
 
@@ -31,3 +33,8 @@ def progress(text: str) -> None:
     if stream.isatty():
         stream.write(f"\r\x1b[K{status_line(text, shutil.get_terminal_size().columns - 1)}\r")
         stream.flush()
+
+
+def shown(path: Path) -> Path:
+    """Return a path relative to the current folder if that is shorter."""
+    return Path(min(os.path.relpath(path), str(path), key=len))

@@ -36,7 +36,7 @@ def store() -> None:
 @click.option("--entries", "each", is_flag=True, help="List every entry, the last used at the end.")
 def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
     """List the contents of the store by kind, or entry by entry."""
-    from edgeq.cli.paths import shown
+    from edgeq.cli.say import shown
     from edgeq.store import prune
 
     kept_in = _store(config, folder)
@@ -66,7 +66,7 @@ def verify(config: Path | None, folder: Path | None) -> int:
 
     The next run rebuilds what was set aside. The exit code is 1 if something was damaged.
     """
-    from edgeq.cli.paths import shown
+    from edgeq.cli.say import shown
     from edgeq.pipeline.rerun import poisoned
     from edgeq.store import prune
 
@@ -94,7 +94,7 @@ def prune(config: Path | None, folder: Path | None, max_size: str) -> None:
     Quarantine, unfinished work and logs of removed entries are removed too. A store that a run is
     using is left alone.
     """
-    from edgeq.cli.paths import shown
+    from edgeq.cli.say import shown
     from edgeq.store import prune
 
     kept_in = _store(config, folder)

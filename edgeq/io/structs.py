@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 else:
     Json = Any  # msgspec knows no type that holds itself
 
+import math
+from collections.abc import Iterator
+
 T = TypeVar("T")
 
 _decoders: dict[Any, Any] = {}
@@ -59,3 +62,21 @@ def _decoder(kind: Any) -> Any:
         with _first:
             known = _decoders[kind] = msgspec.json.Decoder(kind)  # noqa: TID251 - the one place
     return known
+
+
+def not_finite(value: object, path: str = "$") -> Iterator[str]:
+    """Yield the path of every NaN and infinity in plain JSON values.
+
+    Args:
+        value: Numbers, strings, lists and dictionaries.
+        path: Path of ``value`` itself.
+    """
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            yield path
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from not_finite(item, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from not_finite(item, f"{path}[{index}]")

@@ -20,8 +20,7 @@ from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.config.target_kinds import LOCAL
 from edgeq.errors import RecordError
 from edgeq.io.files import write_bytes
-from edgeq.io.json_numbers import not_finite
-from edgeq.io.structs import Json
+from edgeq.io.structs import Json, not_finite
 from edgeq.io.versions import Reader, content_of
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.measure.own_measures import OwnMeasure

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from edgeq.io import structs
+from edgeq.io.structs import not_finite
 from tests.patience import PATIENCE_S
 
 TWO_THREADS = """
@@ -66,3 +67,12 @@ def test_what_is_not_of_the_type_is_refused() -> None:
         structs.converted(["1"], list[int])
     with pytest.raises(msgspec.DecodeError):
         structs.from_json(b"[", list[int])
+
+
+def test_every_place_is_found() -> None:
+    value = {"a": [1.0, float("nan")], "b": ({"c": float("-inf")},), "d": "nan", "e": None}
+    assert list(not_finite(value)) == ["$.a[1]", "$.b[0].c"]
+
+
+def test_finite_numbers_have_no_place() -> None:
+    assert list(not_finite({"a": [1.0, 2, True, 1e308]})) == []

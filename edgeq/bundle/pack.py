@@ -15,8 +15,7 @@ from edgeq.bundle.select import Chosen, Refusal, select
 from edgeq.config.structs import DETECTION
 from edgeq.errors import BundleError, ModelError
 from edgeq.io import structs
-from edgeq.io.files import atomic_path, sha256_file
-from edgeq.io.folders import replace_folder, restore_folder
+from edgeq.io.files import atomic_path, replace_folder, restore_folder, sha256_file
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.structs import ModelRecord, RunRecord
 from edgeq.store.locks import alone_in

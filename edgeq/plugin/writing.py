@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import time
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from edgeq import report
 from edgeq.errors import EdgeqError, RecordError
@@ -18,7 +21,6 @@ from edgeq.history.compare_previous import follow
 from edgeq.history.moment import moment_text
 from edgeq.history.past import Past, past_run
 from edgeq.pipeline.carrying import carried_once
-from edgeq.plugin.command import command_line
 from edgeq.plugin.left_out import LeftOut
 from edgeq.plugin.state import State
 from edgeq.record.challenge import last
@@ -33,6 +35,9 @@ from edgeq.results.redact import discreet
 from edgeq.results.thumbnails import Illustrated, illustrated
 
 LATEST = "latest"
+# An absolute path: an argument of its own, after ``=``, ``:`` or ``,``, after ``file://``, or
+# right after a one-letter option. It ends at ``::``, where the name of a test begins.
+_ABSOLUTE = re.compile(r"(?:^|(?<=[=:,])|(?<=://)|(?<=^-\w))/(?!/)[^=:,]*")
 
 
 def _record_in(folder: Path) -> RunRecord | None:
@@ -128,3 +133,28 @@ def _write(state: State, record: RunRecord, before: Past, shown: Illustrated) ->
         files = (*before.files, "" if path is None else path.name)
         known = Past(runs, before.damaged, files[-most:])
         report.write_index(known, state.reports, history=history, latest=True)
+
+
+def command_line(config: pytest.Config) -> str:
+    """Return the command that started this session, quoted for a shell."""
+    given = config.invocation_params
+    said: str | None = config.getoption("edgeq_command", None)
+    words = ["pytest", *map(str, given.args)] if said is None else shlex.split(said)
+    return shlex.join(portable(word, Path(given.dir)) for word in words)
+
+
+def portable(word: str, start: Path) -> str:
+    """Return an argument with its absolute paths made relative to a folder.
+
+    Args:
+        word: One argument of a command line.
+        start: The folder. Paths below it become relative to it; of others only the name remains.
+    """
+
+    def shorten(match: re.Match[str]) -> str:
+        path = Path(match[0])
+        if path.is_relative_to(start):
+            return path.relative_to(start).as_posix()
+        return path.name
+
+    return _ABSOLUTE.sub(shorten, word)

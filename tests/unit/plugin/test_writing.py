@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.plugin.command import portable
+from edgeq.plugin.writing import portable
 
 START = Path("/home/someone/project")
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from edgeq.config.markers import COST_MARKERS, MARKERS
-from edgeq.plugin.github import GitHub
 from edgeq.plugin.latency import Anonymous, Untimed, has_benchmarks, keep_benchmarks
 from edgeq.plugin.session import Collector, Release
 from edgeq.plugin.state import STATE, State
-from edgeq.plugin.terminal import Address
+from edgeq.plugin.terminal import Address, GitHub
 
 EDGEQ_MARKER = "edgeq(gate): the test answers the cases of this edgeq gate"
 

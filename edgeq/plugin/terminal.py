@@ -1,4 +1,7 @@
-"""Terminal output: a table of variants by gate, bad input, and finally the report's location."""
+"""Terminal output: a table of variants by gate, bad input, and finally the report's location.
+
+In a step of GitHub Actions, annotations and the step's summary are written too.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from edgeq.plugin.state import State, state_of
 from edgeq.words.escape import printable
 
 REPORT = "report.html"
+ACTIONS = "GITHUB_ACTIONS"
+SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -115,3 +120,28 @@ def _is_stopped(state: State) -> bool:
 def short(path: Path, start: Path) -> str:
     """Return a path relative to the folder where pytest was called, if that is shorter."""
     return min(os.path.relpath(path, start), str(path), key=len)
+
+
+class GitHub:
+    """Writes annotations and a summary in a step of GitHub Actions; does nothing elsewhere."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write annotations to the output and the summary to the step's summary file."""
+        found = state_of(terminalreporter.config).found
+        record = found.record
+        if record is None or os.environ.get(ACTIONS) != "true":
+            return
+        from edgeq.report import github, markdown
+
+        terminalreporter.ensure_newline()
+        for line in github.commands(record):
+            terminalreporter.write_line(line)
+        summary = os.environ.get(SUMMARY)
+        if not summary:
+            return
+        try:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(f"{markdown.render(record, found.view)}\n")
+        except OSError as error:
+            terminalreporter.write_line(f"{SUMMARY} can't be written: {error.strerror}", red=True)

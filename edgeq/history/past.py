@@ -2,6 +2,9 @@
 
 Runs are in the order in which they were kept: the name of each file has a number, one higher than
 any before. Clocks do not decide, because they may be set back and two runs may start at once.
+
+The start of a run is stored in ISO 8601, in UTC, to the microsecond; records of earlier versions
+store whole seconds. Times are compared as times, never as text.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,6 @@ import msgspec
 from edgeq.config.target_kinds import LOCAL
 from edgeq.errors import RecordError
 from edgeq.history.accepted import Conditions, HeldCase, VariantFacts, check_images
-from edgeq.history.moment import moment_of, moment_text
 from edgeq.history.snapshot import CaseFigure, Snapshot, held_figure, kept, of_record
 from edgeq.io import structs
 from edgeq.io.files import sha256_bytes, write_bytes
@@ -301,3 +304,25 @@ _READER = Reader(
     damaged="Remove it",
     converted={"edgeq.past/1": _from_past_1},
 )
+
+
+def moment_text(moment: datetime) -> str:
+    """Return a time as records store it."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def moment_of(text: str, *, where: str | Path | None = None) -> datetime:
+    """Parse a time from a record, of any resolution; without an offset it is UTC.
+
+    Raises:
+        RecordError: The text is not a time.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise RecordError(
+            f"the run's start {text!r} is not a time",
+            where=where,
+            remedy="Write it as in 2026-01-31T12:00:00+00:00",
+        ) from error

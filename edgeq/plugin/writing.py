@@ -18,8 +18,7 @@ from edgeq.history.accepted import FOLDER as ACCEPTED
 from edgeq.history.commit import checked_out
 from edgeq.history.compare_accepted import hold
 from edgeq.history.compare_previous import follow
-from edgeq.history.moment import moment_text
-from edgeq.history.past import Past, past_run
+from edgeq.history.past import Past, moment_text, past_run
 from edgeq.pipeline.carrying import carried_once
 from edgeq.plugin.left_out import LeftOut
 from edgeq.plugin.state import State

@@ -10,7 +10,7 @@ from edgeq import __version__
 from edgeq.config.digest import spec_sha256
 from edgeq.config.structs import Spec
 from edgeq.errors import ImageError
-from edgeq.history.moment import moment_text
+from edgeq.history.past import moment_text
 from edgeq.measure.clusters import effective, find_clusters
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Say

@@ -16,7 +16,7 @@ from edgeq.errors import SpecError
 from edgeq.history.accepted import FOLDER as ACCEPTED
 from edgeq.history.commit import checked_out
 from edgeq.history.compare_accepted import hold
-from edgeq.history.moment import moment_text
+from edgeq.history.past import moment_text
 from edgeq.pipeline.carrying import said_once
 from edgeq.pipeline.run import Run
 from edgeq.record.ship_decision import answered

@@ -2,20 +2,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgeq.errors import RecordError
 from edgeq.history import past
 from edgeq.history.compare_previous import follow, previous
-from edgeq.history.past import of_past, past_run
+from edgeq.history.past import moment_of, moment_text, of_past, past_run
 from edgeq.history.snapshot import of_record
 from edgeq.io.files import sha256_bytes
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.record.change import ChangeKind
 from edgeq.record.structs import RunRecord
+from edgeq.words import utc
 from tests.unit.history.figures import case, case_id, flips, run, with_value
 
 
@@ -261,3 +265,37 @@ def test_what_was_not_run_before_is_not_new() -> None:
 
 def test_a_case_with_an_id_of_its_own_is_not_kept() -> None:
     assert past_run(run(case("made", method="a/b"), method="a/b")).cases == {}
+
+
+ZONES = st.integers(-23, 23).map(lambda hours: timezone(timedelta(hours=hours)))
+MOMENTS = st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=ZONES)  # noqa: DTZ001
+
+
+@given(MOMENTS)
+def test_a_time_comes_back_to_the_microsecond(moment: datetime) -> None:
+    assert moment_of(moment_text(moment)) == moment
+
+
+@given(MOMENTS, MOMENTS)
+def test_texts_are_ordered_as_times(one: datetime, other: datetime) -> None:
+    assert (moment_text(one) < moment_text(other)) == (one < other)
+
+
+@given(MOMENTS)
+def test_people_see_it_to_the_second(moment: datetime) -> None:
+    seen = moment.astimezone(UTC).isoformat(" ", "seconds").removesuffix("+00:00")
+    assert utc(moment_text(moment)) == f"{seen} UTC"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-01-31T12:00:00+00:00", "2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000000+00:00"],
+)
+def test_every_resolution_is_read(text: str) -> None:
+    assert moment_of(text) == datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["", "2026", "noon", "0001-01-01T00:00:00+01:00"])
+def test_what_is_not_a_time_is_refused_with_its_place(text: str) -> None:
+    with pytest.raises(RecordError, match=r"run\.json: the run's start .* is not a time"):
+        moment_of(text, where="run.json")

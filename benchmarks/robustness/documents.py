@@ -31,8 +31,7 @@ from benchmarks.robustness import configurations, mutations
 from edgeq.bundle.check import check
 from edgeq.errors import EdgeqError
 from edgeq.history import accepted, past
-from edgeq.history.accept import Signature, accept
-from edgeq.history.selection import select
+from edgeq.history.accept import Signature, accept, select
 from edgeq.record import structs as records
 from edgeq.run.protocol import Decoder, Frame, FrameError, encode
 from edgeq.samples.label_table import read_table

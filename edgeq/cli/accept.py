@@ -46,10 +46,9 @@ def accept(
 
     from edgeq.config.load import load_spec
     from edgeq.history import accepted
-    from edgeq.history.accept import Signature
+    from edgeq.history.accept import Signature, select
     from edgeq.history.accept import accept as merge
     from edgeq.history.commit import checked_out
-    from edgeq.history.selection import select
     from edgeq.record import structs as records
     from edgeq.store.locks import alone_in
 

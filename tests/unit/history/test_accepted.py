@@ -8,9 +8,8 @@ import pytest
 
 from edgeq.errors import RecordError
 from edgeq.history import accepted
-from edgeq.history.accept import Signature, accept
+from edgeq.history.accept import Signature, accept, select
 from edgeq.history.accepted import Accepted
-from edgeq.history.selection import select
 from tests.unit.history.figures import case, flips, run
 
 SIGNED = Signature(reason="first", date="2026-01-02T03:04:05+00:00", commit="c0ffee")

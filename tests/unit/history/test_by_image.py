@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from edgeq.errors import RecordError
 from edgeq.history import accepted
-from edgeq.history.accept import Signature, accept
+from edgeq.history.accept import Signature, accept, select
 from edgeq.history.compare import compare
-from edgeq.history.selection import select
 from edgeq.history.snapshot import Snapshot, of_accepted, of_record
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.bits import pack

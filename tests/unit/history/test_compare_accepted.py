@@ -6,9 +6,8 @@ import msgspec
 import pytest
 
 from edgeq.history import accepted
-from edgeq.history.accept import Signature, accept
+from edgeq.history.accept import Signature, accept, select
 from edgeq.history.compare_accepted import hold
-from edgeq.history.selection import select
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.change import ChangeKind
 from edgeq.record.exit_code import passes

@@ -7,9 +7,8 @@ import pytest
 
 from edgeq.errors import RecordError
 from edgeq.history import accepted
-from edgeq.history.accept import Signature, accept
+from edgeq.history.accept import Signature, accept, select
 from edgeq.history.benchmarks import BenchmarkFile
-from edgeq.history.selection import select
 from edgeq.history.snapshot import Snapshot
 from edgeq.history.sources import compare_sources, load
 from edgeq.record import structs as records

@@ -3,10 +3,9 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from edgeq.history.accept import Signature, accept
+from edgeq.history.accept import Signature, accept, select
 from edgeq.history.accepted import Accepted
 from edgeq.history.past import PastRun, past_run
-from edgeq.history.selection import select
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.bits import pack
 from edgeq.report.trends import HEIGHT, WIDTH, Trend, trends

@@ -201,7 +201,7 @@ class Collector:
             self._found.stop(answer.case, answer.error or "")
         if MODELS in sent:
             from edgeq.plugin.transport import decode_models
-            from edgeq.results.merging import merge_models
+            from edgeq.results.joining import merge_models
 
             self._found.models = merge_models(self._found.models, decode_models(sent[MODELS]))
 
@@ -254,7 +254,7 @@ class Collector:
         if run is not None:
             for model, why in self._found.stopped_models.items():
                 run.inputs(model).refuse(EdgeqError(why))  # the report must not build it either
-            from edgeq.results.merging import merge_models
+            from edgeq.results.joining import merge_models
             from edgeq.results.recording import describe_models
 
             self._found.models = merge_models(self._found.models, describe_models(run))

@@ -4,6 +4,8 @@ A verdict is taken over if the spec, the versions of edgeq and its libraries, an
 everything that the variant's verdicts depend on are the same: the baseline's file, the variant's
 file, both image sets with their labels and, for times and memory, the machine. A case for which
 this can't be shown counts as not run.
+
+Merging what several processes of one run know about its models.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -24,6 +27,7 @@ from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.case_ids import OWN_TEST, parsed
 from edgeq.record.evidence import Evidence
+from edgeq.record.measured import InParts
 from edgeq.record.provenance import RecordedSet
 from edgeq.record.structs import (
     CaseRecord,
@@ -32,13 +36,13 @@ from edgeq.record.structs import (
     VariantRecord,
     is_own_test,
 )
-from edgeq.results.merging import merged
 from edgeq.results.recording import this_machine, tool_versions
 from edgeq.samples.sets import ImageSet
 
 CONFTEST = "conftest.py"
 OWN_ROOM = "edgeq."
 _MACHINE = ("architecture", "cores", "memory_bytes", "processor")
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def join(run: Run, now: Joined, before: RunRecord | None, *, partial: bool) -> J
     places = {_place(case) for case in carried}
     return Joined(
         (*now.cases, *carried),
-        tuple(_filled(model, before, places) for model in models),
+        tuple(_with_earlier(model, before, places) for model in models),
         tuple(dict.fromkeys(own)),
     )
 
@@ -250,7 +254,7 @@ def _is_there(case_id: str, root: Path) -> bool:
     return bool(separator) and (root / f"{module.replace('.', '/')}.py").is_file()
 
 
-def _filled(
+def _with_earlier(
     model: ModelRecord, before: RunRecord, places: Iterable[tuple[str, str]]
 ) -> ModelRecord:
     """Return a model with earlier measurements of the variants whose verdicts are taken over."""
@@ -280,3 +284,65 @@ def _unanswered(variant: VariantRecord) -> VariantRecord:
 
 def _place(case: CaseRecord) -> tuple[str, str]:
     return case.model, case.variant
+
+
+def merge_models(
+    first: tuple[ModelRecord, ...], second: tuple[ModelRecord, ...]
+) -> tuple[ModelRecord, ...]:
+    """Return the combined knowledge of two processes of one run about its models."""
+    if not first:
+        return second
+    return tuple(
+        merged(
+            ours,
+            theirs,
+            baseline=merged(ours.baseline, theirs.baseline),
+            notes=tuple(dict.fromkeys((*ours.notes, *theirs.notes))),
+            variants=tuple(
+                merged(a, b) for a, b in zip(ours.variants, theirs.variants, strict=True)
+            ),
+            targets=tuple(
+                merged(a, b, baseline=_either(a.baseline, b.baseline))
+                for a, b in zip(ours.targets, theirs.targets, strict=True)
+            ),
+        )
+        for ours, theirs in zip(first, second, strict=True)
+    )
+
+
+def merged(ours: S, theirs: S, **given: object) -> S:
+    """Return the first struct with its empty fields and its tables completed from the second."""
+    filled = {
+        field: _filled(getattr(ours, field), getattr(theirs, field))
+        for field in ours.__struct_fields__
+    }
+    return type(ours)(**{**filled, **given})
+
+
+def _either(ours: VariantRecord | None, theirs: VariantRecord | None) -> VariantRecord | None:
+    return merged(ours, theirs) if ours is not None and theirs is not None else ours or theirs
+
+
+def _filled(ours: object, theirs: object) -> object:
+    """Return the first value completed from the second.
+
+    If two tables complete each other, their keys are sorted, so that the result does not depend on
+    which came first.
+    """
+    if isinstance(ours, InParts) and isinstance(theirs, InParts):
+        return _both(ours, theirs)
+    if not isinstance(ours, dict) or not isinstance(theirs, dict):
+        return ours or theirs
+    both = {**theirs, **ours}
+    if len(both) == len(ours):
+        return ours
+    return both if len(both) == len(theirs) else dict(sorted(both.items()))
+
+
+def _both(ours: InParts, theirs: InParts) -> InParts:
+    """Return the parts that either process measured; the first process's value wins."""
+    facts = {
+        name: getattr(theirs if getattr(ours, name) is None else ours, name)
+        for name in ours.__struct_fields__
+    }
+    return type(ours)(**facts)

@@ -22,8 +22,8 @@ from edgeq.record.structs import (
     to_json,
     written,
 )
+from edgeq.results.joining import merge_models
 from edgeq.results.judging import judge
-from edgeq.results.merging import merge_models
 from edgeq.results.recording import describe_models, record_run, this_machine, tool_versions
 from tests.unit.pipeline.project import CALIBRATION, NAMES, lay_out, spec
 

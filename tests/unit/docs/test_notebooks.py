@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgeq.config.load import parse
-from edgeq.results.validation import Validation
+from edgeq.results.validate import Validation
 from tests.unit.report.records import full_record
 
 PAGE = Path(__file__).parents[3] / "docs" / "notebooks.md"

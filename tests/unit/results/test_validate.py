@@ -9,7 +9,7 @@ import pytest
 from edgeq.errors import MissingExtraError
 from edgeq.record.structs import from_json, to_json
 from edgeq.report.html import render
-from edgeq.results.validation import Table, Validation
+from edgeq.results.validate import Table, Validation
 from tests.unit.report.records import HOSTILE_REASON, MODEL, full_record
 
 

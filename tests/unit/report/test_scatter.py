@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgeq.report import scatter
-from edgeq.report.scatter import BOTTOM, LEFT, RIGHT, TOP, Chart
+from edgeq.report.scatter import BOTTOM, LEFT, RIGHT, TOP, Chart, Label, spread_labels
 from edgeq.report.view import view
 from tests.unit.report import records
 
@@ -87,3 +87,26 @@ def test_the_disc_stands_for_the_time() -> None:
     at = {point.name: point for point in chart.points}
     assert at["dynamic_range"].disc is not None
     assert at["dynamic_range"].label.text.endswith("0.54\u00d7")
+
+
+FRAME = (58.0, 24.0, 620.0, 318.0)
+PLACES = st.tuples(st.floats(60, 600), st.floats(34, 320))
+
+
+def overlap(one: Label, other: Label) -> bool:
+    (a, b), (c, d) = one.extent, other.extent
+    return a < d and c < b and abs(one.y - other.y) < 12
+
+
+@given(st.lists(PLACES, min_size=1, max_size=8))
+def test_labels_do_not_cover_each_other(places: list[tuple[float, float]]) -> None:
+    found = spread_labels([(x, y, "int8 0.38x", 12.0) for x, y in places], FRAME)
+    assert len(found) == len(places)
+    for place, one in enumerate(found):
+        assert not any(overlap(one, other) for other in found[place + 1 :])
+
+
+def test_a_label_far_from_its_point_has_a_line() -> None:
+    near, *others = spread_labels([(300.0, 100.0, "a variant of ours", 12.0)] * 6, FRAME)
+    assert not near.lead
+    assert any(one.lead for one in others)

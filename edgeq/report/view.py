@@ -13,9 +13,8 @@ from edgeq.record.ship_decision import answered
 from edgeq.record.structs import ModelRecord, RunRecord, written
 from edgeq.report import embedding, margins, scatter, sentences, words
 from edgeq.report.changes import ChangesView, changes_view
-from edgeq.report.embedding import PictureView, SheetView
+from edgeq.report.embedding import Pictures, PictureView, SheetView
 from edgeq.report.model_sentences import findings
-from edgeq.report.pictures import Pictures
 from edgeq.report.targets_view import TargetsView, targets_view
 from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_view
 from edgeq.report.words import Mark

@@ -8,10 +8,10 @@ import pytest
 from edgeq.io.files import sha256_bytes
 from edgeq.record.structs import RunRecord
 from edgeq.record.thumbnails import Sheet
-from edgeq.report import HTML_FILE, RECORD_FILE, embedding, html, pictures, write
+from edgeq.report import HTML_FILE, RECORD_FILE, embedding, html, write
 from edgeq.report.view import view
 from tests.unit.report import records
-from tests.unit.report.test_pictures import NAME, WEBP
+from tests.unit.report.test_embedding import NAME, WEBP
 
 
 def sheet(count: int = 20, images: int = 100, role: str = "calibration") -> Sheet:
@@ -65,8 +65,8 @@ def test_two_models_share_one_picture() -> None:
 def test_a_sheet_is_kept_beside_the_record_and_in_the_page(tmp_path: Path) -> None:
     told = record((sheet(),))
     write(told, tmp_path, shown={NAME: WEBP})
-    assert pictures.read(told, tmp_path / RECORD_FILE) == {NAME: WEBP}
-    assert pictures.read(told, tmp_path / HTML_FILE) == {NAME: WEBP}
+    assert embedding.read(told, tmp_path / RECORD_FILE) == {NAME: WEBP}
+    assert embedding.read(told, tmp_path / HTML_FILE) == {NAME: WEBP}
 
 
 def test_a_sheet_that_is_gone_is_said_to_be_gone() -> None:

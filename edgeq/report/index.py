@@ -12,7 +12,7 @@ from edgeq.history.snapshot import CaseFigure
 from edgeq.judge.verdict import Verdict
 from edgeq.record.case_ids import parsed
 from edgeq.report import sentences, words
-from edgeq.report.templating import template
+from edgeq.report.html import template
 from edgeq.report.trends import VariantTrends
 from edgeq.report.words import Mark
 from edgeq.words import duration, plural, utc

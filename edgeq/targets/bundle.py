@@ -3,16 +3,21 @@
 It is made of the same parts as an emulated machine, without what a worker never opens, and packed
 into one archive. The archive is sent to the machine once, into a folder that is named by its
 sha256, and its own loader starts it there.
+
+The worker as an argument of ``python -c``, for machines on which edgeq is not installed.
 """
 
 from __future__ import annotations
 
+import ast
+import base64
 import gzip
 import os
 import re
 import shlex
 import subprocess
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +28,6 @@ from edgeq.processes.environment import allowed, without_proxies
 from edgeq.run.targets import WORKER, Ended, Explanation
 from edgeq.targets.parts import Supply, cache
 from edgeq.targets.root import Root
-from edgeq.targets.travelling import travelling
 from edgeq.words import size
 
 STORE, LAYOUT = "bundle", 1
@@ -48,6 +52,11 @@ _UNUSED = re.compile(
     r"site/numpy/(f2py|typing|_core/include|random/lib)/.*|site/.*\.(pyi|a|h)|"
     r"root/usr/lib/python[\d.]+/(lib-dynload/_test\w*|config-\w*|unittest/|asyncio/).*"
 )
+TOO_OLD = 78
+"""Exit code of a Python that is too old for the worker."""
+
+MOST_CHARACTERS = 9000
+"""Longest command that dropbear takes, the ssh server of many small boards."""
 
 
 @dataclass(frozen=True)
@@ -232,3 +241,30 @@ def explain(name: str, machine: str, folder: str, ended: Ended) -> Explanation |
 def _last(ended: Ended) -> str:
     lines = [line.strip() for line in ended.output.splitlines() if line.strip()]
     return lines[-1] if lines else "it gives no reason"
+
+
+def travelling(worker: bytes) -> str:
+    """Return code for ``python -c`` that runs a worker, or reports that this Python is too old.
+
+    The home folder, which ``-c`` puts first in the import path, is removed from it. What the worker
+    does not need to run, comments and docstrings, stays here.
+    """
+    packed = base64.b85encode(zlib.compress(_bare(worker), 9)).decode()
+    return (
+        "import sys;sys.version_info>=(3,9) or (sys.stderr.write('Python %d.%d'%"
+        f"sys.version_info[:2]),sys.stderr.flush(),sys.exit({TOO_OLD}));"
+        "sys.path[:]=filter(None,sys.path);"
+        "import base64,zlib;"
+        f"exec(compile(zlib.decompress(base64.b85decode('{packed}')),'worker.py','exec'))"
+    )
+
+
+def _bare(source: bytes) -> bytes:
+    """Return Python source without comments and docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            continue
+        if ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree).encode()

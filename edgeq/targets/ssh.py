@@ -22,9 +22,8 @@ from edgeq.config.target_kinds import Ssh
 from edgeq.processes.environment import allowed, without_proxies
 from edgeq.run.targets import WORKER, Ended, Explanation, Target
 from edgeq.targets import bundle
-from edgeq.targets.bundle import NO_COMMAND, NOT_EXECUTABLE
+from edgeq.targets.bundle import NO_COMMAND, NOT_EXECUTABLE, TOO_OLD, travelling
 from edgeq.targets.parts import Supply
-from edgeq.targets.travelling import TOO_OLD, travelling
 
 SSH_FAILED = 255
 CONNECT_S, ALIVE_S, SILENT = 15, 10, 3

@@ -4,6 +4,7 @@ import io
 import os
 import shlex
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -11,11 +12,21 @@ import pytest
 
 from edgeq.errors import EdgeqError
 from edgeq.io.files import sha256_file
-from edgeq.run.targets import Ended
+from edgeq.run import worker
+from edgeq.run.targets import WORKER, Ended
 from edgeq.targets import bundle, root
-from edgeq.targets.bundle import COMPLETE, Bundle, explain, pack, push
+from edgeq.targets.bundle import (
+    COMPLETE,
+    MOST_CHARACTERS,
+    TOO_OLD,
+    Bundle,
+    _bare,
+    explain,
+    pack,
+    push,
+    travelling,
+)
 from edgeq.targets.root import Root
-from edgeq.targets.travelling import MOST_CHARACTERS
 from tests.patience import PATIENCE_S
 
 HERE = os.uname().machine
@@ -169,3 +180,41 @@ def test_a_target_that_was_not_added_says_so(
     with pytest.raises(EdgeqError, match="is not prepared") as caught:
         bundle.bundle("pi", "aarch64", "/x")
     assert caught.value.remedy == "Run: edgeq target add pi"
+
+
+def test_the_worker_arrives_whole_and_without_the_home_folder_in_its_path() -> None:
+    code = travelling(b"print(__name__, '' in sys.path)\n")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.stdout.split() == ["__main__", "False"]
+
+
+def test_an_old_python_says_so_before_it_reads_the_worker() -> None:
+    old = "import sys; sys.version_info = (3, 8, 1)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", old + travelling(b"print('ran')\n")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (TOO_OLD, "", "Python 3.8")
+
+
+def test_what_a_worker_does_not_need_to_run_stays_here() -> None:
+    source = b'"""Long."""\ndef f():\n    """Only this."""\nclass A:\n    """B."""\n    c = 1 # d\n'
+    bare = _bare(source)
+    assert bare == b"def f():\n    pass\n\nclass A:\n    c = 1"
+
+
+def test_the_worker_itself_is_the_same_without_its_comments() -> None:
+    names = [name for name in vars(worker) if name.startswith(("op_", "Worker", "Model", "main"))]
+    bare: dict[str, object] = {"__name__": "bare"}
+    exec(compile(_bare(WORKER.read_bytes()), "worker.py", "exec"), bare)  # noqa: S102 - our own
+    assert set(names) <= set(bare)
+    assert bare["PROTOCOL"] == worker.PROTOCOL

@@ -6,9 +6,9 @@ import pytest
 
 from edgeq.config.target_kinds import Ssh
 from edgeq.run.targets import WORKER, Ended
+from edgeq.targets.bundle import MOST_CHARACTERS, TOO_OLD, travelling
 from edgeq.targets.parts import Supply
 from edgeq.targets.ssh import SSH_FAILED, explain, prepare, start
-from edgeq.targets.travelling import MOST_CHARACTERS, TOO_OLD, travelling
 
 BOARD = Ssh(host="pi@board", python="/opt/my python/python3")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from edgeq.errors import EdgeqError
 from edgeq.store.content import Entry
-from edgeq.targets import debian
+from edgeq.targets import fetching
 from edgeq.targets.fetching import fetch_packages, fetch_wheels, own_mirror
 from edgeq.targets.parts import Supply, cache, hashed, pack, unpack
 from edgeq.words import size
@@ -183,13 +183,13 @@ def _unpack(root: Root, place: Path, paths: Sequence[Path]) -> None:
                 wheel.extractall(place / "site")
         elif package in root.tools:
             tool = root.tools[package]
-            debian.extract(path, place / "host", tool.__eq__)
+            fetching.extract(path, place / "host", tool.__eq__)
             (place / "bin").mkdir(exist_ok=True)
             shutil.move(place / "host" / tool, place / "bin" / Path(tool).name)
             shutil.rmtree(place / "host")
         else:
-            links |= debian.extract(path, place / "root", lambda file: _is_needed(root, file))
-    debian.copy_links(place / "root", links)
+            links |= fetching.extract(path, place / "root", lambda file: _is_needed(root, file))
+    fetching.copy_links(place / "root", links)
 
 
 def _is_needed(root: Root, path: str) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeq.errors import EdgeqError
-from edgeq.targets import debian
+from edgeq.targets import fetching
 from edgeq.targets.fetching import fetch_packages, own_mirror
 from edgeq.targets.root import SUITE
 from tests.patience import PATIENCE_S
@@ -84,8 +84,8 @@ def connected(folder: Path) -> Iterator[Phone]:
         raise NoPhoneError(f"adb can't be fetched: {error}") from error
     links: dict[str, str] = {}
     for package in packages:
-        links |= debian.extract(package, root, lambda path: path.startswith(("usr/lib", "lib")))
-    debian.copy_links(root, links)
+        links |= fetching.extract(package, root, lambda path: path.startswith(("usr/lib", "lib")))
+    fetching.copy_links(root, links)
     adb = _program(folder, root, "adb")
     adbd = _program(folder, root, "adbd")
     socket = folder / "server"

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeq.errors import EdgeqError
-from edgeq.targets import debian
+from edgeq.targets import fetching
 from edgeq.targets.fetching import fetch_packages, own_mirror
 from edgeq.targets.root import SUITE
 
@@ -137,8 +137,8 @@ def _unpack(names: tuple[str, ...], machine: str, parts: tuple[str, ...], root: 
     links: dict[str, str] = {}
     for package in packages:
         if package.name.startswith(parts):
-            links |= debian.extract(package, root, _is_needed)
-    debian.copy_links(root, links)
+            links |= fetching.extract(package, root, _is_needed)
+    fetching.copy_links(root, links)
 
 
 def _is_needed(path: str) -> bool:

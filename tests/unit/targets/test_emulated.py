@@ -11,7 +11,7 @@ from edgeq.errors import EdgeqError
 from edgeq.run.targets import WORKER
 from edgeq.targets import emulated, root
 from edgeq.targets.parts import Supply
-from tests.unit.targets.test_debian import package
+from tests.unit.targets.test_fetching import package
 
 SETTINGS = Emulated()
 LIBRARIES = "usr/lib/aarch64-linux-gnu"

@@ -14,7 +14,7 @@ from edgeq.run.targets import Ended
 from edgeq.targets import gpu, root
 from edgeq.targets.gpu_worker import NO_GPU
 from edgeq.targets.parts import Supply
-from tests.unit.targets.test_debian import package
+from tests.unit.targets.test_fetching import package
 
 LAVAPIPE = Gpu(driver="lavapipe")
 DRIVER = "usr/share/vulkan/icd.d/lvp_icd.x86_64.json"

@@ -11,7 +11,7 @@ from edgeq.io.files import write_text
 from edgeq.record import structs as records
 from edgeq.record.ship_decision import answered
 from edgeq.record.structs import RunRecord
-from edgeq.report import cases_csv, embedding, html, index, markdown
+from edgeq.report import cases_csv, html, index, markdown, pictures
 from edgeq.report.trends import VariantTrends
 from edgeq.report.view import ReportView, view
 
@@ -45,7 +45,7 @@ def write(
     record: RunRecord,
     folder: Path,
     *,
-    shown: embedding.Pictures | None = None,
+    shown: pictures.Pictures | None = None,
     history: Sequence[VariantTrends] = (),
 ) -> Written:
     """Write the record, the report, the summary and the cases, each atomically, the record last.
@@ -70,7 +70,7 @@ def write(
     )
     page = html.render(record, written.view, history=history)
     summary = markdown.render(record, written.view)
-    embedding.write(shown or {}, folder)
+    pictures.write(shown or {}, folder)
     write_text(written.html, page)
     write_text(written.markdown, summary)
     write_text(written.cases, cases_csv.render(record))

@@ -15,8 +15,8 @@ from edgeq.record.measured import (
 )
 from edgeq.record.structs import VariantRecord
 from edgeq.report import words
-from edgeq.report.embedding import PICTURE
 from edgeq.report.figures_view import FigureRow
+from edgeq.report.pictures import PICTURE
 from edgeq.samples.resize import place_of_photo
 from edgeq.words import Kind, change, plural, value
 

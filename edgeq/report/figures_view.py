@@ -10,7 +10,7 @@ from edgeq.measure.figures import Figure
 from edgeq.record.measured import NamedClassFigure, NamedUnlikeSample, RecordedFigures
 from edgeq.record.structs import ModelRecord, VariantRecord
 from edgeq.report import words
-from edgeq.report.embedding import PICTURE
+from edgeq.report.pictures import PICTURE
 from edgeq.words import Kind, change, value
 
 _ACRONYMS = {"iou": "IoU", "psnr": "PSNR", "ssim": "SSIM", "f1": "F1"}

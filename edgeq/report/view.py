@@ -11,10 +11,10 @@ from edgeq.io.structs import Json
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.ship_decision import answered
 from edgeq.record.structs import ModelRecord, RunRecord, written
-from edgeq.report import embedding, margins, scatter, sentences, words
+from edgeq.report import margins, pictures, scatter, sentences, words
 from edgeq.report.changes import ChangesView, changes_view
-from edgeq.report.embedding import Pictures, PictureView, SheetView
 from edgeq.report.model_sentences import findings
+from edgeq.report.pictures import Pictures, PictureView, SheetView
 from edgeq.report.targets_view import TargetsView, targets_view
 from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_view
 from edgeq.report.words import Mark
@@ -133,7 +133,7 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
         shown: The record's pictures that exist, by their sha256.
     """
     record = answered(record)
-    pictures = shown or {}
+    shown = shown or {}
     summary = record.summary
     known = {
         (model.name, variant.name)
@@ -155,14 +155,14 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
         ),
         margins=margins.panels(record),
         about=_about(record),
-        pictures=embedding.embedded(record, pictures),
+        pictures=pictures.embedded(record, shown),
         notes=sentences.notes(record),
         caution=sentences.caution(record),
-        models=tuple(_model(record, model, pictures) for model in record.models),
+        models=tuple(_model(record, model, shown) for model in record.models),
         orphans=tuple(case_view(c) for c in record.cases if (c.model, c.variant) not in known),
         changes=changes_view(record.changes),
         facts=(
-            *_data(record.models, pictures),
+            *_data(record.models, shown),
             FactsView("Machine", flat(written(record.machine))),
             FactsView("Tools", flat(written(record.toolchain))),
         ),
@@ -233,8 +233,8 @@ def _about(record: RunRecord) -> tuple[tuple[str, str], ...]:
 
 
 def _model(record: RunRecord, model: ModelRecord, shown: Pictures) -> ModelView:
-    pictures = embedding.anchors(model, shown)
-    variants = tuple(variant_view(record, model, variant, pictures) for variant in model.variants)
+    places = pictures.anchors(model, shown)
+    variants = tuple(variant_view(record, model, variant, places) for variant in model.variants)
     baseline = variant_view(record, model, model.baseline)
     return ModelView(
         name=model.name,
@@ -247,7 +247,7 @@ def _model(record: RunRecord, model: ModelRecord, shown: Pictures) -> ModelView:
         baseline=baseline,
         variants=variants,
         chart=scatter.chart(baseline, _on_the_first_target(model, variants)),
-        pictures_note=embedding.note(model, shown),
+        pictures_note=pictures.note(model, shown),
     )
 
 
@@ -278,7 +278,7 @@ def _data(models: Sequence[ModelRecord], shown: Pictures) -> list[FactsView]:
     facts: list[FactsView] = []
     owners: dict[tuple[str, str], str] = {}
     for model in models:
-        sheets = embedding.sheets(model, shown)
+        sheets = pictures.sheets(model, shown)
         gone = len(model.sheets) - len(sheets)
         shared = [s for s in sheets if (s.anchor, s.caption) in owners]
         lines = (

@@ -25,7 +25,7 @@ from edgeq.record.structs import ModelRecord, RunRecord, VariantRecord
 from edgeq.record.thumbnails import Picture, Sheet
 from edgeq.report import thumbnails
 from edgeq.report.boxes_view import PICTURED
-from edgeq.report.embedding import SUFFIX
+from edgeq.report.pictures import SUFFIX
 from edgeq.results.contact_sheet import PER_RUN, Drawn, sheet_of, sheet_of_samples, tile_of
 from edgeq.samples.apart import decoded
 from edgeq.samples.sets import ROLES, Photo, Role

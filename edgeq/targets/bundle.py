@@ -4,7 +4,7 @@ It is made of the same parts as an emulated machine, without what a worker never
 into one archive. The archive is sent to the machine once, into a folder that is named by its
 sha256, and its own loader starts it there.
 
-The worker as an argument of ``python -c``, for machines on which edgeq is not installed.
+The worker itself is an argument of ``python -c``, as edgeq is not installed there.
 """
 
 from __future__ import annotations

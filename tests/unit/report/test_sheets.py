@@ -8,10 +8,10 @@ import pytest
 from edgeq.io.files import sha256_bytes
 from edgeq.record.structs import RunRecord
 from edgeq.record.thumbnails import Sheet
-from edgeq.report import HTML_FILE, RECORD_FILE, embedding, html, write
+from edgeq.report import HTML_FILE, RECORD_FILE, html, pictures, write
 from edgeq.report.view import view
 from tests.unit.report import records
-from tests.unit.report.test_embedding import NAME, WEBP
+from tests.unit.report.test_pictures import NAME, WEBP
 
 
 def sheet(count: int = 20, images: int = 100, role: str = "calibration") -> Sheet:
@@ -34,7 +34,7 @@ def record(*models: tuple[Sheet, ...]) -> RunRecord:
 
 
 def test_a_sheet_says_how_many_of_how_many() -> None:
-    [one] = embedding.sheets(record((sheet(),)).models[0], {NAME: WEBP})
+    [one] = pictures.sheets(record((sheet(),)).models[0], {NAME: WEBP})
     assert one.caption == "20 of 100 calibration images, evenly spread, as the model sees them"
     assert one.description == (
         f"Contact sheet of {records.MODEL}: 20 of 100 calibration images, evenly spread"
@@ -42,11 +42,11 @@ def test_a_sheet_says_how_many_of_how_many() -> None:
     assert (one.width, one.height) == (384, 108)
     assert one.blank == (192, 72, 192, 36)
     whole = sheet(24, 24, role="evaluation")
-    [one] = embedding.sheets(record((whole,)).models[0], {NAME: WEBP})
+    [one] = pictures.sheets(record((whole,)).models[0], {NAME: WEBP})
     assert one.caption == "All 24 evaluation images, as the model sees them"
     assert one.blank is None
     own = msgspec.structs.replace(sheet(), variant="board")
-    [one] = embedding.sheets(record((own,)).models[0], {NAME: WEBP})
+    [one] = pictures.sheets(record((own,)).models[0], {NAME: WEBP})
     assert one.caption == "20 of 100 own samples, evenly spread, as board sees them"
     assert one.description.startswith(f"Contact sheet of {records.MODEL}/board: 20 of 100 own")
 
@@ -65,8 +65,8 @@ def test_two_models_share_one_picture() -> None:
 def test_a_sheet_is_kept_beside_the_record_and_in_the_page(tmp_path: Path) -> None:
     told = record((sheet(),))
     write(told, tmp_path, shown={NAME: WEBP})
-    assert embedding.read(told, tmp_path / RECORD_FILE) == {NAME: WEBP}
-    assert embedding.read(told, tmp_path / HTML_FILE) == {NAME: WEBP}
+    assert pictures.read(told, tmp_path / RECORD_FILE) == {NAME: WEBP}
+    assert pictures.read(told, tmp_path / HTML_FILE) == {NAME: WEBP}
 
 
 def test_a_sheet_that_is_gone_is_said_to_be_gone() -> None:
@@ -84,7 +84,7 @@ def test_a_sheet_that_is_gone_is_said_to_be_gone() -> None:
 def test_a_sheet_that_cant_be_is_not_shown(changes: dict[str, object]) -> None:
     odd = record((msgspec.structs.replace(sheet(), **changes),))
     data = {NAME: WEBP, sha256_bytes(b"<svg>"): b"<svg>"}
-    assert embedding.sheets(odd.models[0], data) == ()
+    assert pictures.sheets(odd.models[0], data) == ()
     assert 'class="sheet"' not in html.render(odd, view(odd, data))
 
 

@@ -10,7 +10,7 @@ from edgeq.io.files import sha256_bytes
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.run import Run
 from edgeq.record.provenance import RecordedImages
-from edgeq.report import embedding
+from edgeq.report import pictures
 from edgeq.results import thumbnails
 from edgeq.results.judging import judge
 from edgeq.results.recording import describe_models, record_run
@@ -35,7 +35,7 @@ def test_sets_that_were_used_have_a_contact_sheet(project: Path) -> None:
     assert (evaluation.role, evaluation.images) == ("evaluation", EVALUATION)
     assert {calibration.sha256, evaluation.sha256} <= found.pictures.keys()
     assert all(sha256_bytes(data) == name for name, data in found.pictures.items())
-    assert set(embedding.named(found.record)) == set(found.pictures)
+    assert set(pictures.named(found.record)) == set(found.pictures)
 
 
 def test_models_with_inputs_of_other_sizes_share_a_sheet(project: Path) -> None:

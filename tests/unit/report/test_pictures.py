@@ -9,7 +9,7 @@ from edgeq.io.files import sha256_bytes
 from edgeq.record.feeding import Feeding, OwnSamples
 from edgeq.record.structs import RunRecord
 from edgeq.record.thumbnails import Picture
-from edgeq.report import HTML_FILE, RECORD_FILE, embedding, html, write
+from edgeq.report import HTML_FILE, RECORD_FILE, html, pictures, write
 from edgeq.report.view import view
 from tests.unit.report import records
 
@@ -27,10 +27,10 @@ def pictured(*hashes: str) -> RunRecord:
 def test_pictures_are_there_again_for_the_record_and_for_the_page(tmp_path: Path) -> None:
     record = pictured(NAME)
     write(record, tmp_path, shown={NAME: WEBP})
-    assert embedding.read(record, tmp_path / RECORD_FILE) == {NAME: WEBP}
-    (tmp_path / embedding.FOLDER / f"{NAME}.webp").unlink()
-    assert embedding.read(record, tmp_path / RECORD_FILE) == {}
-    assert embedding.read(record, tmp_path / HTML_FILE) == {NAME: WEBP}
+    assert pictures.read(record, tmp_path / RECORD_FILE) == {NAME: WEBP}
+    (tmp_path / pictures.FOLDER / f"{NAME}.webp").unlink()
+    assert pictures.read(record, tmp_path / RECORD_FILE) == {}
+    assert pictures.read(record, tmp_path / HTML_FILE) == {NAME: WEBP}
 
 
 @pytest.mark.parametrize(
@@ -42,26 +42,26 @@ def test_pictures_are_there_again_for_the_record_and_for_the_page(tmp_path: Path
     ],
 )
 def test_a_changed_or_foreign_file_is_not_shown(tmp_path: Path, name: str, data: bytes) -> None:
-    folder = tmp_path / embedding.FOLDER
+    folder = tmp_path / pictures.FOLDER
     folder.mkdir()
     (folder / f"{name}.webp").write_bytes(data)
-    assert embedding.read(pictured(name), tmp_path / RECORD_FILE) == {}
+    assert pictures.read(pictured(name), tmp_path / RECORD_FILE) == {}
 
 
 def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "secret.webp").write_bytes(WEBP)
-    assert embedding.named(pictured("../secret", NAME, NAME)) == (NAME,)
-    assert embedding.read(pictured("../secret"), tmp_path / RECORD_FILE) == {}
+    assert pictures.named(pictured("../secret", NAME, NAME)) == (NAME,)
+    assert pictures.read(pictured("../secret"), tmp_path / RECORD_FILE) == {}
 
 
 def test_only_pictures_of_ours_make_room(tmp_path: Path) -> None:
-    embedding.write({NAME: WEBP}, tmp_path)
-    own = tmp_path / embedding.FOLDER / "holiday.webp"
+    pictures.write({NAME: WEBP}, tmp_path)
+    own = tmp_path / pictures.FOLDER / "holiday.webp"
     own.write_bytes(b"mine")
-    embedding.write({}, tmp_path)
+    pictures.write({}, tmp_path)
     assert [path.name for path in own.parent.iterdir()] == ["holiday.webp"]
     own.unlink()
-    embedding.write({}, tmp_path)
+    pictures.write({}, tmp_path)
     assert not own.parent.exists()
 
 
@@ -75,9 +75,9 @@ def test_a_picture_is_in_the_page_once_and_shown_by_every_variant() -> None:
 
 def test_what_is_gone_is_said_to_be_gone() -> None:
     record = pictured(NAME, "ab" * 32)
-    assert embedding.note(record.models[0], {NAME: WEBP}).startswith("1 picture is no longer")
+    assert pictures.note(record.models[0], {NAME: WEBP}).startswith("1 picture is no longer")
     assert "2 pictures are no longer beside the record" in html.render(record)
-    assert embedding.anchors(record.models[0], {NAME: WEBP}) == {0: f"p-{NAME[:12]}"}
+    assert pictures.anchors(record.models[0], {NAME: WEBP}) == {0: f"p-{NAME[:12]}"}
 
 
 def test_a_record_without_pictures_says_so() -> None:

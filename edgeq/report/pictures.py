@@ -1,4 +1,4 @@
-"""Pictures: read and written next to a record, and embedded in the page, each once. Pure."""
+"""Pictures: read and written next to a record, and placed inside the page, each once."""
 
 from __future__ import annotations
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
+import numpy.typing as npt
 
 from edgeq.measure.stored.clamps import ENDS, same_clamp
+from edgeq.measure.stored.effects import CLIPPING, COMPARISONS, same_output
 from edgeq.measure.stored.finding import Finding, StoredModel, Tally
 from edgeq.measure.stored.folding import Affine, changes_nothing
 from edgeq.measure.stored.layers import (
@@ -155,9 +157,10 @@ def _compare_constant(
     if values is None or _is_end(values, given):
         return
     ours, theirs = (value.reshape(1, -1) for value in values)
+    ends = _float16_ends(files[1], pair.variant, given, (ours, theirs))
     apart = distance(
-        ours,
-        theirs,
+        np.where(ends, np.float32(0), ours),
+        np.where(ends, np.float32(0), theirs),
         dtype=given.dtype,
         scales=given.scales,
         zero_points=given.zero_points,
@@ -165,9 +168,15 @@ def _compare_constant(
         baseline_steps=tensors[0].scales if tensors[0].scales.size == 1 else None,
     )
     limit = MOST_OF_FLOAT16 if given.dtype == "float16" else MOST_OF_A_SMALL_CHANNEL
-    if not apart.greatest <= limit:
+    if apart.greatest <= limit:
+        return
+    same = same_output(files[1].model, pair.variant, values)
+    if not same.all():
         what = "other constant", f"is {_shown(theirs)}, in the baseline {_shown(ours)}"
-        tally.add(pair, "constant", what, distances=(apart.greatest, apart.relative))
+        certain = pair.variant.kind not in COMPARISONS
+        tally.add(
+            pair, "constant", what, distances=(apart.greatest, apart.relative), certain=certain
+        )
 
 
 def _compare_parameter(
@@ -253,12 +262,31 @@ def _is_end(values: tuple[Reals, Reals], given: Tensor) -> bool:
         return False
     ours, theirs = (float(value.ravel()[0]) for value in values)
     if given.dtype == "float16":
-        return abs(ours) > FLOAT16_END and abs(theirs) >= FLOAT16_END
+        return abs(ours) > FLOAT16_END and abs(theirs) >= FLOAT16_END and ours * theirs > 0
     if given.scales.size != 1 or given.dtype not in ENDS:
         return False
     step = float(given.scales[0])
     lowest = (ENDS[given.dtype][0] - int(given.zero_points[0])) * step
     return ours < lowest and theirs <= lowest + 1.5 * step  # symmetric types leave out the lowest
+
+
+def _float16_ends(
+    file: StoredModel, node: Node, given: Tensor, values: tuple[Reals, Reals]
+) -> npt.NDArray[np.bool_]:
+    """Return which numbers beyond float16 are stored as its ends and have the same effect.
+
+    They have in operators that compare, and in front of a softmax, where a mask of -1e9 and one of
+    -65504 both give a probability of 0.
+    """
+    ours, theirs = values
+    if given.dtype != "float16":
+        return np.zeros(ours.shape, np.bool_)
+    takers = [file.skeleton.nodes[at].kind for at, _, _ in file.skeleton.consumers[node.place]]
+    masks = node.kind == "ADD" and takers == ["SOFTMAX"]
+    if node.kind not in {*CLIPPING, *COMPARISONS} and not masks:
+        return np.zeros(ours.shape, np.bool_)
+    beyond = (np.abs(ours) > FLOAT16_END) & (np.abs(theirs) >= FLOAT16_END)
+    return np.asarray(beyond & (np.sign(ours) == np.sign(theirs)) & ((ours < 0) | (not masks)))
 
 
 def _shown(values: Reals) -> str:

@@ -104,10 +104,10 @@ def distance(
         if least_steps is not None and least_steps.size == sensible.size:
             sensible = np.maximum(sensible, least_steps)
         own = np.broadcast_to(scales.astype(np.float64), len(ours))
-        least = LEAST_RANGE / max(2 ** (BITS[dtype] - 1) - 1, 1)
-        sensible = np.where(
-            np.isclose(own, least, rtol=1e-3, atol=0), np.maximum(sensible, own), sensible
-        )
+        highest = max(2 ** (BITS[dtype] - 1) - 1, 1)
+        least = [LEAST_RANGE / highest, LEAST_RANGE / (highest + 0.5)]  # weights, constants
+        is_least = np.isclose(own[:, np.newaxis], least, rtol=1e-3, atol=0).any(axis=1)
+        sensible = np.where(is_least, np.maximum(sensible, own), sensible)
         coarseness = own / np.maximum(sensible, _TINY)
         unit = np.clip(own, sensible, COARSEST * sensible)[:, np.newaxis].astype(np.float32)
     else:

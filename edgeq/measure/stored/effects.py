@@ -1,0 +1,102 @@
+"""What a quantized constant changes in its operator's output.
+
+A constant beyond what its operator can use is stored as the end of its type, and one below its
+operator's steps as 0: the 1e12 of a clamp, the 1e-12 that guards a division. Such numbers are far
+from the baseline's, but no output can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.measure.stored.clamps import ENDS, range_of
+from edgeq.measure.stored.layers import HALF_A_STEP
+from edgeq.measure.stored.steps import FLOAT32_STEP, Doubles, Reals
+from edgeq.tflite.model_file import ModelFile, Tensor
+from edgeq.tflite.skeleton import Node
+
+Booleans = npt.NDArray[np.bool_]
+
+CLIPPING = frozenset({"MINIMUM", "MAXIMUM", "PADV2", "SELECT", "SELECT_V2"})
+"""Operators that give their constant to the output, cut off at the ends of the output's range."""
+
+COMPARISONS: Mapping[str, tuple[Literal["left", "right"], ...]] = {
+    "LESS": ("left",),
+    "GREATER_EQUAL": ("left",),
+    "LESS_EQUAL": ("right",),
+    "GREATER": ("right",),
+    "EQUAL": ("left", "right"),
+    "NOT_EQUAL": ("left", "right"),
+}
+"""Operators that compare, and on which sides of a constant it matters how many numbers lie there:
+``"left"`` for those below it, ``"right"`` for those that are not above it."""
+
+_SUMS = frozenset({"ADD", "SUB"})
+
+
+def same_output(model: ModelFile, node: Node, values: tuple[Reals, Reals]) -> Booleans:
+    """Return for which of a node's constants the quantized output is the same, up to rounding.
+
+    Args:
+        model: The variant's file.
+        node: The operator that takes the constant.
+        values: The baseline's and the variant's constant, of the same shape.
+
+    Returns:
+        A value for each number of the constant; all false if the operator computes in floats, or
+        if its effect is not known.
+    """
+    ours, theirs = (value.astype(np.float64) for value in values)
+    unknown = np.zeros(ours.shape, np.bool_)
+    if node.kind in COMPARISONS:
+        return _same_decisions(model, node, ours, theirs)
+    output = model.tensors[node.operator.outputs[0]]
+    ends = range_of(output)
+    if ends is None:
+        return unknown
+    most = np.full(ours.shape, HALF_A_STEP * float(output.scales[0]))
+    if node.kind in CLIPPING:
+        most[ours <= ends[0]] += float(output.scales[0])  # symmetric types leave out the lowest
+        ours, theirs = (np.clip(value, *ends) for value in (ours, theirs))
+        return np.asarray(np.abs(theirs - ours) <= most)
+    if node.kind in _SUMS:
+        return np.asarray(np.abs(theirs - ours) <= most)
+    if node.kind == "MUL":
+        other = _other_input(model, node)
+        factors = None if other is None else range_of(other)
+        if factors is not None:
+            return np.asarray(np.abs(theirs - ours) * max(map(abs, factors)) <= most)
+    return unknown
+
+
+def _same_decisions(model: ModelFile, node: Node, ours: Doubles, theirs: Doubles) -> Booleans:
+    """Return for which constants all numbers that the other input holds compare in the same way."""
+    other = _other_input(model, node)
+    if other is None or range_of(other) is None:
+        return np.zeros(ours.shape, np.bool_)
+    step, point = float(other.scales[0]), float(other.zero_points[0])
+    first, last = ENDS[other.dtype]
+    numbers = np.arange(first, last + 1)
+    places = [_whole(value / step) + point for value in (ours, theirs)]
+    sides = (
+        np.equal(*(np.searchsorted(numbers, place, side) for place in places))
+        for side in COMPARISONS[node.kind]
+    )
+    return np.asarray(np.logical_and.reduce(list(sides)))
+
+
+def _whole(steps: Doubles) -> Doubles:
+    """Return numbers of steps, whole if they are but for the rounding of float32."""
+    whole = np.rint(steps)
+    return np.where(np.abs(steps - whole) <= FLOAT32_STEP * np.abs(steps), whole, steps)
+
+
+def _other_input(model: ModelFile, node: Node) -> Tensor | None:
+    """Return the tensor that an operator computes with its constant; None if there is not one."""
+    stored = {tensor.index for _, tensor in node.constants}
+    others = [index for index in node.operator.inputs if index >= 0 and index not in stored]
+    return model.tensors[others[0]] if len(others) == 1 else None

@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.projects import Project
-
-XDIST = ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")
+from tests.plugin.projects import XDIST, Project
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,8 @@ GATES = {
 }
 """Limits that every variant below keeps."""
 
+XDIST = ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")
+"""Variables by which a gate knows that other tests run at the same time."""
 OPTIONS = ("-W", "error", "-p", "no:hypothesispytest")
 """Warnings are errors; a plugin that takes most of a second to load stays out."""
 

@@ -103,7 +103,7 @@ def find_photos(
     """
     _require_folder(folder, f"Correct `{role}` in {named_in}")
     folder = folder.absolute()
-    files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+    files = _files_of(folder)
     table = _table(folder, role, labels_file, classes)
     if table is not None:
         labelled = _by_table(files, folder, table)
@@ -124,7 +124,7 @@ def list_photos(folder: Path, remedy: str) -> dict[str, Path]:
     """
     _require_folder(folder, remedy)
     folder = folder.absolute()
-    return _photos_of({path.relative_to(folder).as_posix(): path for path in _walk(folder)}, folder)
+    return _photos_of(_files_of(folder), folder)
 
 
 def _require_folder(folder: Path, remedy: str) -> None:
@@ -141,6 +141,24 @@ def _photos_of(files: dict[str, Path], folder: Path) -> dict[str, Path]:
     if not photos:
         raise _no_photo(folder, files)
     return photos
+
+
+def _files_of(folder: Path) -> dict[str, Path]:
+    """Return the files of a folder by name.
+
+    Raises:
+        ImageError: The folder can't be read, or the name of a photograph is not UTF-8, so that no
+            report could name it.
+    """
+    files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+    for name, path in files.items():
+        if path.suffix.lower() in ENDINGS and name != name.encode(errors="replace").decode():
+            raise ImageError(
+                f"the name of a photograph is not UTF-8: {os.fsencode(name)!r}",
+                where=folder,
+                remedy="Rename it, or take it out of the set",
+            )
+    return files
 
 
 def _walk(folder: Path) -> Iterator[Path]:

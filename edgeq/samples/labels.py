@@ -114,8 +114,9 @@ class LabelSet:
             raise self._unfit(f"has {plural(outputs, 'class', 'classes')}", outputs)
 
     def _unfit(self, shown: str, outputs: int) -> ImageError:
+        own = plural(self.outputs, "output")
         return ImageError(
-            f"these labels are for {self.outputs} outputs, but the model's output {shown}",
+            f"these labels are for {own}, but the model's output {shown}",
             where=f"labels {self.name!r}",
             remedy=self._remedy(outputs),
         )

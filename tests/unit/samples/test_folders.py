@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,16 @@ def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
     (real / "loop").symlink_to(real)
 
     assert labels_of(folder) == {"a/1.png": 0, "b/2.png": 1}
+
+
+def test_a_name_that_no_report_could_write_is_refused(tmp_path: Path) -> None:
+    folder = make(tmp_path / "set", "0/a.png", "0/é.png")
+    assert set(labels_of(folder)) == {"0/a.png", "0/é.png"}
+    Path(os.fsdecode(b"%s/0/\xff.txt" % os.fsencode(folder))).touch()
+    assert len(labels_of(folder)) == 2
+    Path(os.fsdecode(b"%s/0/\xff.png" % os.fsencode(folder))).touch()
+    with pytest.raises(ImageError, match=r"not UTF-8: b'0/\\xff.png'. Rename it"):
+        labels_of(folder)
 
 
 def test_missing_folder_and_file_in_its_place(tmp_path: Path) -> None:

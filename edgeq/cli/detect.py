@@ -63,6 +63,7 @@ def detect(folder: Path) -> Detected:
     models: list[Path] = []
     ready: list[Path] = []
     halves: list[Path] = []
+    exchanged: list[Path] = []
     photos: dict[Path, int] = {}
     for path in _entries(folder):
         suffix, here = path.suffix.lower(), path.relative_to(folder)
@@ -70,6 +71,8 @@ def detect(folder: Path) -> Detected:
             models.append(here)
         elif path.name == "saved_model.pb":
             models.append(here.parent)
+        elif suffix == ".onnx":
+            exchanged.append(here)
         elif suffix == ".tflite":
             kind = _kind(path)
             if kind is not None:
@@ -78,6 +81,7 @@ def detect(folder: Path) -> Detected:
             for above in here.parents:
                 photos[above] = photos.get(above, 0) + 1
     models, halves = (models, halves) if models else (halves, [])
+    models = models or exchanged  # beside a .tflite file it is what that was converted from
     model = models[0] if len(models) == 1 else None
     calibration, evaluation = _called(_CALIBRATION, photos), _called(_EVALUATION, photos)
     return Detected(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,10 +33,10 @@ EXAMPLE = "efficientnet-lite0"
 def init(folder: Path) -> int:
     """Write tests/test_gate.py and a commented edgeq.toml into DIR (default: here).
 
-    A float model in DIR (.keras, SavedModel, .tflite), quantized .tflite files, and folders of
-    photographs called calibration or training, evaluation, validation or test are entered. Without
-    them the spec has an example whose model and photographs come from packages. Existing files are
-    never changed.
+    A float model in DIR (.keras, SavedModel, .tflite, .onnx), quantized .tflite files, and folders
+    of photographs called calibration or training, evaluation, validation or test are entered.
+    Without them the spec has an example whose model and photographs come from packages. Existing
+    files are never changed.
     """
     from edgeq.cli.detect import detect
 
@@ -103,15 +103,27 @@ def starter(there: Detected) -> str:
         changes[f"{photographs}#max_calibration"] = f"{photographs}max_calibration"
     for before, after in changes.items():
         text = text.replace(before, after, 1)
-    variants = "".join(_ready(path, name) for path in there.ready)
+    variants = "".join(_ready(path, own, name) for own, path in _named(there.ready, name).items())
     return text.replace("\n\n# Photographs: a folder", f"{variants}\n\n# Photographs: a folder", 1)
 
 
-def _ready(path: Path, model: str) -> str:
+def _named(ready: Sequence[Path], model: str) -> dict[str, Path]:
+    """Return quantized files by names that no method, model or other file has."""
     from edgeq.cli.detect import plain_name
+    from edgeq.config.methods import METHODS
 
-    name = plain_name(path)
-    own = name if name != model else f"{name}-quantized"
+    taken = {model.casefold(), *METHODS.names()}
+    named: dict[str, Path] = {}
+    for path in ready:
+        stem = plain_name(path)
+        names = (stem, f"{stem}-quantized", *(f"{stem}-{at}" for at in range(2, 2 + len(ready))))
+        name = next(name for name in names if name.casefold() not in taken)
+        taken.add(name.casefold())
+        named[name] = path
+    return named
+
+
+def _ready(path: Path, own: str, model: str) -> str:
     return f"\n[variants.{_key(own)}]\nmodel = {json.dumps(model)}\nfile = {_quoted(path)}\n"
 
 

@@ -47,6 +47,8 @@ NEXT_STEPS = {
     "output_quantization": _ANEW,
     "saturated_activations": f"{_CALIBRATE}; do not cut ranges to a low percentile",
     "calibration": _CALIBRATE,
+    "refused": "Rebuild the variant from the baseline, by another converter or version if it is "
+    "refused again",
     "kernels": "Pin `run.kernels` to those of the device, and report the difference to LiteRT",
     "nondeterminism": "Run it with one thread and look for an operator that draws random numbers",
 }

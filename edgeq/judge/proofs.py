@@ -168,6 +168,15 @@ def outputs(
     if problem is not None:
         reason, step = problem
         return Judgement(status=Verdict.FAIL, reason=reason, next_step=step, evidence=evidence)
+    if trained and (nothing := _nothing(own)) is not None:
+        # The baseline gives as little, so this is not the variant's fault.
+        return Judgement(
+            status=Verdict.INCONCLUSIVE,
+            reason=f"{nothing}, also of the baseline",
+            next_step="Check that the evaluation images differ, and the baseline's preprocessing "
+            "and weights",
+            evidence=evidence,
+        )
     if not trained:
         return _passed(
             f"finite on {plural(own.images, 'image')}; random weights, so nothing more is judged",
@@ -372,15 +381,11 @@ def _unfit(own: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
 
 
 def _empty(own: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
-    images = plural(own.images, "image")
-    calibrate = "Check the input's preprocessing and the calibration images"
-    if own.all_zero:
-        return f"every output is 0 on all {images}", calibrate
-    if own.constant:
-        return f"the output is the same on all {images}", calibrate
-    if own.all_tied:
-        return f"the greatest score is tied on all {images}, so no class is given", calibrate
-    if collapsed(baseline, own):
+    nothing = _nothing(own)
+    if nothing is not None and nothing != _nothing(baseline):
+        return nothing, "Check the input's preprocessing and the calibration images"
+    if nothing is None and collapsed(baseline, own):
+        images = plural(own.images, "image")
         given = plural(own.distinct_classes, "class", "different classes")
         largest = f"class {own.largest_class} on {share(own.largest_share)} of {images}"
         return (
@@ -388,6 +393,16 @@ def _empty(own: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
             another_method(None),
         )
     return None
+
+
+def _nothing(own: OutputFacts) -> str | None:
+    """Return how outputs say nothing about any image, None if they say something."""
+    images = plural(own.images, "image")
+    if own.all_zero:
+        return f"every output is 0 on all {images}"
+    if own.constant:
+        return f"the output is the same on all {images}"
+    return f"the greatest score is tied on all {images}" if own.all_tied else None
 
 
 def _more(breaks: Sequence[str]) -> str:

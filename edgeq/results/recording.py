@@ -331,6 +331,7 @@ def _read_as(run: Run, model: str, reading: Reading | None) -> tuple[str, ...]:
         case.gate.name
         for case in run.cases
         if case.variant.model == model
+        and case.gate.task in {None, CLASSIFICATION}  # what a reader may look for
         and case.inapplicable(reading.task, reading.classes, len(reading.heads))
     )
     how = f"Judged as {reading.task}"

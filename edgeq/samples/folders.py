@@ -23,10 +23,14 @@ from edgeq.errors import ImageError
 from edgeq.registry import suggestion
 from edgeq.samples.label_table import LabelTable, read_table
 from edgeq.samples.labels import LabelSet, comparable, is_wordnet_id, label_set
+from edgeq.words import names as names_of
 from edgeq.words.escape import printable
 
 LABELS_FILE = "labels.csv"
 _SHOWN = 3
+_SPLITS = frozenset(
+    ("train", "training", "val", "valid", "validation", "test", "testing", "eval", "evaluation")
+)
 IMAGES_TABLE = "[images]"
 ENDINGS = frozenset(
     f".{ending}"
@@ -267,6 +271,12 @@ def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) 
             remedy="Move them into class folders, or add a labels.csv that names them all",
         )
     names = {name.split("/")[0] for name in photos}
+    if all(name.count("/") > 1 for name in photos) and (len(names) == 1 or names <= _SPLITS):
+        raise ImageError(
+            f"holds no class folders itself: they are in {names_of(sorted(names))}",
+            where=folder,
+            remedy=f"Name that folder: {folder.name}/{printable(min(names))}",
+        )
     empty = sorted(
         child.name
         for child in folder.iterdir()

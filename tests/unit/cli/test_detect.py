@@ -113,3 +113,21 @@ def test_of_several_models_none_is_guessed(here: Path, capsys: pytest.CaptureFix
     assert main(["init"]) == 0
     assert "models: a.keras, b.keras; name one of them as `source`" in capsys.readouterr().out
     assert list(load_spec(here).models) == ["efficientnet-lite0"]
+
+
+def test_quantized_files_get_names_that_a_spec_may_use(here: Path) -> None:
+    (here / "net.tflite").write_bytes(classifier(size=(8, 8)))
+    files = [Path(name) for name in ("Int8.tflite", "a/NET.tflite", "b/int8.tflite", "v.tflite")]
+    for path in files:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(classifier(size=(8, 8), io="uint8"))
+    assert main(["init"]) == 0
+    variants = load_spec(here).variants
+    assert {variant.file for variant in variants.values()} == {path.as_posix() for path in files}
+
+
+def test_an_onnx_file_is_the_model_unless_it_was_converted_already(here: Path) -> None:
+    (here / "net.onnx").write_bytes(b"onnx")
+    assert detect(here).model == Path("net.onnx")
+    (here / "net.tflite").write_bytes(classifier(size=(8, 8)))
+    assert detect(here).models == (Path("net.tflite"),)

@@ -249,6 +249,17 @@ def test_sick_outputs_fail_by_name(scores: np.ndarray, words: str) -> None:
     assert found.next_step is not None
 
 
+@pytest.mark.parametrize(
+    "scores", [np.zeros((12, 12)), np.tile(np.arange(12.0), (12, 1)), np.ones((12, 12))]
+)
+def test_outputs_that_say_as_little_as_the_baselines_are_not_the_variants_fault(
+    scores: np.ndarray,
+) -> None:
+    found = check(outputs(facts(scores), facts(scores)), Verdict.INCONCLUSIVE)
+    assert found.reason.endswith(" on all 12 images, also of the baseline")
+    assert "evaluation images differ" in (found.next_step or "")
+
+
 def test_a_baseline_that_is_not_finite_is_named_first() -> None:
     sick = facts(np.full((12, 12), math.nan))
     assert "the baseline itself" in check(outputs(sick, sick), Verdict.FAIL).reason

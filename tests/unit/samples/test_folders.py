@@ -128,6 +128,20 @@ def test_photographs_beside_class_folders_are_refused(tmp_path: Path) -> None:
         labels_of(tmp_path)
 
 
+@pytest.mark.parametrize("splits", [("images",), ("train", "val")])
+def test_a_folder_above_the_class_folders_is_refused(
+    tmp_path: Path, splits: tuple[str, ...]
+) -> None:
+    folder = make(tmp_path / "set", *(f"{split}/{name}/1.png" for split in splits for name in "ab"))
+    with pytest.raises(ImageError, match=f"no class folders itself.*: set/{splits[0]}"):
+        labels_of(folder)
+
+
+def test_photographs_may_lie_deeper_than_their_class_folders(tmp_path: Path) -> None:
+    folder = make(tmp_path / "set", "cat/home/1.png", "dog/home/1.png")
+    assert labels_of(folder) == {"cat/home/1.png": 0, "dog/home/1.png": 1}
+
+
 def test_an_empty_class_folder_is_refused(tmp_path: Path) -> None:
     make(tmp_path, "a/1.png", "b/readme.txt")
 

@@ -31,7 +31,7 @@ from edgeq.cluster.work import Answer, Bytes, Job, Portion, Ran
 from edgeq.config.presets import built_in
 from edgeq.config.structs import Preprocessing
 from edgeq.pipeline.evaluating import HeldMemory, RanPortion, keep_portions
-from edgeq.pipeline.execution import CLUSTER_KEEPERS, Executor
+from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.results.recording import this_machine
@@ -142,7 +142,7 @@ def _simulated(cluster: RayNodes, portions: int, image_s: float) -> tuple[float,
             RanPortion(each.photos, each.ran.outputs, HeldMemory(load="load", samples=()))
             for each in done
         )
-        keep_portions(ran, rows, keepers=CLUSTER_KEEPERS)
+        keep_portions(ran, rows)
         return time.perf_counter() - start, time.process_time() - used
 
 

@@ -16,7 +16,7 @@ from typing import Self
 from edgeq.cluster.driver import Done, Homes, NodeLostError, Photos, run_on
 from edgeq.cluster.work import Answer, Job, Portion, Ran
 from edgeq.errors import EdgeqError, ModelRefusedError, WorkerError
-from edgeq.pipeline.evaluating import Resident, run_portion
+from edgeq.pipeline.evaluating import Resident, run_each
 from edgeq.pipeline.schedule import Say
 from edgeq.run.session import Session
 from edgeq.run.workers import Workers
@@ -212,12 +212,11 @@ class Sharing:
             if seat.current is None or self._over:
                 return
             portion, answer = seat.current
-            pieces = self._photographs.pieces(portion.photos)
-            outputs, memory = run_portion(resident, pieces, 0, progress)
+            (ran,) = run_each(resident, self._photographs, (portion.photos,), progress)
             # Memory is measured on one board.
-            held = memory.samples if name == self._boards.first else ()
+            held = ran.memory.samples if name == self._boards.first else ()
             seat.current, seat.done = None, 0
-            answer.set_result(Ran(outputs, held, memory.load))
+            answer.set_result(Ran(ran.outputs, held, ran.memory.load))
 
 
 def _settle(answers: Iterable[Future[Answer]], error: Exception) -> None:

@@ -6,8 +6,9 @@ import math
 import secrets
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
@@ -22,14 +23,18 @@ from edgeq.measure.rows import release
 from edgeq.run.results import Held
 from edgeq.run.session import Session
 from edgeq.samples.sets import Photo
-from edgeq.samples.stream import Piece, Stream
+from edgeq.samples.stream import Stream
 from edgeq.store.content import Store
 from edgeq.store.rows import Ledger
 
 Floats = npt.NDArray[np.float32]
 
-MOST_BYTES = 16_000_000
-"""Limit in bytes on the outputs of one portion; up to two portions are in memory at once."""
+KEEPERS = 4
+"""Portions of an evaluation that are written to the store at a time: a disk takes several together
+in the time of one, and a model that is fast does not wait for it."""
+
+MOST_BYTES = 8_000_000
+"""Limit in bytes on the outputs of one portion. ``KEEPERS`` and two more are in memory at once."""
 
 HELD = "held.json"
 
@@ -126,82 +131,59 @@ def run_portions(
         ImageError: A photograph can't be decoded.
         StoreError: The store can't be written.
     """
-    ran = _run_all(model, photographs, portions, progress)
-    keep_portions(ran, rows, keepers=1)  # lets the worker go on while the disk is busy
+    with closing(run_each(model, photographs, portions, progress)) as ran:
+        keep_portions(ran, rows)
 
 
-def keep_portions(portions: Iterable[RanPortion], rows: Ledger, *, keepers: int) -> None:
+def keep_portions(portions: Iterable[RanPortion], rows: Ledger) -> None:
     """Store the outputs of portions as they are run.
 
     Args:
         portions: The portions, in any order.
         rows: Where the outputs are stored.
-        keepers: Number of portions that are written at the same time; one more is in memory.
 
     Raises:
         StoreError: The store can't be written.
         EdgeqError: A portion can't be run.
     """
     keeping: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(keepers) as pool:
+    with ThreadPoolExecutor(KEEPERS) as pool:
         for portion in portions:
-            if len(keeping) == keepers:
+            if len(keeping) == KEEPERS:
                 keeping.popleft().result()
             keeping.append(pool.submit(_keep, rows, portion))
         for kept in keeping:
             kept.result()
 
 
-def _run_all(
+def run_each(
     model: Resident, photographs: Stream, portions: Sequence[Sequence[Photo]], progress: Progress
-) -> Iterator[RanPortion]:
-    before = 0
-    for portion in portions:
-        outputs, memory = run_portion(model, photographs.pieces(portion), before, progress)
-        before += len(portion)
-        yield RanPortion(portion, outputs, memory)
+) -> Generator[RanPortion]:
+    """Run a model on portions of photographs, and yield each; see ``run_portions``.
 
-
-def run_portion(
-    model: Resident,
-    pieces: Iterable[Piece],
-    before: int,
-    progress: Progress,
-) -> tuple[tuple[Floats, ...], HeldMemory]:
-    """Run a model on the pieces of a portion.
-
-    Args:
-        model: The model.
-        pieces: The photographs.
-        before: Number of photographs done before.
-        progress: See ``run_portions``.
-
-    Returns:
-        Raw outputs, float32 ``(m, ...)`` each, and the worker's memory use.
-
-    Raises:
-        WorkerError: The model does not run.
-        ImageError: A photograph can't be decoded.
+    The next photographs are decoded and sent while the worker runs those before.
     """
-    parts = []
-    memory: list[Held] = []
-    for piece in pieces:
-        results = model.session.infer(
-            model.handle,
-            piece.pixels,
-            model.preprocessing,
-            start=piece.start,
-            count=piece.count,
-            progress=lambda done, _, before=before: progress(before + done),  # type: ignore[misc]
-            waiting=lambda doing, silent_s, before=before: progress(  # type: ignore[misc]
-                before + doing.done, silent_s
-            ),
-        )
-        parts.append(results.outputs)
-        memory += results.held
-        before += piece.count
-    outputs = tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
-    return outputs, HeldMemory(load=model.load, samples=tuple(memory))
+    before = 0
+    pieces = (piece for portion in portions for piece in photographs.pieces(portion))
+    answers = model.session.infer_each(
+        model.handle,
+        ((piece.pixels, piece.start, piece.count) for piece in pieces),
+        model.preprocessing,
+        progress=lambda done, _: progress(before + done),
+        waiting=lambda doing, silent_s: progress(before + doing.done, silent_s),
+    )
+    with closing(answers):
+        for portion in portions:
+            parts: list[tuple[Floats, ...]] = []
+            memory: list[Held] = []
+            end = before + len(portion)
+            while before < end:
+                results = next(answers)
+                parts.append(results.outputs)
+                memory += results.held
+                before += len(results.outputs[0])
+            outputs = tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
+            yield RanPortion(portion, outputs, HeldMemory(load=model.load, samples=tuple(memory)))
 
 
 def bounded(portions: Sequence[Sequence[Photo]], row_bytes: int) -> list[Sequence[Photo]]:

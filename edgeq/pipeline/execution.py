@@ -57,9 +57,6 @@ if TYPE_CHECKING:
 FORMAT = 4
 """Format of the entries kept here, raised whenever their meaning changes."""
 
-CLUSTER_KEEPERS = 4
-"""Portions of a cluster that are written to the store at the same time."""
-
 
 class Executor:
     """Runs models on a target and keeps the results.
@@ -307,7 +304,7 @@ class Executor:
             )
             for done in run(job, variant.path, portions, progress)
         )
-        keep_portions(ran, self.kept_answers(variant), keepers=CLUSTER_KEEPERS)
+        keep_portions(ran, self.kept_answers(variant))
 
     def _evaluate(
         self, session: Session, variant: VariantUnderTest, portions: Sequence[Sequence[Photo]]

@@ -50,6 +50,7 @@ class ModelInputs:
         self.store = store
         self._baseline: Memo[str, FloatModel] = Memo(keeps)
         self._files: Memo[Path, Inside] = Memo(keeps)
+        self._labels: Memo[str, LabelSet | None] = Memo(keeps)
         self._reading: Memo[str, Reading] = Memo(keeps)
         self.say = say
         self.images = ImageSets(self, keeps)
@@ -70,6 +71,9 @@ class ModelInputs:
     @property
     def labels(self) -> LabelSet | None:
         """Names of the baseline's classes, None if they are unknown."""
+        return self._labels.get(self.name, self._read_labels)
+
+    def _read_labels(self) -> LabelSet | None:
         if self.baseline.labels is None:
             return self._inside_baseline(self.baseline).labels
         return label_set(self.baseline.labels, self.spec.root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import selectors
 import signal
@@ -18,6 +19,8 @@ from edgeq.run.protocol import USUAL_BYTES, Decoder, Frame, encode
 from edgeq.run.targets import Target
 
 READ_BYTES = 1 << 20
+PIPE_BYTES = 1 << 19
+"""Size of a pipe, where it can be set: a worker that has written an answer of this size goes on."""
 KEPT_OUTPUT_BYTES = 1 << 14
 LOOK_S = 0.5
 END_S = 2.0
@@ -201,8 +204,10 @@ def describe_end(code: int) -> str:
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    """Make a pipe non-blocking and return it."""
+    """Make a pipe non-blocking and large, and return it."""
     if stream is None:  # pragma: no cover - Popen was given PIPE for all three
         raise OSError("no pipe")
     os.set_blocking(stream.fileno(), False)
+    with suppress(AttributeError, OSError):  # not Linux, or the user's share of pipes is used up
+        fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     return stream

@@ -7,7 +7,8 @@ starts another one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +48,9 @@ from edgeq.tflite.edits import Edit
 CHUNK_IMAGES, CHUNK_BYTES = 64, 1 << 20
 """Most images, and their most bytes, that are sent at a time. While they are run, the next ones are
 on their way: ssh holds up to 2 MB for a worker that does not read yet."""
+
+Part = tuple[Pixels | AnyArray, int, int]
+"""Samples, the index of the first that is run, and the number of those that are."""
 
 _PERHAPS_MEMORY = ("no reason given", "failed to create runtime", "alloc", "memory")
 
@@ -203,39 +207,82 @@ class Session:
             WorkerError: As for ``load``.
         """
         total = len(range(pixels.shape[0])[start:][:count])
+        (inferred,) = self.infer_each(
+            handle,
+            ((pixels, start, total),),
+            preprocessing,
+            most=most,
+            progress=progress,
+            waiting=waiting,
+        )
+        return inferred
+
+    def infer_each(
+        self,
+        handle: int,
+        parts: Iterable[Part],
+        preprocessing: Preprocessing,
+        *,
+        most: int = 0,
+        progress: Progress | None = None,
+        waiting: Waiting | None = None,
+    ) -> Generator[Inferred]:
+        """Run a model on samples part by part, with no pause in the worker between two parts.
+
+        A part is drawn while the worker runs the one before. If that fails, or not all results are
+        taken, the worker is ended.
+
+        Args:
+            handle: Handle from ``load``.
+            parts: Samples as for ``infer``, the index of the first, and their number.
+            preprocessing: As for ``infer``.
+            most: As for ``infer``.
+            progress: As for ``infer``, for the part that is run.
+            waiting: As for ``infer``.
+
+        Raises:
+            ModelRefusedError: The model does not take such images.
+            WorkerError: As for ``load``.
+        """
         loaded = self._model(handle)
-        if total == 0:
-            raise WorkerError("there are no images to run", where=self._where or None)
-        require_samples(loaded, pixels.shape, where=self._where)
         request = {"handle": handle, "preprocessing": _numbers(preprocessing), "most": most}
-        parts: list[tuple[AnyArray, ...]] = []
+        sent: deque[tuple[int, int]] = deque()
+
+        def requests() -> Iterator[Request]:
+            for pixels, start, total in parts:
+                if total == 0:
+                    raise WorkerError("there are no images to run", where=self._where or None)
+                require_samples(loaded, pixels.shape, where=self._where)
+                for before, place, blobs in self._portions(pixels, start, total, loaded.batch):
+                    count: int = place["count"]
+                    sent.append((before + count, total))
+                    yield Request(
+                        {**request, **place},
+                        blobs,
+                        images=(before, total),
+                        steps=count,
+                        most=_expected(loaded, count, most),
+                    )
+
+        rows: list[tuple[AnyArray, ...]] = []
         memory_facts: list[Held] = []
         clipped = fed = 0
-        portions = list(self._portions(pixels, start, total, loaded.batch))
-        requests = (
-            Request(
-                {**request, **place},
-                blobs,
-                images=(before, total),
-                steps=place["count"],
-                most=_expected(loaded, place["count"], most),
-            )
-            for before, place, blobs in portions
-        )
-        asked = self._worker.ask_each("infer", requests, progress=progress, waiting=waiting)
+        asked = self._worker.ask_each("infer", requests(), progress=progress, waiting=waiting)
         with closing(asked) as answers:
-            for (before, place, _), answer in zip(portions, answers, strict=True):
+            for answer in answers:
                 facts = self._worker.convert("infer", answer, _Fed)
-                parts.append(answer.blobs)
+                rows.append(answer.blobs)
                 clipped += facts.clipped
                 fed += facts.fed
                 memory_facts += facts.held
+                done, total = sent.popleft()
                 if progress is not None:
-                    progress(before + place["count"], total)
-        columns = zip(*parts, strict=True)
-        outputs = tuple(rows[0] if len(rows) == 1 else np.concatenate(rows) for rows in columns)
-        bad = tuple(int(np.count_nonzero(~np.isfinite(values))) for values in outputs)
-        return Inferred(outputs, bad, clipped / fed, tuple(memory_facts))
+                    progress(done, total)
+                if done == total:
+                    outputs = tuple(_joined(column) for column in zip(*rows, strict=True))
+                    bad = tuple(int(np.count_nonzero(~np.isfinite(every))) for every in outputs)
+                    yield Inferred(outputs, bad, clipped / fed, tuple(memory_facts))
+                    rows, memory_facts, clipped, fed = [], [], 0, 0
 
     def repeat(
         self,
@@ -378,6 +425,10 @@ class Session:
         for before in range(0, total, size):
             chunk = array[start + before :][: min(size, total - before)]
             yield before, {"path": None, "start": 0, "count": len(chunk)}, (chunk,)
+
+
+def _joined(rows: Sequence[AnyArray]) -> AnyArray:
+    return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
 
 def _expected(loaded: Loaded, count: int, sampled: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,7 @@ class Stream:
             self._decode(self._ledger.missing(names))
             for run in self._ledger.runs(names):
                 path = run.folder / FILE
-                count = int(np.load(path, mmap_mode="r").shape[0])
-                pixels = Pixels(path, (count, *self.shape[1:]), run.folder.name)
+                pixels = Pixels(path, (_count(path), *self.shape[1:]), run.folder.name)
                 yield Piece(pixels, run.start, run.count)
 
     def decode_all(self) -> None:
@@ -182,6 +182,12 @@ class ArrayStream(Stream):
         for _, run in groupby(enumerate(rows), lambda pair: pair[1] - pair[0]):
             _, several = zip(*run, strict=True)
             yield Piece(pixels, several[0], len(several))
+
+
+@lru_cache(maxsize=4096)
+def _count(path: Path) -> int:
+    """Return the number of photographs in a file of pixels, which never changes."""
+    return int(np.load(path, mmap_mode="r").shape[0])
 
 
 def gathered(images: ImageSet, store: Store) -> Pixels:

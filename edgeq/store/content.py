@@ -164,8 +164,9 @@ class Store:
                 if path.is_file()
             }
             described = EntryFile(kind, dict(facts), files)
-            write_bytes(temporary / ENTRY_FILE, msgspec.json.format(msgspec.json.encode(described)))
-            for name in files:
+            text = msgspec.json.format(msgspec.json.encode(described))
+            (temporary / ENTRY_FILE).write_bytes(text)
+            for name in (*files, ENTRY_FILE):
                 _flush(temporary / name)
             for inner in {(temporary / name).parent for name in files} | {temporary}:
                 flush_folder(inner)

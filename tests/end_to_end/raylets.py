@@ -26,7 +26,11 @@ ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZE
 
 @contextmanager
 def raylets(count: int) -> Iterator[str]:
-    """Run raylets of one processor each, and yield their cluster's address."""
+    """Run raylets of one processor each, and yield their cluster's address.
+
+    Raises:
+        OSError: Ray's processes did not start in the time that it gives them.
+    """
     if find_spec("ray") is None:
         pytest.skip("Ray is not installed: pip install 'edgeq[ray]'")
     with subprocess.Popen(
@@ -40,7 +44,10 @@ def raylets(count: int) -> Iterator[str]:
     ) as running:
         try:
             assert running.stdout is not None
-            yield running.stdout.readline().strip()
+            address = running.stdout.readline().strip()
+            if not address:
+                raise OSError("Ray's processes did not start")
+            yield address
         finally:
             running.communicate("")
 

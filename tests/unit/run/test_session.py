@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pytest
 
 from edgeq.config.structs import Kernels, Preprocessing
-from edgeq.errors import ModelRefusedError, WorkerError
+from edgeq.errors import ImageError, ModelRefusedError, WorkerError
 from edgeq.measure.growth import Rise, growth
 from edgeq.run.results import Feed, Held, Loaded
-from edgeq.run.session import Session
+from edgeq.run.session import Part, Session
 from edgeq.run.targets import Target, local_target
 from edgeq.samples.decode import Pixels
 from edgeq.tflite.edits import logits_edits
@@ -100,6 +100,41 @@ def test_a_window_of_the_images_is_run(session: Session, tmp_path: Path, pixels:
     assert np.array_equal(tail, whole[5:])
     with pytest.raises(WorkerError, match="no images"):
         session.infer(model.handle, pixels, PLAIN, start=7)
+
+
+def test_parts_are_drawn_ahead_and_answered_in_order(
+    session: Session, tmp_path: Path, pixels: Bytes
+) -> None:
+    model = load(session, tmp_path, classifier(batch=3))
+    whole = session.infer(model.handle, pixels, PLAIN)
+    drawn: list[int] = []
+
+    def parts() -> Iterator[Part]:
+        for start, count in ((0, 3), (3, 1), (4, 3)):
+            drawn.append(start)
+            yield pixels, start, count
+
+    answers = session.infer_each(model.handle, parts(), PLAIN)
+    rows = [next(answers).outputs[0]]
+    assert drawn == [0, 3]
+    rows += [part.outputs[0] for part in answers]
+    assert [len(some) for some in rows] == [3, 1, 3]
+    assert np.array_equal(np.concatenate(rows), whole.outputs[0])
+    assert not session.ended
+
+
+def test_a_part_that_can_not_be_drawn_ends_the_worker_that_runs_another(
+    tmp_path: Path, pixels: Bytes
+) -> None:
+    def parts() -> Iterator[Part]:
+        yield pixels, 0, 3
+        raise ImageError("can't be read")
+
+    with Session(local_target(), timeout_s=60, memory_limit=None) as session:
+        model = load(session, tmp_path, classifier(batch=3))
+        with pytest.raises(ImageError):
+            list(session.infer_each(model.handle, parts(), PLAIN))
+        assert session.ended
 
 
 def test_samples_of_outputs_are_handed_out(session: Session, tmp_path: Path, pixels: Bytes) -> None:

@@ -29,6 +29,14 @@ real = st.floats(-1e6, 1e6, width=32)
 scales = st.floats(2**-20, 2**10, width=32, exclude_min=True)
 
 
+class Sink:
+    """What takes a model's input in place of an interpreter."""
+
+    def set_tensor(self, _: int, values: Any) -> None:
+        """Keep the input."""
+        self.values = values
+
+
 def exact_step(value: float, scale: float, zero_point: int, dtype: str) -> tuple[int, bool]:
     """Return the quantized value and whether it clipped, by fractions."""
     per_step = np.float32(Fraction(1) / Fraction(scale))
@@ -92,7 +100,7 @@ def test_dequantize_leaves_nan_and_types_that_are_no_numbers_of_ours() -> None:
 
 @given(
     st.tuples(real, real, real) | real.map(lambda value: (value,) * 3),
-    st.sampled_from([(58.395, 57.12, 57.375), (127.5, 127.5, 127.5)]),
+    st.sampled_from([(58.395, 57.12, 57.375), (127.5, 127.5, 127.5), (1.0, 1.0, 1.0)]),
     st.sampled_from(["rgb", "bgr"]),
     st.booleans(),
 )
@@ -101,11 +109,6 @@ def test_a_float_input_is_what_the_images_room_makes(
 ) -> None:
     how = Preprocessing(mean=mean, std=std, channels=channels)
     photo = np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3) * 5
-
-    class Sink:
-        def set_tensor(self, _: int, values: Any) -> None:
-            self.values = values
-
     model = worker.Model.__new__(worker.Model)
     model.interpreter, model.batch = Sink(), 2
     shape = [2, 3, 4, 4] if nchw else [2, 4, 4, 3]
@@ -117,6 +120,37 @@ def test_a_float_input_is_what_the_images_room_makes(
     images = given.transpose(0, 2, 3, 1) if nchw else given
     expected = to_input(photo, how)
     assert np.array_equal(images, np.concatenate([expected, expected]))
+
+
+@pytest.mark.parametrize("channels", ["rgb", "bgr"])
+@pytest.mark.parametrize("nchw", [False, True])
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize(
+    ("mean", "std", "scale", "zero_point"),
+    [
+        ((0.0,) * 3, (1.0,) * 3, 1.0, -128),  # a shift of all bytes, if they are signed
+        ((127.0,) * 3, (128.0,) * 3, 2**-7, 0),
+        ((127.5,) * 3, (127.5,) * 3, 0.02, 3),  # other bytes
+        ((123.7, 116.3, 103.5), (58.4, 57.1, 57.4), 0.012, 7),  # clips, in each channel elsewhere
+    ],
+)
+def test_bytes_are_fed_as_the_quantized_values_of_the_image(
+    *, channels: Any, nchw: bool, dtype: str, mean: Any, std: Any, scale: float, zero_point: int
+) -> None:
+    how = Preprocessing(mean=mean, std=std, channels=channels)
+    photos = np.random.default_rng(0).permutation(np.arange(768) % 256).astype(np.uint8)
+    photo = photos.reshape(1, 16, 16, 3)
+    model = worker.Model.__new__(worker.Model)
+    model.interpreter, model.batch = Sink(), 2
+    shape = [2, 3, 16, 16] if nchw else [2, 16, 16, 3]
+    quantization = [scale, zero_point]
+    model.inputs = [{"index": 0, "shape": shape, "dtype": dtype, "quantization": quantization}]
+    numbers = {"mean": mean, "std": std, "channels": channels}
+    values, outside = worker.quantize(to_input(photo, how), dtype, scale, zero_point)
+    assert model.feeder(numbers, photo)(photo) == np.count_nonzero(outside)
+    given = model.interpreter.values
+    images = given.transpose(0, 2, 3, 1) if nchw else given
+    assert np.array_equal(images, np.concatenate([values, values]))
 
 
 @pytest.mark.parametrize("channels", [1, 3, 64, 144, 233])

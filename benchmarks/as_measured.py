@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from edgeq.judge.verdict import Verdict
-from edgeq.measure.percentiles import percentiles, short
+from edgeq.measure.statistics import percentiles, short
 from edgeq.record.measured import (
     NamedFlip,
     NamedGuess,
@@ -23,7 +23,7 @@ from edgeq.record.measured import (
     RecordedNetwork,
 )
 from edgeq.record.structs import ModelRecord, RunRecord, VariantRecord
-from edgeq.report import thumbnails
+from edgeq.report import pictures
 from edgeq.samples.labels import label_set
 from tests.end_to_end import report_records
 
@@ -126,7 +126,7 @@ def _flip(image: int, random: np.random.Generator) -> NamedFlip:
         variant_best=best(),
         tied=False,
         label=281,
-        kind=thumbnails.KINDS[image % 3],
+        kind=pictures.KINDS[image % 3],
         name=f"{image:016x}.png",
         label_name=_class(random),
         baseline_name=_class(random),

@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 from edgeq.models import lite0_network
-from edgeq.models.lite0_weights import read_state
+from edgeq.models.lite0_network import read_state
 
 SCALES = {1: (1.0, 1.1, 240), 2: (1.1, 1.2, 260)}
 """Width, depth and size of the input, by the network's number."""

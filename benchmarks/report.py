@@ -26,7 +26,7 @@ from edgeq.history.past import Past, PastRun, past_run
 from edgeq.io.files import sha256_bytes
 from edgeq.record.structs import ModelRecord, RunRecord
 from edgeq.record.thumbnails import Picture, Sheet
-from edgeq.report import thumbnails
+from edgeq.report.pictures import chosen, lean
 from edgeq.report.trends import trends
 from edgeq.results import contact_sheet
 
@@ -104,11 +104,11 @@ def _past(record: RunRecord) -> tuple[PastRun, ...]:
 def _illustrated(record: RunRecord) -> tuple[RunRecord, dict[str, bytes]]:
     """Return the record with as many pictures as a report takes, and the pictures."""
     pictures: dict[str, bytes] = {}
-    chosen = thumbnails.chosen(record)
+    images_of = chosen(record)
     models = []
     for number, model in enumerate(record.models):
         named = []
-        for image in chosen[model.name]:
+        for image in images_of[model.name]:
             data = _picture(1000 * number + image)
             pictures[sha256_bytes(data)] = data
             named.append(Picture(image=image, sha256=sha256_bytes(data)))
@@ -117,7 +117,7 @@ def _illustrated(record: RunRecord) -> tuple[RunRecord, dict[str, bytes]]:
             for place, role in enumerate(("calibration", "evaluation"))
             if number < contact_sheet.PER_RUN // 2
         )
-        models.append(thumbnails.lean(_with(model, tuple(named), sheets)))
+        models.append(lean(_with(model, tuple(named), sheets)))
     return msgspec.structs.replace(record, models=tuple(models)), pictures
 
 

@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 
 from benchmarks.processes import Cost, load_note, measure
 from edgeq.results.recording import this_machine
-from edgeq.store.entry import ENTRY_FILE, EntryFile
+from edgeq.store.content import ENTRY_FILE, EntryFile
 from edgeq.store.rows import ROWS
 
 METHODS = ("dynamic_range", "float16", "int8", "weight_only_int8")

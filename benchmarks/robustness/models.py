@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks.robustness.mutations import MUTATIONS
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import EdgeqError, WorkerError
-from edgeq.measure.operators import operators
+from edgeq.measure.operators import operators, unsettled
 from edgeq.measure.predictions import make_answers, outputs_facts
 from edgeq.measure.size import measure_size
 from edgeq.run.session import Session
@@ -35,7 +35,6 @@ from edgeq.run.targets import local_target
 from edgeq.tflite.edits import logits_edits
 from edgeq.tflite.metadata import read_metadata
 from edgeq.tflite.model_file import read_model, require_runnable
-from edgeq.tflite.state import unsettled
 from tests.unit import bad_models, tiny_metadata, tiny_model
 
 TIMEOUT_S = 10.0

@@ -29,8 +29,7 @@ from benchmarks.robustness.kills import differences, environment
 from edgeq.io.files import sha256_file
 from edgeq.pipeline.evaluating import HELD
 from edgeq.record import structs as records
-from edgeq.store.content import LOCKS, LOGS, QUARANTINE, TEMPORARY
-from edgeq.store.entry import ENTRY_FILE
+from edgeq.store.content import ENTRY_FILE, LOCKS, LOGS, QUARANTINE, TEMPORARY
 from tests.plugin.projects import save_photographs, to_toml
 from tests.unit import bad_models, tiny_model
 

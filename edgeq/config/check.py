@@ -1,16 +1,15 @@
-"""Checks that need the whole spec: names that refer to others, and contradictions."""
+"""Checks that need the whole spec: names that refer to others or collide, and contradictions."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from edgeq.config.collisions import check_names
-from edgeq.config.contradictions import check_limits
 from edgeq.config.gates import GATES
+from edgeq.config.limits import limits_for
 from edgeq.config.markers import COST_MARKERS
 from edgeq.config.methods import (
     CLASSIFIER_ENGINE,
@@ -34,6 +33,12 @@ _CLUSTER = re.compile(r"ray|(ray://)?[\w.\-\[\]:]+:\d{1,5}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
 _TARGET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 """A target's name has no ``@``, which separates it from a case's name."""
+_LEAST = 1e-9
+LONGEST = 100
+"""Maximum length of a name: file names have at most 255 characters, with endings and hashes."""
+
+_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+"""Names that Windows reserves for devices, with any ending."""
 
 
 def check(spec: Spec) -> None:
@@ -369,3 +374,106 @@ def _check_gates(spec: Spec) -> None:
             raise unknown("marker", name, COST_MARKERS, where=f"{spec.origin}: without")
     for name in spec.allow_missing:
         GATES.get(name, where=f"{spec.origin}: allow_missing")
+
+
+def check_limits(spec: Spec) -> None:
+    """Refuse limits that contradict each other.
+
+    Most gates limit different things, or the same thing from one side. A required rise in accuracy
+    is the exception: accuracy can rise only by the share of images whose predicted class changes.
+
+    Raises:
+        SpecError: No variant could meet both limits.
+    """
+    for variant, method in _variants(spec):
+        limits = limits_for(spec, variant, method)
+        rise = -limits.get("accuracy_drop", 0.0)
+        changes = 1.0 - limits.get("top1_agreement", 0.0)
+        if rise > changes + _LEAST:
+            raise SpecError(
+                f"accuracy_drop = {-rise:g} and top1_agreement = {1.0 - changes:g} contradict each "
+                f"other for {variant!r}: accuracy must rise by {rise:g}, and no more than "
+                f"{changes:g} of the predictions may change",
+                where=f"{spec.origin}: gates",
+                remedy="Loosen one of them",
+            )
+
+
+def _variants(spec: Spec) -> Iterator[tuple[str, str | None]]:
+    for model in spec.models:
+        for text in spec.methods_of(model):
+            yield text, choose(text, engine=spec.engine).method
+    for name, own in spec.variants.items():
+        by_method = own.file is None and own.method is not None
+        yield name, choose(own.method or "", engine=spec.engine).method if by_method else own.method
+
+
+def check_names(spec: Spec, methods: Mapping[str, Collection[str]]) -> None:
+    """Check that the names of models, variants and targets do not collide.
+
+    File systems of Windows and macOS ignore case, and a test is called ``MODEL-VARIANT``.
+
+    Args:
+        spec: The spec; each of its names is valid by itself.
+        methods: Names of the variants that methods make, by model.
+
+    Raises:
+        SpecError: A name can't be a file name on every system, or two names collide.
+    """
+    named = (
+        ("models", list(spec.models)),
+        ("variants", list(spec.variants)),
+        ("targets", list(spec.targets.declared)),
+    )
+    for kind, names in named:
+        for name in names:
+            _check_file_name(name, f"{spec.origin}: {key_text(kind, name)}")
+    _check_distinct([(name, f"the model {name!r}") for name in spec.models], spec.origin, "files")
+    targets = [(name, f"the target {name!r}") for name in spec.targets.declared]
+    _check_distinct(targets, spec.origin, "files")
+    pairs = list(_pairs(spec, methods))
+    for model in spec.models:
+        own = [(variant, f"the variant {variant!r}") for name, variant in pairs if name == model]
+        _check_distinct(own, spec.origin, f"files of {model!r}")
+    ids = [(f"{model}-{variant}", f"{model}/{variant}") for model, variant in pairs]
+    _check_distinct(ids, spec.origin, "ids of tests")
+
+
+def _pairs(spec: Spec, methods: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str]]:
+    """Yield the model and variant of everything that is tested."""
+    for model in spec.models:
+        ready = [name for name, ready_made in spec.variants.items() if ready_made.model == model]
+        for variant in (*sorted(methods[model]), *ready):
+            yield model, variant
+
+
+def _check_file_name(name: str, where: str) -> None:
+    if len(name) > LONGEST:
+        raise SpecError(
+            f"a name of {len(name)} characters is too long for a file",
+            where=where[:LONGEST],
+            remedy=f"Use at most {LONGEST}",
+        )
+    if name.endswith(".") or _DEVICE.fullmatch(name):
+        raise SpecError(
+            "is not a valid file name on every system", where=where, remedy="Choose another name"
+        )
+
+
+def _check_distinct(names: list[tuple[str, str]], where: str, used: str) -> None:
+    """Refuse names that differ only in case.
+
+    Args:
+        names: Pairs of a name and a description of what it names.
+        where: Where the names are set.
+        used: Where they would collide.
+    """
+    seen: dict[str, str] = {}
+    for name, what in names:
+        other = seen.setdefault(name.casefold(), what)
+        if other != what:
+            raise SpecError(
+                f"{other} and {what} collide in {used}, where both are {name.casefold()!r}",
+                where=where,
+                remedy="Rename one of them; upper and lower case make no difference",
+            )

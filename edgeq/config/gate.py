@@ -249,7 +249,7 @@ def figure_gate(
     return row
 
 
-_FIGURES = "edgeq.pipeline.task_gates"
+_FIGURES = "edgeq.pipeline.gates"
 
 _KINDS: dict[str, Kind] = {"bytes": "size", "ms": "ms", "s": "s", "count": "count"}
 

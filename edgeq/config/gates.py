@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from edgeq.words import Kind
 
 _HERE = "edgeq.pipeline.gates"
-_DETECTION = "edgeq.pipeline.detection_gates"
+_DETECTION = "edgeq.pipeline.gates"
 
 
 GATES: Extensible[Gate] = Extensible(

@@ -1,11 +1,14 @@
-"""A value whose interval contains its limit: how it leans, and whether more samples would help."""
+"""A value whose interval contains its limit: how it leans, and whether more samples would help.
+
+Which verdict an INCONCLUSIVE value leans to: that of the side of the limit it lies on.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgeq.config.gates import GATES
 from edgeq.judge.decide import Sense
-from edgeq.judge.leaning import side
 from edgeq.judge.verdict import Verdict
 from edgeq.words import Kind
 
@@ -76,3 +79,26 @@ def of_time(
 ) -> OpenValue:
     """Return the open value of a time or a ratio of times."""
     return OpenValue(noun, kind, value, interval, limit, "max", abs(limit) * FINE_TIME)
+
+
+def side(value: float, limit: float, sense: Sense) -> Verdict:
+    """Return PASS if a value is within its limit or equals it, FAIL otherwise."""
+    within = value >= limit if sense == "min" else value <= limit
+    return Verdict.PASS if within else Verdict.FAIL
+
+
+def leaning(gate: str, status: Verdict, value: float | None, limit: float | None) -> Verdict | None:
+    """Return the verdict that an INCONCLUSIVE case leans to.
+
+    Returns:
+        None if the case has another verdict or no value, or the gate is unknown or has no limit.
+    """
+    if status is not Verdict.INCONCLUSIVE or value is None or limit is None or gate not in GATES:
+        return None
+    sense = GATES.get(gate).sense
+    return None if sense == "proof" else side(value, limit, sense)
+
+
+def in_words(status: Verdict, leans: Verdict | None) -> str:
+    """Return a verdict as text, for example ``"INCONCLUSIVE, leans to FAIL"``."""
+    return status.value if leans is None else f"{status.value}, leans to {leans.value}"

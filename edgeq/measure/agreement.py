@@ -12,9 +12,8 @@ from edgeq.measure.clusters import Clusters, effective, rate_interval
 from edgeq.measure.divergence import Doubles, divergence
 from edgeq.measure.flips import Flip, FlipCounts, WorstImage, count_flips, find_flips, worst_images
 from edgeq.measure.lowest import lowest
-from edgeq.measure.percentiles import percentiles
 from edgeq.measure.predictions import Booleans, Integers, Predictions
-from edgeq.measure.statistics import bounded_mean, unbounded_mean
+from edgeq.measure.statistics import bounded_mean, percentiles, unbounded_mean
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):

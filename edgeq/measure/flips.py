@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.divergence import Divergence, softmax
-from edgeq.measure.percentiles import short
 from edgeq.measure.predictions import Booleans, Integers, Predictions
 from edgeq.measure.rows import release
+from edgeq.measure.statistics import short
 
 FlipKind = Literal["right_to_wrong", "wrong_to_right", "wrong_to_wrong"]
 

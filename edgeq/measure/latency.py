@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.bootstrap import median_intervals
-from edgeq.measure.percentiles import percentiles, short
+from edgeq.measure.statistics import percentiles, short
 
 LEAST_FOR_P90 = 64
 """Runs that a 90th percentile needs for 99 % confidence, by the rule of MLPerf's loadgen."""

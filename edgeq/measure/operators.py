@@ -7,8 +7,14 @@ from collections import Counter
 import msgspec
 
 from edgeq.tflite.model_file import ModelFile
-from edgeq.tflite.state import unsettled
 from edgeq.tflite.wiring import ACTIVATION_TYPES_INTEGER, Wiring
+
+_NAMES = frozenset(
+    {"WHILE", "IF", "CALL", "CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"}
+    | {"RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL", "HASHTABLE"}
+    | {"HASHTABLE_IMPORT", "HASHTABLE_LOOKUP", "STABLEHLO_WHILE"}
+    | {"STABLEHLO_CASE", "STABLEHLO_RNG_BIT_GENERATOR", "STABLEHLO_COMPOSITE"}
+)
 
 
 class Compute(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,3 +134,8 @@ def operators(model: ModelFile) -> Operators:
         ends_in_softmax=wiring.ends_in_softmax,
         unsettled=unsettled(model),
     )
+
+
+def unsettled(model: ModelFile) -> tuple[str, ...]:
+    """Return the sorted names of a file's conditional, stateful and random operators."""
+    return tuple(sorted(model.operator_names & _NAMES))

@@ -1,4 +1,4 @@
-"""The size of a model's file, plain and compressed, and what its bytes are used for."""
+"""The size of a model's file, plain and compressed, what its bytes are used for, and its zeros."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from edgeq.errors import ModelError
-from edgeq.tflite.model_file import ModelFile
+from edgeq.tflite.constants import Constants
+from edgeq.tflite.model_file import ModelFile, Tensor
 from edgeq.tflite.wiring import Wiring
 
 _CHUNK_BYTES = 1 << 20
@@ -87,3 +89,55 @@ def _parts(model: ModelFile) -> dict[str, int]:
         )
     parts["graph"] = rest
     return {name: size for name, size in sorted(parts.items()) if size or name == "graph"}
+
+
+class Sparsity(msgspec.Struct, frozen=True, kw_only=True):
+    """Zeros among the stored weights of a file.
+
+    Zeros make a download smaller (``Size.gzip_bytes``). They make the file smaller, and XNNPACK
+    faster, only if its tensors are encoded sparsely.
+
+    Attributes:
+        weights: Number of stored weights.
+        zeros: Number of stored weights that represent 0.
+        encoded: Number of sparsely encoded tensors of weights, whose zeros are not counted.
+    """
+
+    weights: int
+    zeros: int
+    encoded: int
+
+    @property
+    def share(self) -> float:
+        """Share of the weights that are zero."""
+        return self.zeros / self.weights if self.weights else 0.0
+
+
+def sparsity(model: ModelFile) -> Sparsity:
+    """Count the zeros of a file's weights.
+
+    Raises:
+        ModelError: The file can't be read.
+    """
+    constants = Constants(model)
+    stored = {
+        layer.weights.tensor.buffer: layer.weights.tensor
+        for layer in Wiring(model).compute
+        if layer.weights is not None
+    }
+    dense = [tensor for tensor in stored.values() if not tensor.sparse]
+    return Sparsity(
+        weights=sum(constants.stored(tensor).size for tensor in dense),
+        zeros=sum(_zeros(constants, tensor) for tensor in dense),
+        encoded=len(stored) - len(dense),
+    )
+
+
+def _zeros(constants: Constants, tensor: Tensor) -> int:
+    values = constants.stored(tensor)
+    if not tensor.zero_points.any():
+        return int(np.count_nonzero(values == 0))
+    shape = [1] * values.ndim
+    if tensor.zero_points.size > 1:
+        shape[tensor.axis] = -1
+    return int(np.count_nonzero(values == tensor.zero_points.reshape(shape)))

@@ -1,4 +1,4 @@
-"""Intervals for rates, means and paired differences.
+"""Intervals for rates, means and paired differences, and summaries of distributions.
 
 All intervals are two-sided at the given confidence. A one-sided statement ("at least") that uses
 one end of a 95 % interval therefore has 97.5 % confidence.
@@ -31,6 +31,8 @@ _STRETCH = 2.0
 _SINGLE = 32
 _JOINED = 96
 _MOST_DISTINCT = 2 * _SINGLE + _JOINED
+STEPS = 100
+DIGITS = 5
 
 
 def clopper_pearson(successes: float, n: float, confidence: float) -> Interval:
@@ -294,3 +296,18 @@ def normal_quantile(probability: float) -> float:
 def _require_confidence(confidence: float) -> None:
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"the confidence must lie between 0 and 1, not be {confidence}")
+
+
+def percentiles(values: npt.ArrayLike) -> tuple[float, ...]:
+    """Return the 0th, 1st ... 100th percentile, rounded to ``DIGITS`` significant digits.
+
+    Args:
+        values: Finite numbers, at least one.
+    """
+    quantiles = np.quantile(np.asarray(values, np.float64), np.linspace(0.0, 1.0, STEPS + 1))
+    return short(quantiles)
+
+
+def short(values: npt.ArrayLike) -> tuple[float, ...]:
+    """Return numbers rounded to ``DIGITS`` significant digits, good enough for charts only."""
+    return tuple(float(f"{value:.{DIGITS}g}") for value in np.asarray(values, np.float64))

@@ -13,8 +13,7 @@ from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.function_source import function_of
 from edgeq.models.layout import CHANNELS, ONE_INPUT
-from edgeq.models.lite0_network import build
-from edgeq.models.lite0_weights import read_state
+from edgeq.models.lite0_network import build, read_state
 from edgeq.models.serving import one_line
 
 _LACKING = re.compile(r"[Cc]ould not locate (\w+) '([^']+)'")

@@ -21,8 +21,7 @@ from edgeq.models import lite0, registered
 from edgeq.models.applications import Application, find_application
 from edgeq.models.export_request import ExportRequest, Kind
 from edgeq.models.function_source import check_function
-from edgeq.models.keras_archive import check_archive
-from edgeq.models.keras_config import check_config
+from edgeq.models.keras_config import check_archive, check_config
 from edgeq.models.onnx_file import files_of_onnx
 from edgeq.models.saved_model_file import chosen_signature, require_image
 

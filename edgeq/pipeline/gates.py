@@ -6,10 +6,11 @@ from contextlib import suppress
 
 import msgspec
 
+from edgeq.config.gate import Gate
 from edgeq.config.methods import METHODS, Method
 from edgeq.errors import EdgeqError
+from edgeq.judge import boxes, costs, elsewhere, growing, limits, proofs, running, sampled, tensors
 from edgeq.judge import conversion as converted
-from edgeq.judge import costs, elsewhere, growing, limits, proofs, running, tensors
 from edgeq.judge import ranges as fixed
 from edgeq.judge import weights as stored
 from edgeq.judge.verdict import Judgement, Verdict
@@ -281,3 +282,33 @@ def max_sram(variant: VariantUnderTest, limit: float) -> Judgement:
 def max_arena(variant: VariantUnderTest, limit: float) -> Judgement:
     """Judge the bytes of the arena that the variant takes in an interpreter."""
     return elsewhere.max_arena(variant.loaded.arena_bytes, limit)
+
+
+def figure(variant: VariantUnderTest, limit: float, gate: Gate) -> Judgement:
+    """Judge the figure that has the name of a gate."""
+    return sampled.figure(variant.figures, limit, gate, method=variant.method)
+
+
+def box_recall(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge how many of the baseline's boxes the variant gives too."""
+    return boxes.box_recall(variant.boxes, limit)
+
+
+def box_precision(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge how many of the variant's boxes the baseline gives too."""
+    return boxes.box_precision(variant.boxes, limit)
+
+
+def score_shift(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge how far the scores of shared objects moved from the baseline's."""
+    return boxes.score_shift(variant.boxes, limit)
+
+
+def map_drop(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge the mean average precision lost compared with the baseline."""
+    return boxes.map_drop(variant.precision, limit, variant.doubt)
+
+
+def min_map(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge the variant's own mean average precision."""
+    return boxes.min_map(variant.precision, limit)

@@ -24,13 +24,13 @@ from edgeq.samples.box_labels import (
     BoxLabels,
     are_box_labels,
     find_box_labels,
+    photo_sizes,
     read_box_labels,
 )
 from edgeq.samples.decode import Pixels, Progress, decode, pixel_facts_of
 from edgeq.samples.labels import LabelSet, label_set
 from edgeq.samples.lint import Lint, PixelFacts, lint, lint_arrays, pixel_facts
 from edgeq.samples.pairs import load_pairs
-from edgeq.samples.photo_sizes import photo_sizes
 from edgeq.samples.sets import (
     ROLES,
     ImageSet,

@@ -23,7 +23,7 @@ from edgeq.io.files import sha256_bytes
 from edgeq.judge import running
 from edgeq.judge.boxes import doubt_of_boxes
 from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
-from edgeq.judge.figures import doubt_of_figures
+from edgeq.judge.sampled import doubt_of_figures
 from edgeq.judge.tensors import mismatch
 from edgeq.measure import stored
 from edgeq.measure.accuracy import Accuracy, accuracy
@@ -43,8 +43,7 @@ from edgeq.measure.predictions import Floats, OutputFacts, Predictions, outputs_
 from edgeq.measure.ranges import Ranges
 from edgeq.measure.renaming import Renaming, renaming
 from edgeq.measure.repeats import Repeats, same
-from edgeq.measure.size import Size, measure_size
-from edgeq.measure.sparsity import Sparsity, sparsity
+from edgeq.measure.size import Size, Sparsity, measure_size, sparsity
 from edgeq.measure.stored.files import FileComparison, compare_files
 from edgeq.measure.tensors import Fit, Output, fits, same_bits
 from edgeq.pipeline.computed import computed

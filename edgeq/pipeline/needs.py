@@ -1,4 +1,7 @@
-"""Looks up what models, variants and image sets of a spec need, without building anything."""
+"""Looks up what models, variants and image sets of a spec need, without building anything.
+
+Lists what a run reads from the folder ``$EDGEQ_DATA``, so that others can repeat the run.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,13 @@ from edgeq.words import plural, size
 if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
 
+from edgeq.models.applications import find_weights
+from edgeq.models.weights import IMAGENET
+from edgeq.samples.sets import ROLES
+
 _IMAGENET = "imagenet"
+_DATA = "data:"
+_KERAS = "keras:"
 
 
 def weights_of(spec: Spec, name: str) -> str:
@@ -263,3 +272,23 @@ def classes_of(spec: Spec, name: str) -> LabelSet | None:
         return read_inside(source.path).labels if isinstance(source, FloatFile) else None
     except EdgeqError:  # the check of the model itself reports what is wrong with it
         return None
+
+
+def external_inputs(spec: Spec) -> tuple[str, ...]:
+    """Return what a spec uses from ``$EDGEQ_DATA``: photographs as named there, and weights.
+
+    The folder itself is not named, as it differs from machine to machine.
+    """
+    sources = [named_images(spec, name, role).source for name in spec.models for role in ROLES]
+    sources += [variant.evaluation for variant in spec.variants.values()]
+    photographs = (
+        f"the photographs of {source}" for source in sources if source and source.startswith(_DATA)
+    )
+    weights = (
+        f"the weights of {name}"
+        for name, model in spec.models.items()
+        if model.source.startswith(_KERAS)
+        and model.weights == IMAGENET
+        and find_weights(model.source.removeprefix(_KERAS)) is not None
+    )
+    return tuple(dict.fromkeys((*photographs, *weights)))

@@ -20,8 +20,7 @@ from edgeq.pipeline.dependencies import runtime_facts
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.samples.decode import FILE as PIXELS
-from edgeq.store.content import Store, key_of
-from edgeq.store.entry import EntryFile, description_in
+from edgeq.store.content import EntryFile, Store, description_in, key_of
 from edgeq.store.rows import ROWS
 from edgeq.tflite.edits import outputs_edits
 

@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from edgeq.measure.predictions import OutputFacts, Predictions
     from edgeq.measure.ranges import Ranges
     from edgeq.measure.renaming import Renaming
-    from edgeq.measure.size import Size
-    from edgeq.measure.sparsity import Sparsity
+    from edgeq.measure.size import Size, Sparsity
     from edgeq.measure.stored.files import FileComparison
     from edgeq.measure.tensors import Fit, Output
     from edgeq.models.float_model import FloatModel

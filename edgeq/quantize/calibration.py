@@ -9,7 +9,7 @@ import msgspec
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError
 from edgeq.io.files import sha256_bytes
-from edgeq.quantize.manifest import CalibratedOn
+from edgeq.quantize.variant import CalibratedOn
 from edgeq.samples.decode import Pixels
 from edgeq.samples.sets import ImageSet
 

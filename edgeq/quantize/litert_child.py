@@ -1,10 +1,13 @@
 """Child process of the engine ``litert`` for calibration runs and quantization.
 
-``models/serving.py`` describes the protocol.
+``models/serving.py`` describes the protocol. Files are finished here too: litert-quantizer only
+makes int8 inputs and outputs, and sets a flag at int16 sums that makes the runtime reject some of
+them.
 """
 
 from __future__ import annotations
 
+import copy
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,16 +17,21 @@ import numpy as np
 
 from edgeq.config.structs import Preprocessing
 from edgeq.io import structs
-from edgeq.quantize.finishing import finished
 from edgeq.quantize.statistics import Statistics, extent, ranges
 from edgeq.samples.preprocess import to_inputs
 from edgeq.tflite.model_file import ModelFile, read_content
+from edgeq.tflite.packing import packed, unpacked
 from edgeq.tflite.prepared import prepared
 from edgeq.tflite.wiring import Wiring
 
 # With several threads, the order of additions and hence the last bit of a range would depend on the
 # machine's number of cores.
 THREADS = 1
+SHIFT = 128
+"""Difference between the zero points of uint8 and int8."""
+
+# First versions of the operators that support int16 with scales other than powers of two.
+_GENERAL_SUMS = {"ADD": 3, "SUB": 5}
 
 
 class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_field="task"):
@@ -151,3 +159,119 @@ def work(request: dict[str, Any]) -> dict[str, object]:
     """Carry out a request."""
     task: Calibrate | Quantize = structs.converted(request, Calibrate | Quantize)
     return calibrate(task) if isinstance(task, Calibrate) else quantize(task)
+
+
+def finished(content: bytes, path: Path, *, unsigned_io: bool) -> bytes:
+    """Return the finished content of a variant; the same bytes if nothing has to be done.
+
+    Args:
+        content: Content that litert-quantizer wrote.
+        path: The file to be written, for errors.
+        unsigned_io: Whether int8 inputs and outputs become uint8; they keep their names.
+
+    Raises:
+        ModelError: The content is not a model, or damaged.
+    """
+    sums = _has_int16_sums(read_content(path, content))
+    if not sums and not unsigned_io:
+        return content
+
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = unpacked(bytearray(content), path)
+    if sums:
+        _let_sums_have_any_scale(model, schema)
+    if unsigned_io:
+        _make_borders_unsigned(model, schema)
+    return packed(model)
+
+
+def _has_int16_sums(model: ModelFile) -> bool:
+    return any(
+        operator.name in _GENERAL_SUMS and model.tensors[operator.outputs[0]].dtype == "int16"
+        for operator in model.operators
+        if operator.outputs
+    )
+
+
+def _let_sums_have_any_scale(model: Any, schema: Any) -> None:
+    """Clear the flag at int16 sums that says that their scales are powers of two.
+
+    The flag is the schema's default. The runtime trusts it for scales close to powers of two (the
+    ends 1 and 2 of a range, divided by 32767), and then rejects sums whose input has the greater
+    scale. Without it, the same numbers are computed for any scales.
+    """
+    builtin = schema.BuiltinOperator
+    least = {getattr(builtin, name): version for name, version in _GENERAL_SUMS.items()}
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            code, options = model.operatorCodes[operator.opcodeIndex], operator.builtinOptions
+            result = graph.tensors[operator.outputs[0]] if len(operator.outputs) else None
+            if code.builtinCode not in least or options is None or result is None:
+                continue
+            if result.type == schema.TensorType.INT16 and options.potScaleInt16:
+                options.potScaleInt16 = False
+                code.version = max(code.version, least[code.builtinCode])
+
+
+def _make_borders_unsigned(model: Any, schema: Any) -> None:
+    """Convert int8 inputs and outputs to uint8 by a QUANTIZE at each.
+
+    Between two tensors of the same scale it adds or subtracts 128, which loses nothing.
+    TensorFlow's converter writes the same operators.
+    """
+    main = model.subgraphs[0]
+    code = _quantize_code(model, schema)
+    twins: tuple[dict[int, int], dict[int, int]] = ({}, {})
+    for border, moved in zip((main.inputs, main.outputs), twins, strict=True):
+        for index in dict.fromkeys(int(operator_index) for operator_index in border):
+            if main.tensors[index].type == schema.TensorType.INT8:
+                moved[index] = _unsigned_twin(main, index, schema)
+    entries, results = twins
+    main.inputs = [entries.get(int(index), int(index)) for index in main.inputs]
+    main.outputs = [results.get(int(index), int(index)) for index in main.outputs]
+    main.operators = [
+        *(_quantize(code, outer, inner, schema) for inner, outer in entries.items()),
+        *main.operators,
+        *(_quantize(code, inner, outer, schema) for inner, outer in results.items()),
+    ]
+    for signature in model.signatureDefs or ():
+        if signature.subgraphIndex == 0:
+            for border, moved in ((signature.inputs, entries), (signature.outputs, results)):
+                for entry in border or ():
+                    entry.tensorIndex = moved.get(entry.tensorIndex, entry.tensorIndex)
+
+
+def _unsigned_twin(main: Any, index: int, schema: Any) -> int:
+    """Add a uint8 twin of an int8 tensor, which takes over its name, and rename the int8 tensor."""
+    inner = main.tensors[index]
+    outer = copy.deepcopy(inner)
+    outer.type, outer.buffer = schema.TensorType.UINT8, 0  # the schema's empty buffer
+    outer.quantization.zeroPoint = [
+        int(zero_point) + SHIFT for zero_point in inner.quantization.zeroPoint
+    ]
+    name = inner.name.decode() if isinstance(inner.name, bytes) else str(inner.name)
+    inner.name = f"{name}_int8"
+    main.tensors.append(outer)
+    return len(main.tensors) - 1
+
+
+def _quantize(code: int, entry: int, result: int, schema: Any) -> Any:
+    operator = schema.OperatorT()
+    operator.opcodeIndex, operator.inputs, operator.outputs = code, [entry], [result]
+    operator.builtinOptionsType = schema.BuiltinOptions.QuantizeOptions
+    operator.builtinOptions = schema.QuantizeOptionsT()
+    return operator
+
+
+def _quantize_code(model: Any, schema: Any) -> int:
+    """Return the index of QUANTIZE among the operator codes, after adding it if necessary."""
+    quantize = schema.BuiltinOperator.QUANTIZE
+    for place, code in enumerate(model.operatorCodes):
+        if code.builtinCode == quantize:
+            return place
+    operator_code = schema.OperatorCodeT()
+    operator_code.builtinCode = operator_code.deprecatedBuiltinCode = quantize
+    operator_code.version = 1
+    model.operatorCodes.append(operator_code)
+    return len(model.operatorCodes) - 1

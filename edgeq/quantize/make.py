@@ -21,9 +21,8 @@ from edgeq.quantize.edited import folded_model, pruned_model
 from edgeq.quantize.engine import Job, Recipe
 from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.fitting import fitted
-from edgeq.quantize.manifest import MadeOf, Manifest
 from edgeq.quantize.recipes import LitertRecipe
-from edgeq.quantize.variant import Variant
+from edgeq.quantize.variant import MadeOf, Manifest, Variant
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
 

@@ -9,8 +9,8 @@ import msgspec
 
 from edgeq.config.gates import GATES
 from edgeq.config.target_kinds import LOCAL
-from edgeq.judge.leaning import in_words, leaning
 from edgeq.judge.missing import RANDOM_WEIGHTS
+from edgeq.judge.open_value import in_words, leaning
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.record.case_ids import parsed
 from edgeq.record.change import Change

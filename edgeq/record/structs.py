@@ -26,7 +26,7 @@ from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.measure.own_measures import OwnMeasure
 from edgeq.measure.size import Size
 from edgeq.measure.tensors import Fit
-from edgeq.quantize.manifest import Manifest
+from edgeq.quantize.variant import Manifest
 from edgeq.record.case_ids import OWN_TEST
 from edgeq.record.challenge import Challenge
 from edgeq.record.change import Change, Previous

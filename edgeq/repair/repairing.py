@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from edgeq import __version__
 from edgeq.config.digest import spec_sha256
+from edgeq.config.methods import FLOAT32
 from edgeq.config.structs import Spec
 from edgeq.errors import ImageError
 from edgeq.history.past import moment_text
 from edgeq.measure.clusters import effective, find_clusters
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Say
-from edgeq.record.repair import Repair, TriedRecord, best_of
+from edgeq.record.repair import MixRecord, PointRecord, Repair, TriedRecord, UnitRecord, best_of
 from edgeq.repair.bench import Bench
-from edgeq.repair.checking import is_additive
-from edgeq.repair.choosing import MOST_CANDIDATES, Candidate
+from edgeq.repair.checking import Checked, is_additive
+from edgeq.repair.choosing import MOST_CANDIDATES, Candidate, Point
 from edgeq.repair.clock import Clock, Stages
 from edgeq.repair.goals import corrected, provable_with
-from edgeq.repair.recording import candidate_record, curve_records, mix_records, unit_records
 from edgeq.repair.request import FLOAT_OUTPUTS, Request, model_of, of_variant, precision_of
 from edgeq.repair.searching import Figures, Search
+from edgeq.repair.table import ErrorTable, Mix
 from edgeq.repair.training import trained_file
-from edgeq.repair.trying import Conditions, judge_candidate, judge_trained, value_of
+from edgeq.repair.trying import (
+    ERROR,
+    RATIO,
+    Conditions,
+    Verdicts,
+    judge_candidate,
+    judge_trained,
+    value_of,
+)
 from edgeq.samples.sets import ImageSet
 from edgeq.store.content import Store
 
@@ -224,3 +233,70 @@ def _trained(search: Search, conditions: Conditions, function: str, last: _Attem
     verdicts = judge_trained(conditions, path, None if candidate.units else method)
     record = candidate_record(candidate, method, verdicts, predicted=None, file=str(path))
     return _Attempt(candidate, record)
+
+
+def candidate_record(
+    candidate: Candidate,
+    method: str,
+    verdicts: Verdicts,
+    *,
+    predicted: float | None,
+    file: str | None = None,
+) -> TriedRecord:
+    """Return the record of a candidate that was judged.
+
+    Args:
+        candidate: The candidate.
+        method: The variant's method.
+        verdicts: The gate's verdicts.
+        predicted: Predicted relative error on the evaluation set; None if there is no prediction.
+        file: The file made from retrained weights, if any.
+    """
+    error, ratio = verdicts.of(ERROR), verdicts.of(RATIO)
+    return TriedRecord(
+        method=method,
+        units=dict(candidate.units),
+        percentile=candidate.percentile,
+        file=file,
+        predicted_bytes=candidate.bytes,
+        predicted_error=predicted,
+        bytes=verdicts.bytes,
+        error=None if error is None else error.value,
+        error_interval=None if error is None else error.interval,
+        latency_ratio=None if ratio is None else ratio.value,
+        passed=not verdicts.lacks,
+        lacks=verdicts.lacks,
+    )
+
+
+def unit_records(table: ErrorTable, mix: Mix) -> tuple[UnitRecord, ...]:
+    """Return the records of a table's units.
+
+    Args:
+        table: The table.
+        mix: The precision of every unit in the mix that was chosen; units that are missing in it
+            count as float32.
+    """
+    return tuple(
+        UnitRecord(
+            name=row.name,
+            weight_bytes=row.weight_bytes,
+            errors={name: table.share(row.name, name) for name in row.cells},
+            saved={name: -cell.bytes for name, cell in row.cells.items()},
+            seconds={str(name): seconds for name, seconds in row.seconds.items()},
+            chosen=mix.get(row.name, FLOAT32),
+        )
+        for row in table.rows
+    )
+
+
+def mix_records(mixes: Iterable[Checked]) -> tuple[MixRecord, ...]:
+    """Return the records of mixes whose predicted error was checked."""
+    return tuple(
+        MixRecord(name=mix.name, predicted=mix.predicted, measured=mix.measured) for mix in mixes
+    )
+
+
+def curve_records(curve: Sequence[Point]) -> tuple[PointRecord, ...]:
+    """Return the records of the frontier's points."""
+    return tuple(PointRecord(bytes=point.bytes, error=point.error) for point in curve)

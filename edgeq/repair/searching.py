@@ -21,8 +21,7 @@ from edgeq.repair.clock import Clock, Stages
 from edgeq.repair.goals import Goal
 from edgeq.repair.request import USUAL, Request
 from edgeq.repair.table import Doubles, ErrorTable, gate_error
-from edgeq.repair.tabulating import FINER, complete_table, necessary_table
-from edgeq.repair.timing import timed
+from edgeq.repair.tabulating import FINER, complete_table, necessary_table, timed
 from edgeq.repair.trying import ERROR
 
 TABLE_SHARE = 0.5

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgeq.measure.flips import FlipKind
 from edgeq.record.measured import NamedFlip, NamedGuess, NamedWorstImage, RecordedAgreement
 from edgeq.report import words
-from edgeq.report.thumbnails import ordered
+from edgeq.report.pictures import ordered
 from edgeq.words import distance, plural, typeset
 
 SHOWN = 20

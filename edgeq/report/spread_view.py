@@ -8,8 +8,7 @@ from operator import attrgetter
 
 from edgeq.measure.agreement import Spread
 from edgeq.record.measured import NamedWorstImage, RecordedAgreement
-from edgeq.report.axis import Axis, Tick
-from edgeq.report.histogram import Histogram, bars
+from edgeq.report.axis import Axis, Histogram, Tick, bars
 from edgeq.words import plural
 
 HEIGHT, BASE = 130, 84

@@ -9,8 +9,7 @@ from operator import attrgetter
 from edgeq.measure.latency import Latency, Timing
 from edgeq.record.structs import CaseRecord
 from edgeq.report import words
-from edgeq.report.axis import Axis, Tick, round_numbers
-from edgeq.report.histogram import Histogram, bars
+from edgeq.report.axis import Axis, Histogram, Tick, bars, round_numbers
 
 HEIGHT, BASE = 182, 78
 _START, _END, _TALL = 14, 446, 56

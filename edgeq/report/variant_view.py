@@ -14,8 +14,13 @@ from edgeq.report.boxes_view import BoxesView, boxes_view, class_names
 from edgeq.report.cells import Cell, cells
 from edgeq.report.control_view import control_line
 from edgeq.report.figures_view import FiguresView, figures_view
-from edgeq.report.network_view import NetworkView, network_view, unmeasured
-from edgeq.report.outputs_view import OutputsView, outputs_view
+from edgeq.report.outputs_view import (
+    NetworkView,
+    OutputsView,
+    network_view,
+    outputs_view,
+    unmeasured,
+)
 from edgeq.report.spread_view import SpreadView, spreads
 from edgeq.report.targets_view import answer_mark
 from edgeq.report.times_view import TimesView, times_view

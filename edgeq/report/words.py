@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edgeq import words
 from edgeq.config.gates import GATES, written
-from edgeq.judge.leaning import in_words
+from edgeq.judge.open_value import in_words
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.words import Kind, typeset
 

@@ -24,8 +24,8 @@ from edgeq.models.float_model import FloatModel
 from edgeq.pipeline.control import record_of
 from edgeq.pipeline.dependencies import processor_name
 from edgeq.pipeline.detecting import decoder_of
-from edgeq.pipeline.external_inputs import external_inputs
 from edgeq.pipeline.inputs import ModelInputs
+from edgeq.pipeline.needs import external_inputs
 from edgeq.pipeline.own_measures import known_measures
 from edgeq.pipeline.plan import Case, not_applicable
 from edgeq.pipeline.run import Run

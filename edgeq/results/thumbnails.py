@@ -17,15 +17,14 @@ from edgeq.diagnosis.network import IMAGES, part_errors
 from edgeq.errors import EdgeqError
 from edgeq.io.files import sha256_bytes
 from edgeq.judge.verdict import Verdict
-from edgeq.measure.percentiles import short
+from edgeq.measure.statistics import short
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.measured import RecordedNetwork
 from edgeq.record.structs import ModelRecord, RunRecord, VariantRecord
 from edgeq.record.thumbnails import Picture, Sheet
-from edgeq.report import thumbnails
 from edgeq.report.boxes_view import PICTURED
-from edgeq.report.pictures import SUFFIX
+from edgeq.report.pictures import SUFFIX, chosen, lean
 from edgeq.results.contact_sheet import PER_RUN, Drawn, sheet_of, sheet_of_samples, tile_of
 from edgeq.samples.apart import decoded
 from edgeq.samples.sets import ROLES, Photo, Role
@@ -57,15 +56,15 @@ def illustrated(run: Run, record: RunRecord) -> Illustrated:
         run: The run that the record belongs to.
         record: The record.
     """
-    chosen = thumbnails.chosen(record) if run.spec.report.thumbnails else {}
+    images_of = chosen(record) if run.spec.report.thumbnails else {}
     pictures: dict[str, bytes] = {}
     models = []
     for model in record.models:
         variants = tuple(_with_network(run, record, model, variant) for variant in model.variants)
         described = msgspec.structs.replace(model, variants=variants)
-        if images := chosen.get(model.name):
+        if images := images_of.get(model.name):
             described = _with_pictures(run, described, images, pictures)
-        models.append(thumbnails.lean(described))
+        models.append(lean(described))
     if run.spec.report.thumbnails:
         models = _with_sheets(run, models, pictures)
     return Illustrated(msgspec.structs.replace(record, models=tuple(models)), pictures)

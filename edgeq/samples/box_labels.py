@@ -5,13 +5,17 @@
   empty one, shows no object.
 - COCO: one JSON file with ``images``, ``annotations`` and ``categories``; boxes are left, top,
   width and height in pixels. A photograph without an annotation shows no object.
+
+Width and height of the photographs of a set, which boxes in pixels refer to.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,6 +27,9 @@ import numpy.typing as npt
 from edgeq.errors import ImageError
 from edgeq.io.files import read_text, sha256_bytes, sha256_file
 from edgeq.io.structs import from_json
+from edgeq.samples.sets import ImageSet
+from edgeq.store.cached import keep
+from edgeq.store.content import Store
 from edgeq.words import plural
 from edgeq.words.escape import printable
 
@@ -281,3 +288,26 @@ def _class_indices(content: _Coco, classes: int) -> tuple[dict[int, int], dict[i
     index = {name: at if ordered else name - 1 for at, name in enumerate(ids)}
     names = {index[category.id]: category.name for category in categories if category.name}
     return index, names
+
+
+class _Sizes(msgspec.Struct, frozen=True):
+    """Width and height of each photograph, in the set's order."""
+
+    sides: tuple[tuple[int, int], ...]
+
+
+def photo_sizes(images: ImageSet, store: Store) -> npt.NDArray[np.int64]:
+    """Return width and height of each photograph in pixels, upright, shape ``(n, 2)``.
+
+    Raises:
+        ImageError: A photograph can't be used, or changed after the set was loaded.
+        StoreError: The store can't be written.
+    """
+    from edgeq.samples import apart
+
+    def make() -> _Sizes:
+        with apart.idle.kept(), ThreadPoolExecutor(os.cpu_count()) as pool:
+            return _Sizes(tuple(pool.map(apart.measured, images.photos)))
+
+    sizes = keep(store, "photo_sizes", {"photographs": images.content_sha256}, make, _Sizes)
+    return np.array(sizes.sides, np.int64).reshape(-1, 2)

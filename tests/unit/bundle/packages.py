@@ -9,7 +9,7 @@ from typing import Any
 
 from edgeq.bundle import BundleResult, pack
 from edgeq.judge.verdict import Verdict
-from edgeq.quantize.manifest import CalibratedOn, Manifest
+from edgeq.quantize.variant import CalibratedOn, Manifest
 from edgeq.record.structs import RunRecord, VariantRecord
 from tests.unit.report import records
 from tests.unit.tiny_model import IoType, classifier

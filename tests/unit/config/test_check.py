@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from edgeq.config.check import check
+from edgeq.config.load import parse
 from edgeq.config.structs import Gates
 from edgeq.errors import SpecError
 from tests.unit.config.writing import net, refusal, spec
@@ -243,3 +244,74 @@ def test_arrays_are_the_models_own() -> None:
     assert read.images_of("net", "calibration") is None
     ready = {"theirs": {"model": "net", "file": "a.tflite", "preprocessing": "unit"}}
     assert "`preprocessing` is about photographs" in refusal(**net(samples="x.npy"), variants=ready)
+
+
+@pytest.mark.parametrize(
+    "gates",
+    [
+        {"accuracy_drop": -0.05, "top1_agreement": 0.97},
+        {"accuracy_drop": -0.05, "int8": {"top1_agreement": 1.0}},
+        {"int8": {"accuracy_drop": -0.2}},  # beside the default agreement
+    ],
+)
+def test_an_accuracy_that_rises_by_more_than_answers_may_change(gates: dict[str, object]) -> None:
+    said = refusal(methods=["int8"], gates=gates)
+    assert said.startswith("gates: accuracy_drop = -")
+    assert "contradict each other for 'int8': accuracy must rise by" in said
+    assert said.endswith("Loosen one of them")
+
+
+@pytest.mark.parametrize(
+    "gates",
+    [
+        {"accuracy_drop": -0.05, "top1_agreement": 0.95},
+        {"accuracy_drop": 0.0, "top1_agreement": 1.0},
+        {"accuracy_drop": -0.5, "top1_agreement": False},
+        {"max_bytes": 1, "size_reduction": -3, "latency_ratio": 9, "max_latency_ms": 0},
+    ],
+)
+def test_what_a_variant_can_keep_is_accepted(gates: dict[str, object]) -> None:
+    assert spec(methods=["int8"], gates=gates).methods == ("int8",)
+
+
+def load(models: list[str], variants: dict[str, str], **keys: Any) -> None:
+    table = {
+        "models": {name: {"source": "net.tflite"} for name in models},
+        "variants": {
+            name: {"model": model, "file": "v.tflite"} for name, model in variants.items()
+        },
+        "methods": [],
+    }
+    parse(table | keys, root=Path(), origin=Path("edgeq.toml"))
+
+
+@pytest.mark.parametrize(
+    ("models", "variants", "said"),
+    [
+        (
+            ["tiny", "tiny-a"],
+            {"a-b": "tiny", "b": "tiny-a"},
+            "tiny/a-b and tiny-a/b .*ids of tests",
+        ),
+        (["tiny", "TINY"], {}, "the model 'tiny' and the model 'TINY' .*in files"),
+        (["tiny"], {"vendor": "tiny", "Vendor": "tiny"}, "'vendor' and the variant 'Vendor'"),
+        (["n" * 101], {}, "101 characters"),
+        (["con"], {}, "not a valid file name"),
+        (["tiny"], {"nul.txt": "tiny"}, "not a valid file name"),
+        (["tiny."], {}, "not a valid file name"),
+    ],
+)
+def test_names_that_would_be_one_are_refused(
+    models: list[str], variants: dict[str, str], said: str
+) -> None:
+    with pytest.raises(SpecError, match=said):
+        load(models, variants)
+
+
+def test_a_variant_can_not_be_called_like_a_method_in_capitals() -> None:
+    with pytest.raises(SpecError, match="'int8' and the variant 'INT8'"):
+        load(["tiny"], {"INT8": "tiny"}, methods=["int8"])
+
+
+def test_names_that_stay_apart_are_taken() -> None:
+    load(["tiny", "tiny-a", "console"], {"b": "tiny", "c": "tiny-a", "n" * 100: "console"})

@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from edgeq.measure.operators import Operators, operators
-from edgeq.tflite.model_file import ModelFile, Operator, read_model
+from edgeq.measure.operators import Operators, operators, unsettled
+from edgeq.tflite.model_file import ModelFile, Operator, read_content, read_model
+from tests.unit.bad_models import endless
 from tests.unit.tiny_model import Op, Tensor, build, classifier
 
 INT8 = np.ones((4, 3), np.int8)
@@ -139,3 +140,8 @@ def test_a_graph_that_runs_in_a_circle_ends(tmp_path: Path) -> None:
     )
     assert not found.ends_in_softmax
     assert found.compute[0].weight_type is None
+
+
+@pytest.mark.parametrize(("content", "names"), [(classifier(), ()), (endless(), ("WHILE",))])
+def test_conditional_operators_are_named(content: bytes, names: tuple[str, ...]) -> None:
+    assert unsettled(read_content(Path("a.tflite"), content)) == names

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from edgeq.models.lite0 import weights_file
-from edgeq.models.lite0_weights import read_state
+from edgeq.models.lite0_network import read_state
 
 PARAMETERS = 4_652_008
 """Of EfficientNet-Lite0: 4.65 million in

@@ -10,8 +10,7 @@ from edgeq.pipeline import making
 from edgeq.pipeline.making import make
 from edgeq.pipeline.run import Run
 from edgeq.quantize.calibration import Calibration
-from edgeq.quantize.manifest import Manifest
-from edgeq.quantize.variant import Variant
+from edgeq.quantize.variant import Manifest, Variant
 from tests.unit.pipeline.project import CALIBRATION, spec, variant
 
 MADE = Variant(

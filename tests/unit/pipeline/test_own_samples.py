@@ -12,8 +12,7 @@ from PIL import Image
 
 from edgeq.errors import ImageError
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.external_inputs import external_inputs
-from edgeq.pipeline.needs import variant_of
+from edgeq.pipeline.needs import external_inputs, variant_of
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.timing import timing_samples
 from edgeq.record.structs import CaseRecord, VariantRecord

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from edgeq.config.structs import Preprocessing
-from edgeq.quantize.manifest import CalibratedOn
+from edgeq.quantize.variant import CalibratedOn
 from tests.unit.quantize.network import SIGNED_UNIT, calibration
 
 

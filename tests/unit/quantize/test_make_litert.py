@@ -19,8 +19,7 @@ from edgeq.measure.operators import operators
 from edgeq.measure.stored.files import compare_files
 from edgeq.quantize import recipes
 from edgeq.quantize.make import make_variant
-from edgeq.quantize.manifest import CalibratedOn, MadeOf
-from edgeq.quantize.variant import Variant
+from edgeq.quantize.variant import CalibratedOn, MadeOf, Variant
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model
 from tests.unit.quantize.network import WIDTH, calibration, float_model, network

@@ -16,7 +16,7 @@ from edgeq.measure.agreement import Agreement, Spread
 from edgeq.measure.flips import Flip, FlipCounts, Guess, WorstImage
 from edgeq.measure.latency import Timing
 from edgeq.measure.size import Size
-from edgeq.quantize.manifest import CalibratedOn, Manifest
+from edgeq.quantize.variant import CalibratedOn, Manifest
 from edgeq.record.measured import (
     RecordedAccuracy,
     RecordedAgreement,

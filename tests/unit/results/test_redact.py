@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edgeq.quantize.manifest import Manifest
+from edgeq.quantize.variant import Manifest
 from edgeq.results import redact
 from edgeq.results.redact import concealer, discreet, hider
 from tests.unit.report import records

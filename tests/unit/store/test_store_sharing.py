@@ -14,8 +14,8 @@ import filelock
 import pytest
 
 from edgeq.errors import ImageError, StoreError
+from edgeq.store import content as entries
 from edgeq.store import content as module
-from edgeq.store import entry as entries
 from edgeq.store import locks
 from edgeq.store.content import Store, key_of
 from tests.unit.entries import FACTS, OTHER, Maker, flip_bit, leftovers

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from edgeq.config.methods import MethodChoice
-from edgeq.quantize.finishing import SHIFT, finished
+from edgeq.quantize.litert_child import SHIFT, finished
 from edgeq.quantize.make import make_variant
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model

@@ -6,7 +6,7 @@ import pytest
 
 from edgeq.config.presets import DATA_VARIABLE, built_in
 from edgeq.config.structs import Spec
-from edgeq.pipeline.external_inputs import external_inputs
+from edgeq.pipeline.needs import external_inputs
 from tests.unit.pipeline.project import spec
 
 WEIGHTS = "efficientnetv2-b0.weights.h5"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from edgeq.errors import ModelError
-from edgeq.models.lite0_weights import MAGIC, PROTOCOL, read_state
+from edgeq.models.lite0_network import MAGIC, PROTOCOL, read_state
 
 VALUES = np.arange(6, dtype="<f4")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edgeq.config.gates import GATES
-from edgeq.judge.leaning import in_words, leaning, side
+from edgeq.judge.open_value import in_words, leaning, side
 from edgeq.judge.verdict import Verdict
 from edgeq.tasks.kinds import KINDS
 

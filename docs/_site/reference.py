@@ -182,8 +182,8 @@ def record() -> str:
         "",
         (
             f"`reports/latest/run.json`, schema `{SCHEMA}`. Sizes are in bytes, times in "
-            "seconds, shares from 0 to 1. A JSON Schema of the same comes with the package: "
-            "[run.schema.json](../../edgeq/record/run.schema.json)."
+            "seconds, shares from 0 to 1. `python -m edgeq.record.json_schema -` prints a JSON "
+            "Schema of the same: [run.schema.json](../../edgeq/record/run.schema.json)."
         ),
     ]
     for struct in _reachable(RunRecord):

@@ -1,6 +1,7 @@
-"""The published JSON Schema of the record, generated from the structs and shipped as a file.
+"""The published JSON Schema of the record, generated from the structs.
 
-Run ``python -m edgeq.record.json_schema`` to regenerate the file after changing a struct. The
+``python -m edgeq.record.json_schema -`` prints it. In the repository it is a file too, for readers
+and for reviews; run the command without ``-`` to regenerate the file after changing a struct. The
 descriptions of the fields come from the ``Attributes`` sections of the structs' docstrings.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,4 +92,7 @@ def structs_in(info: msgspec.inspect.Type) -> Iterator[type[msgspec.Struct]]:
 
 
 if __name__ == "__main__":
-    write_bytes(FILE, run_schema())
+    if sys.argv[1:] == ["-"]:
+        sys.stdout.buffer.write(run_schema())
+    else:
+        write_bytes(FILE, run_schema())

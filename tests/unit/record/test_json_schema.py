@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import runpy
+import sys
 from typing import Any
 
 import msgspec
@@ -19,6 +21,13 @@ def kept() -> Any:
 
 def told(of: RunRecord) -> Any:
     return msgspec.json.decode(records.to_json(of))
+
+
+def test_it_is_printed(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    monkeypatch.setattr(sys, "argv", ["json_schema", "-"])
+    runpy.run_path(json_schema.__file__, run_name="__main__")
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out == json_schema.FILE.read_bytes()
 
 
 def test_it_is_a_schema() -> None:

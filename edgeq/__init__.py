@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
-    from edgeq.config.gate import Comparison, Gate, figure_gate
+    from edgeq.config.figure_gates import figure_gate
+    from edgeq.config.gate import Comparison, Gate
     from edgeq.config.methods import Method
     from edgeq.config.target_kinds import TargetKind
     from edgeq.errors import EdgeqError
@@ -64,7 +65,7 @@ _HOMES = {
     "VariantUnderTest": "edgeq.pipeline.variant",
     "Verdict": "edgeq.judge.verdict",
     "decide": "edgeq.judge.decide",
-    "figure_gate": "edgeq.config.gate",
+    "figure_gate": "edgeq.config.figure_gates",
     "local_target": "edgeq.run.targets",
     "missing": "edgeq.judge.missing",
     "new_fault": "edgeq.faults.fault",

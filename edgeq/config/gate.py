@@ -194,63 +194,6 @@ class Gate:
         return verdict
 
 
-def figure_gate(
-    name: str,
-    task: Task,
-    summary: str,
-    sense: Literal["min", "max"],
-    *,
-    labelled: bool = False,
-    written: Kind = "percent",
-    minimum: float = 0.0,
-    maximum: float | None = 1.0,
-    in_table: bool = False,
-    of_heads: bool = False,
-) -> Gate:
-    """Return a gate on a figure of a task.
-
-    Args:
-        name: Name of the gate and of the figure.
-        task: The task whose measures return the figure.
-        summary: What it checks, for people.
-        sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it.
-        labelled: Whether the figure needs labels.
-        written: How the value is written.
-        minimum: Lowest limit that makes sense.
-        maximum: Highest limit that makes sense, or None.
-        in_table: Whether the report's table of variants shows its limit.
-        of_heads: Whether it is about further outputs with class scores.
-    """
-
-    def judge(variant: VariantUnderTest, limit: float) -> Judgement:
-        verdict: Judgement = import_module(_FIGURES).figure(variant, limit, row)
-        return verdict
-
-    row = Gate(
-        name=name,
-        marker="accuracy" if labelled else "agreement",
-        summary=summary,
-        judge=judge,
-        sense=sense,
-        unit="ratio",
-        minimum=minimum,
-        maximum=maximum,
-        needs_images=True,
-        needs_labels=labelled,
-        needs_training=True,
-        task=task,
-        of_heads=of_heads,
-        explained=True,
-        alone=False,
-        comparison=Comparison(alike=FED if labelled else OUTPUTS, exact=False),
-        column=("accuracy" if labelled else "agreement") if in_table else None,
-        written=written,
-    )
-    return row
-
-
-_FIGURES = "edgeq.pipeline.gates"
-
 _KINDS: dict[str, Kind] = {"bytes": "size", "ms": "ms", "s": "s", "count": "count"}
 
 

@@ -1,0 +1,234 @@
+"""Gates on the figures of tasks, each named as the figure that it limits.
+
+A figure is the same for every task: a value with its interval, from the task's own measures. So a
+row says only what differs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+from edgeq.config.gate import FED, OUTPUTS, Comparison, Gate
+from edgeq.config.structs import Task
+
+if TYPE_CHECKING:
+    from edgeq.judge.verdict import Judgement
+    from edgeq.pipeline.variant import VariantUnderTest
+    from edgeq.words import Kind
+
+_JUDGE = "edgeq.pipeline.gates"
+
+
+def figure_gate(
+    name: str,
+    task: Task,
+    summary: str,
+    sense: Literal["min", "max"],
+    *,
+    labelled: bool = False,
+    written: Kind = "percent",
+    minimum: float = 0.0,
+    maximum: float | None = 1.0,
+    in_table: bool = False,
+    of_heads: bool = False,
+) -> Gate:
+    """Return a gate on a figure of a task.
+
+    Args:
+        name: Name of the gate and of the figure.
+        task: The task whose measures return the figure.
+        summary: What it checks, for people.
+        sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it.
+        labelled: Whether the figure needs labels.
+        written: How the value is written.
+        minimum: Lowest limit that makes sense.
+        maximum: Highest limit that makes sense, or None.
+        in_table: Whether the report's table of variants shows its limit.
+        of_heads: Whether it is about further outputs with class scores.
+    """
+
+    def judge(variant: VariantUnderTest, limit: float) -> Judgement:
+        verdict: Judgement = import_module(_JUDGE).figure(variant, limit, row)
+        return verdict
+
+    row = Gate(
+        name=name,
+        marker="accuracy" if labelled else "agreement",
+        summary=summary,
+        judge=judge,
+        sense=sense,
+        unit="ratio",
+        minimum=minimum,
+        maximum=maximum,
+        needs_images=True,
+        needs_labels=labelled,
+        needs_training=True,
+        task=task,
+        of_heads=of_heads,
+        explained=True,
+        alone=False,
+        comparison=Comparison(alike=FED if labelled else OUTPUTS, exact=False),
+        column=("accuracy" if labelled else "agreement") if in_table else None,
+        written=written,
+    )
+    return row
+
+
+FIGURE_GATES = (
+    figure_gate(
+        "head_agreement",
+        "classification",
+        "lowest share of images on which a further output with class scores gives the "
+        "baseline's class",
+        "min",
+        of_heads=True,
+    ),
+    figure_gate(
+        "class_recall_drop",
+        "classification",
+        "greatest drop of a class's recall; applies only if you set it",
+        "max",
+        labelled=True,
+        written="points",
+        minimum=-1.0,
+    ),
+    figure_gate(
+        "calibration_error_rise",
+        "classification",
+        "expected calibration error of the variant minus that of the baseline; applies only if "
+        "you set it",
+        "max",
+        labelled=True,
+        written="number",
+        minimum=-1.0,
+    ),
+    figure_gate(
+        "label_overlap",
+        "multilabel",
+        "mean overlap, over the images, of the labels that variant and baseline give",
+        "min",
+        in_table=True,
+    ),
+    figure_gate(
+        "f1_drop",
+        "multilabel",
+        "F1 of the baseline over all labels minus that of the variant",
+        "max",
+        labelled=True,
+        written="points",
+        minimum=-1.0,
+        in_table=True,
+    ),
+    figure_gate(
+        "low_cosine",
+        "embedding",
+        "10th percentile of the cosine between the embeddings of variant and baseline",
+        "min",
+        written="number",
+        minimum=-1.0,
+        in_table=True,
+    ),
+    figure_gate(
+        "neighbour_recall",
+        "embedding",
+        "mean share of a sample's nearest neighbours that are the baseline's too",
+        "min",
+        in_table=True,
+    ),
+    figure_gate(
+        "verification_drop",
+        "embedding",
+        "true accept rate of the baseline minus that of the variant, at a fixed false accept rate",
+        "max",
+        labelled=True,
+        written="points",
+        minimum=-1.0,
+        in_table=True,
+    ),
+    figure_gate(
+        "mean_iou",
+        "segmentation",
+        "mean IoU of the variant's maps and the baseline's",
+        "min",
+        in_table=True,
+    ),
+    figure_gate(
+        "iou_drop",
+        "segmentation",
+        "mean IoU with the masks of the baseline minus that of the variant",
+        "max",
+        labelled=True,
+        written="points",
+        minimum=-1.0,
+        in_table=True,
+    ),
+    figure_gate(
+        "psnr",
+        "image_to_image",
+        "mean peak signal to noise ratio of the variant's pictures and the baseline's, in dB",
+        "min",
+        written="dB",
+        maximum=100.0,
+        in_table=True,
+    ),
+    figure_gate(
+        "ssim",
+        "image_to_image",
+        "mean structural similarity of the variant's pictures and the baseline's",
+        "min",
+        written="number",
+        in_table=True,
+    ),
+    figure_gate(
+        "psnr_drop",
+        "image_to_image",
+        "mean PSNR with the target pictures of the baseline minus that of the variant, in dB",
+        "max",
+        labelled=True,
+        written="dB",
+        minimum=-100.0,
+        maximum=100.0,
+        in_table=True,
+    ),
+    figure_gate(
+        "point_error",
+        "keypoints",
+        "mean distance of the variant's points from the baseline's, by the size of their box",
+        "max",
+        written="number",
+        maximum=None,
+        in_table=True,
+    ),
+    figure_gate(
+        "point_error_rise",
+        "keypoints",
+        "mean distance of the variant's points from the labels minus that of the baseline's",
+        "max",
+        labelled=True,
+        written="number",
+        minimum=-1.0,
+        maximum=None,
+        in_table=True,
+    ),
+    figure_gate(
+        "value_error",
+        "regression",
+        "mean distance of the variant's values from the baseline's, in standard deviations",
+        "max",
+        written="number",
+        maximum=None,
+        in_table=True,
+    ),
+    figure_gate(
+        "value_error_rise",
+        "regression",
+        "mean distance of the variant's values from the labels minus that of the baseline's",
+        "max",
+        labelled=True,
+        written="number",
+        minimum=-1.0,
+        maximum=None,
+        in_table=True,
+    ),
+)

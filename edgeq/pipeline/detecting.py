@@ -205,7 +205,12 @@ def labelled_boxes(variant: VariantUnderTest) -> list[Boxes] | None:
 def _labels(variant: VariantUnderTest) -> BoxLabels:
     labels = variant.inputs.images.box_labels
     if labels is None:
-        raise ImageError("has no labelled boxes", where=variant.model)
+        raise ImageError(
+            "has no labelled boxes",
+            where=variant.model,
+            remedy="Name YOLO's text files or a JSON file in COCO's format in `images.labels`, or "
+            "put the text files into a folder `labels` beside the folder `images`",
+        )
     return labels
 
 

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from edgeq.cli import main
+from edgeq.config.load import parse
+from edgeq.pipeline.run import Run
 from tests.unit.results.test_claims import write
-from tests.unit.tiny_model import classifier
+from tests.unit.samples.pictures import save
+from tests.unit.tiny_model import classifier, detector
 
+IMAGES = 12
 NET = ("verify", "net.tflite", "--samples", "photos")
 
 
@@ -33,6 +40,43 @@ def test_a_quantized_file_is_verified_alone(here: Path, capsys: pytest.CaptureFi
     (here / "net.tflite").write_bytes(classifier(io="int8", classes=7, seed=3))
     assert main([*NET, "--top1", "0.05"]) == 0
     assert "5.0 % claimed" in capsys.readouterr().out
+
+
+def test_a_claimed_map_of_a_detector_is_judged_on_labelled_boxes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pycocotools")
+    monkeypatch.chdir(tmp_path)
+    Path("net.tflite").write_bytes(detector())
+    for seed in range(IMAGES):
+        save(Path("images", f"{seed:02}.png"), seed=seed)
+    spec = {"models": {"net": {"source": "net.tflite"}}, "images": {"evaluation": "images"}}
+    run = Run(parse({**spec, "methods": []}, root=tmp_path, origin=tmp_path / "edgeq.toml"))
+    best = [boxes.corners[0] for boxes in run.baseline("net").detections]
+    claim = ("verify", "net.tflite", "--samples", "images", "--map", "0.97")
+
+    write_labels(best)
+    assert main(claim) == 0
+    assert capsys.readouterr().out.startswith("mAP50-95: 97.0 % claimed, 100 % measured on 12")
+
+    write_labels([corners + 0.3 for corners in best])
+    assert main(claim) == 1
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith("mAP50-95: 97.0 % claimed, 0 % measured on 12 images")
+    assert line.endswith("the claim does not hold within 2 points.")
+
+    (tmp_path / "labels").rename(tmp_path / "elsewhere")
+    assert main(claim) == 2
+    assert "put the text files into a folder `labels`" in capsys.readouterr().err
+
+
+def write_labels(boxes: Iterable[npt.NDArray[np.float32]]) -> None:
+    """Label one box of class 0 in each photograph, as YOLO does: its middle and its size."""
+    Path("labels").mkdir(exist_ok=True)
+    for number, (left, top, right, bottom) in enumerate(boxes):
+        place = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+        text = " ".join(["0", *map(str, place)])
+        Path("labels", f"{number:02}.txt").write_text(f"{text}\n")
 
 
 def test_a_package_claims_its_own_accuracy(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

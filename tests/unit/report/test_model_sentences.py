@@ -187,7 +187,7 @@ def test_what_looks_worse_is_said_in_its_own_figure() -> None:
 def test_why_a_variant_is_rejected_is_said_shortly() -> None:
     broken = VariantRecord(name="a", method="a", error="ended by SIGSEGV at invoke")
     assert said(broken, cases=(bad("a"),)) == (
-        f"{MODEL}: a is rejected (it could not be made or run)"
+        f"{MODEL}: a is rejected (it could not be made, run or compared)"
     )
     left = said(
         records.variant("a", 10), cases=(good("a"),), declared=(good("a").id, f"{MODEL}/a/types")

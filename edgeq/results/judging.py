@@ -50,9 +50,14 @@ def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError |
         explain: Whether to search for the cause of a FAIL by experiments, which takes seconds. No
             experiments are made on other targets than this machine.
     """
-    because = explained if explain and case.variant.place.is_here else _unexplained
+
+    def because(judgement: Judgement, error: EdgeqError | None = None) -> CaseRecord:
+        record = recorded(case, judgement)
+        tries = explain and judgement.status is not Verdict.PASS and case.variant.place.is_here
+        return explained(case, record, error) if tries else record
+
     try:
-        record = because(case, recorded(case, _foreseen(case)))
+        record = because(_foreseen(case))
         return in_lines(_offered(case, record)), None
     except EdgeqError as raised:
         error = in_own_words(case.variant.run.blame(raised), case.variant.spec)
@@ -61,13 +66,13 @@ def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError |
         if isinstance(error, UnforeseenError) and not _lacks_baseline(case):
             return in_lines(recorded(case, broken(error))), None
         if isinstance(error, ConversionError | WorkerError) and not _lacks_baseline(case):
-            return in_lines(because(case, recorded(case, broken(error)), error)), None
+            return in_lines(because(broken(error), error)), None
         own = case.variant.choice is None and (
             isinstance(error, ChangedFileError) or case.variant.results.error("artifact") is error
         )
         ready = own and not _lacks_baseline(case)
         if ready and isinstance(error, ModelError | ImageError):
-            return in_lines(because(case, recorded(case, broken(error)), error)), error
+            return in_lines(because(broken(error), error)), error
         return recorded(case, _absent(case, error)), error
 
 
@@ -92,14 +97,6 @@ def _offered(case: Case, record: CaseRecord) -> CaseRecord:
     step = f"let `{command}` find the units that must be more exact"
     steps = f"L{step[1:]}" if record.next_step is None else f"{record.next_step}; or {step}"
     return msgspec.structs.replace(record, next_step=steps)
-
-
-def _unexplained(
-    case: Case,  # noqa: ARG001 - same signature as ``explained``
-    record: CaseRecord,
-    error: EdgeqError | None = None,  # noqa: ARG001
-) -> CaseRecord:
-    return record
 
 
 def in_lines(record: CaseRecord) -> CaseRecord:

@@ -23,7 +23,9 @@ def told(of: RunRecord) -> Any:
     return msgspec.json.decode(records.to_json(of))
 
 
-def test_it_is_printed(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_it_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     monkeypatch.setattr(sys, "argv", ["json_schema", "-"])
     runpy.run_path(json_schema.__file__, run_name="__main__")
     sys.stdout.flush()

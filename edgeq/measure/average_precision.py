@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from edgeq.errors import MissingExtraError
 from edgeq.measure.clusters import Clusters, effective, find_clusters
-from edgeq.measure.statistics import Interval
+from edgeq.measure.statistics import Interval, with_unseen
 from edgeq.samples.box_labels import BoxLabels
 from edgeq.tasks.detection.boxes import Boxes
 
@@ -185,6 +185,8 @@ def mean_precision(
     def interval(samples: Floats, value: float) -> Interval:
         return resampled_interval(samples, value, confidence, worth)
 
+    drops = baseline.resampled - variant.resampled
+
     return MeanPrecision(
         images=len(groups),
         boxes=sum(int(one.truth.sum()) for one in baseline.classes),
@@ -194,7 +196,14 @@ def mean_precision(
         baseline_map50=before50,
         variant_map50=after50,
         drop=before - after,
-        drop_interval=interval(baseline.resampled - variant.resampled, before - after),
+        drop_interval=with_unseen(
+            interval(drops, before - after),
+            drops,
+            alike=0.0,
+            extent=max(before, after),
+            confidence=confidence,
+            worth=worth,
+        ),
         variant_interval=interval(variant.resampled, after),
         baseline_interval=interval(baseline.resampled, before),
         clusters=clusters,

@@ -1,7 +1,8 @@
 """The figures of a task: its own measures of a variant compared with its baseline.
 
 A figure has the name of the gate that judges it. Figures of images that are independent of each
-other are means; all others are computed again for resamples of the images.
+other are means; all others are computed again for resamples of the images. Where hardly any image
+differs, an interval reaches as far as so many images can't rule out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from edgeq.config.structs import TaskOptions
 from edgeq.measure.average_precision import resampled, resampled_interval
 from edgeq.measure.clusters import Clusters, effective, find_clusters
-from edgeq.measure.statistics import Interval, bounded_mean, unbounded_mean
+from edgeq.measure.statistics import Interval, bounded_mean, unbounded_mean, with_unseen
 from edgeq.measure.tensors import Output
 
 Doubles = npt.NDArray[np.float64]
@@ -220,7 +221,9 @@ class TaskData:
             images=numbers.size,
         )
 
-    def resampled(self, name: str, statistic: Callable[[Doubles], Doubles], text: str) -> Figure:
+    def resampled(
+        self, name: str, statistic: Callable[[Doubles], Doubles], text: str, *, best: float
+    ) -> Figure:
         """Return a figure of all images together, with its interval by resampling them.
 
         Args:
@@ -228,12 +231,14 @@ class TaskData:
             statistic: Function of the weights of the images, ``(b, n)``, that returns the figure
                 for each row of weights, ``(b,)``. An image with the weight 2 counts twice.
             text: What the figure is about.
+            best: The figure if both models give the same on every image; the worst is 0.
         """
         value = float(statistic(np.ones((1, self.images)))[0])
+        ends = self._ends(statistic, value, alike=best, extent=best)
         return Figure(
             name=name,
             value=value,
-            interval=self._ends(statistic, value),
+            interval=None if ends is None else (max(ends[0], 0.0), min(ends[1], best)),
             text=text,
             images=self.images,
             method=RESAMPLED,
@@ -265,10 +270,12 @@ class TaskData:
             return sign * (baseline(weights) - variant(weights))
 
         value = sign * (before - after)
+        # A figure can't lose more than it is, and errors are shares of what is measured.
+        extent = 1.0 if rise else max(abs(before), abs(after))
         return Figure(
             name=name,
             value=value,
-            interval=self._ends(difference, value),
+            interval=self._ends(difference, value, alike=0.0, extent=extent),
             text=text,
             images=self.images,
             method=RESAMPLED,
@@ -289,12 +296,26 @@ class TaskData:
     def _share(self) -> float:
         return effective(self.images, self.clusters) / self.images
 
-    def _ends(self, statistic: Callable[[Doubles], Doubles], value: float) -> Interval | None:
+    def _ends(
+        self,
+        statistic: Callable[[Doubles], Doubles],
+        value: float,
+        *,
+        alike: float,
+        extent: float,
+    ) -> Interval | None:
         worth = effective(self.images, self.clusters)
         if worth < 2:  # noqa: PLR2004 - one image has no spread
             return None
         samples = statistic(resampled(self.groups, RESAMPLES))
-        return resampled_interval(samples, value, self.confidence, worth)
+        return with_unseen(
+            resampled_interval(samples, value, self.confidence, worth),
+            samples,
+            alike=alike,
+            extent=extent,
+            confidence=self.confidence,
+            worth=worth,
+        )
 
 
 def weighted_mean(values: Doubles, weights: Doubles) -> Doubles:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from edgeq.measure.average_precision import resampled, resampled_interval
 from edgeq.measure.clusters import Clusters, effective, find_clusters
-from edgeq.measure.statistics import Interval, bounded_mean
+from edgeq.measure.statistics import Interval, bounded_mean, with_unseen
 
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -108,7 +108,7 @@ def compare_measure(
         lost = _mean(sign * (ours - theirs), low - high, high - low, confidence, worth)
         method = "Gaffke's bounds"
     else:
-        own, lost = _resampled(baseline, variant, sign, groups, confidence)
+        own, lost = _resampled(baseline, variant, sign, groups, confidence, span=span)
         method = f"{RESAMPLES} resamples of the samples"
     return OwnMeasure(
         name=name,
@@ -149,8 +149,14 @@ def _resampled(
     sign: float,
     groups: Sequence[Hashable],
     confidence: float,
+    *,
+    span: tuple[float, float] | None,
 ) -> tuple[Interval | None, Interval | None]:
-    """Return the intervals of the variant's value and of the drop; None if nothing varies."""
+    """Return the intervals of the variant's value and of the drop; None if nothing varies.
+
+    If the values' range is known, a drop of 0 in every resample still tells how much samples that
+    were not seen can change.
+    """
     before, after = baseline.again, variant.again
     worth = effective(len(groups), find_clusters(groups))
     if before is None or after is None or worth < _LEAST_SAMPLES:
@@ -163,6 +169,15 @@ def _resampled(
     def ends(samples: Doubles, value: float) -> Interval | None:
         return resampled_interval(samples, value, confidence, worth) if np.ptp(samples) else None
 
-    return ends(theirs, variant.value), ends(
-        sign * (ours - theirs), sign * (baseline.value - variant.value)
-    )
+    drops, drop = sign * (ours - theirs), sign * (baseline.value - variant.value)
+    lost = ends(drops, drop)
+    if span is not None and (lost is not None or not drops.any()):
+        lost = with_unseen(
+            lost or (drop, drop),
+            drops,
+            alike=0.0,
+            extent=span[1] - span[0],
+            confidence=confidence,
+            worth=worth,
+        )
+    return ends(theirs, variant.value), lost

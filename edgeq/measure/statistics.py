@@ -20,6 +20,13 @@ FARTHEST = 3.0
 mean to hold. A smaller factor misses shares of 1 to 5 % ruined images among good ones too often;
 with a greater one, few images settle nothing."""
 
+WHOLE = 1.0
+"""Greatest unseen value if all that were seen are 0: errors are shares of what is compared."""
+
+FEW_RESAMPLES = 0.01
+"""Share of resamples without any difference above which too few samples differ to show how much
+others may: fewer than 5, as ``exp(-m)`` of all resamples leave out all of m samples."""
+
 _LEAST_VALUES = 2
 
 _PRECISION = 1e-9
@@ -156,8 +163,10 @@ def unbounded_mean(
 
     The low end is that of ``_least_mean`` and holds for any distribution. No high end can, because
     a value too rare to be among these may be arbitrarily large. This one holds if no unseen value
-    is more than ``FARTHEST`` times the greatest one seen. For skewed distributions, Student's t
-    interval misses on this side three times as often as its confidence allows.
+    is more than ``FARTHEST`` times the greatest one seen. Values that are all 0 show no scale: then
+    none may be more than ``WHOLE``, which leaves Clopper and Pearson's bound. For skewed
+    distributions, Student's t interval misses on this side three times as often as its confidence
+    allows.
 
     Args:
         values: Values that are not negative, shape (n,).
@@ -174,8 +183,39 @@ def unbounded_mean(
     distinct, counts = _weighed(values, worth)
     tail = (1.0 - confidence) / 2.0
     low = _least_mean(distinct, counts, 0.0, tail)
-    farthest = FARTHEST * float(values.max())
+    greatest = float(values.max())
+    farthest = FARTHEST * greatest if greatest > 0 else WHOLE
     return low, -_least_mean(-distinct, counts, -farthest, tail)
+
+
+def with_unseen(
+    interval: Interval,
+    resamples: Array,
+    *,
+    alike: float,
+    extent: float,
+    confidence: float,
+    worth: float,
+) -> Interval:
+    """Return an interval from resamples, widened if the models differ on hardly any sample.
+
+    Resamples repeat what was seen: if no sample differs, they are all the same, and their interval
+    is a point, however few samples there are. Then a share of all samples that the set can't rule
+    out, by Clopper and Pearson's bound for none of n, may differ by as much as is possible. The
+    same holds for the rest if fewer than about 5 differ, which ``FEW_RESAMPLES`` tells.
+
+    Args:
+        interval: The interval from the resamples.
+        resamples: The value in each resample, shape (b,).
+        alike: The value if no sample differs.
+        extent: How far the value may move if all samples differ.
+        confidence: Confidence level, in (0, 1).
+        worth: Number of independent samples.
+    """
+    if bool((np.isclose(resamples, alike, rtol=0.0, atol=1e-12)).mean() <= FEW_RESAMPLES):
+        return interval
+    unseen = clopper_pearson(0, worth, confidence)[1] * extent
+    return interval[0] - unseen, interval[1] + unseen
 
 
 def _weighed(values: Array, worth: float | None) -> tuple[Array, Array]:

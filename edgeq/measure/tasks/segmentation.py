@@ -72,7 +72,7 @@ def measure(data: TaskData) -> TaskFigures:
             counts = mask >= 0
             before.add(image, mask[counts], ours[counts])
             after.add(image, mask[counts], theirs[counts])
-    figures = [data.resampled("mean_iou", sums.iou, "mean IoU with the baseline's maps")]
+    figures = [data.resampled("mean_iou", sums.iou, "mean IoU with the baseline's maps", best=1.0)]
     classes = sums.classes_against(sums)
     if labelled and before.counted.any():
         figures.append(data.drop("iou_drop", before.iou, after.iou, "mean IoU with the masks"))

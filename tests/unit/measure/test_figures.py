@@ -61,10 +61,54 @@ def test_a_drop_is_that_of_the_same_images_in_each_resample() -> None:
 
 def test_one_image_has_no_interval() -> None:
     figure = data([[1.0]], [[1.0]]).resampled(
-        "mean", partial(weighted_mean, np.array([0.5])), "mean"
+        "mean", partial(weighted_mean, np.array([0.5])), "mean", best=1.0
     )
     assert figure.interval is None
     assert figure.value == 0.5
+
+
+@pytest.mark.parametrize(("images", "low"), [(2, 0.158), (20, 0.831), (200, 0.981)])
+def test_images_without_a_difference_prove_no_more_than_their_number(
+    images: int, low: float
+) -> None:
+    """The low end is Clopper and Pearson's: 0.025 to the power of 1 / n."""
+    nothing = np.zeros((images, 1))
+    same = partial(weighted_mean, np.ones(images))
+    ends = data(nothing, nothing).resampled("iou", same, "mean IoU", best=1.0).interval
+    assert ends == pytest.approx((low, 1.0), abs=1e-3)
+    drop = data(nothing, nothing).drop("loss", same, same, "mean")
+    assert drop.value == 0
+    assert drop.interval == pytest.approx((low - 1, 1 - low), abs=1e-3)
+
+
+@pytest.mark.parametrize(("different", "wide"), [(1, True), (3, True), (12, False)])
+def test_few_images_with_a_difference_do_not_show_how_much_others_may_differ(
+    different: int, wide: bool
+) -> None:
+    values = np.ones(50)
+    values[:different] = 0.999
+    ends = (
+        data(np.zeros((50, 1)), np.zeros((50, 1)))
+        .resampled("iou", partial(weighted_mean, values), "mean IoU", best=1.0)
+        .interval
+    )
+    assert ends is not None
+    assert (ends[0] < 0.95) is wide
+    assert ends[0] > 0.92
+    assert ends[1] <= 1
+
+
+def test_the_interval_of_rare_ruined_images_covers() -> None:
+    """One image in a hundred is ruined: most sets of 40 do not show it."""
+    rng, missed = np.random.default_rng(0), 0
+    for _ in range(200):
+        values = np.where(rng.random(40) < 0.01, 0.0, 1.0)
+        figure = data(np.zeros((40, 1)), np.zeros((40, 1))).resampled(
+            "iou", partial(weighted_mean, values), "mean IoU", best=1.0
+        )
+        assert figure.interval is not None
+        missed += not figure.interval[0] <= 0.99 <= figure.interval[1]
+    assert missed <= 0.05 * 200
 
 
 def test_the_worst_images_come_first_and_equal_ones_not_at_all() -> None:

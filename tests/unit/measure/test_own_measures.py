@@ -67,6 +67,16 @@ def test_a_value_for_all_samples_is_resampled_always_alike() -> None:
     assert measure.method == "200 resamples of the samples"
 
 
+def test_equal_values_for_all_samples_leave_what_the_range_allows() -> None:
+    values = np.tile([0.0, 1.0], 10)
+    measure = compared(whole(values), whole(values), 20, span=(0.0, 1.0))
+    assert measure.drop == 0
+    assert measure.drop_interval == pytest.approx((-0.168, 0.168), abs=1e-3)
+    assert compared(whole(values), whole(values), 20).drop_interval is None
+    ruined = compared(whole(np.ones(20)), whole(np.zeros(20)), 20, span=(0.0, 1.0))
+    assert ruined.drop_interval is None
+
+
 def test_what_does_not_vary_among_resamples_proves_nothing() -> None:
     measure = compared(whole(np.ones(30)), whole(np.ones(30)), 30)
     assert (measure.variant_interval, measure.drop_interval) == (None, None)

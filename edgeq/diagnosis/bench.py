@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Kernels, Preprocessing
-from edgeq.diagnosis.detected import Detected, errors_of_boxes, mean_error, shared_boxes
 from edgeq.diagnosis.layers import Pair, pairs
 from edgeq.errors import EdgeqError
 from edgeq.measure.agreement import agreeing, require_same_shape
+from edgeq.measure.box_agreement import Detected, errors_of_boxes, mean_error, shared_boxes
 from edgeq.measure.predictions import Predictions
-from edgeq.pipeline.detecting import decoded, decoder_of
+from edgeq.pipeline.detecting import boxes_in, decoder_of
 from edgeq.pipeline.readout import as_answers
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.run.session import Session
@@ -308,10 +308,7 @@ class Bench:
         if not model.detects:
             return as_answers(model, outputs)
         sizes = model.inputs.images.sizes(self.images)[places]
-        own = outputs[: model.readout.outputs]
-        rows = ([output[at] for output in own] for at in range(len(places)))
-        boxes = tuple(decoded(model, rows, sizes, preprocessing))
-        return Detected(boxes, decoder_of(model).operating_score)
+        return boxes_in(model, outputs, sizes, preprocessing)
 
     @contextmanager
     def laid_out(

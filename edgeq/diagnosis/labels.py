@@ -28,6 +28,11 @@ RENAMED = 0.8
 PLACED = 0.8
 """Least share of boxes that lie on those of the other model if only their classes differ."""
 
+LEAST_UNRELATED = 20
+"""Least number of boxes that can show that classes and labels are unrelated."""
+DEVIATIONS = 3.0
+"""Standard deviations above chance up to which two sides may be the same by chance."""
+
 Classes = npt.NDArray[np.int64]
 
 
@@ -124,6 +129,14 @@ def wrong_labels(bench: Bench) -> Cause | None:
             f"other {noun}: the labels are in another order",
             {**facts, "common": round(common, 4)},
         )
+    # A detector finds some classes more often than others, so that those in common say little.
+    if noun == "boxes" and right <= RARE and are_unrelated(ours, labels):
+        return Cause(
+            "label_order",
+            f"{head}, no more than if they had been given at random: the labels are in another "
+            "order, or belong to other images",
+            facts,
+        )
     return None
 
 
@@ -186,6 +199,22 @@ def best_offset(given: Classes, expected: Classes, classes: int) -> tuple[int, f
         return None
     reached = len(np.unique(expected[apart == offsets[most]]))
     return (int(offsets[most]), share) if reached >= LEAST_CLASSES else None
+
+
+def are_unrelated(given: Classes, expected: Classes) -> bool:
+    """Return whether two sides are the same no more often than if they were independent.
+
+    Returns:
+        False if there are too few pairs or classes to tell.
+    """
+    if len(given) < LEAST_UNRELATED or len(np.unique(given)) < LEAST_CLASSES:
+        return False
+    size = int(max(given.max(), expected.max())) + 1
+    first, second = (np.bincount(side, minlength=size) / len(side) for side in (given, expected))
+    chance = float(first @ second)
+    most = chance + DEVIATIONS * (chance * (1 - chance) / len(given)) ** 0.5
+    common = float(max(first.max(), second.max()))
+    return common <= LOW and float((given == expected).mean()) <= most
 
 
 def same_classes(given: Classes, expected: Classes) -> float:

@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause
+from edgeq.errors import ModelRefusedError
 from edgeq.judge.ranges import fit_of, harmful, holds, recovery
 from edgeq.measure.ranges import RangeFit, Ranges, Trial
+from edgeq.pipeline.ranging import refused_ranges_of
+from edgeq.pipeline.variant import VariantUnderTest
 
 WHOLE_INPUT = 0.9
 """Least fraction of the input values that its range holds if calibration saw such images."""
 
 NAMED = 3
 
+CLOSE = 0.5
+"""Greatest error with which a refused variant must run if its ranges are to be the cause."""
+
 
 def activation_ranges(bench: Bench) -> Cause | None:
     """Test whether ranges are too narrow, too wide or shifted for what the baseline computes."""
     return explain(bench.variant.ranges)
+
+
+def refused_ranges(bench: Bench) -> Cause | None:
+    """Test whether a variant that the runtime refuses runs if its ranges are corrected.
+
+    The runtime's kernels take ratios of scales only within limits.
+    """
+    if not (isinstance(bench.error, ModelRefusedError) and _is_refused(bench.variant)):
+        return None
+    comparison = refused_ranges_of(bench.variant)
+    close = [trial for trial in comparison.trials if _is_close(trial)]
+    alone = [trial for trial in close if len(trial.tensors) == 1]
+    return explain(msgspec.structs.replace(comparison, trials=tuple(alone or close)))
+
+
+def _is_refused(variant: VariantUnderTest) -> bool:
+    try:
+        variant.loaded  # noqa: B018 - accessing the property loads it
+    except ModelRefusedError:
+        return True
+    return False
+
+
+def _is_close(trial: Trial) -> bool:
+    return all(error is not None and error <= CLOSE for error in trial.after)
 
 
 def explain(comparison: Ranges) -> Cause | None:
@@ -37,12 +70,12 @@ def explain(comparison: Ranges) -> Cause | None:
     narrow = len(cut) > len(fits) / 2
     worst = max(fits, key=lambda fit: fit.loss)
     what = "too narrow" if narrow else "too wide"
-    of_all = f"{len(fits)} of {comparison.activations} ranges of activations are {what}"
+    of_all = f"{len(fits)} of {comparison.groups} ranges of activations are {what}"
     if given is not None and given.covered < WHOLE_INPUT:
         of_all += ", the input's among them"
         of_all += "" if given is worst else f", which {holds(given)}"
     name = "calibration"
-    if narrow and given is None and len(fits) > comparison.activations / 2:
+    if narrow and given is None and len(fits) > comparison.groups / 2:
         # Ranges that clip most layers but not the input are not due to other calibration images.
         name = "saturated_activations"
     return Cause(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgeq.diagnosis.bench import Bench, Order, Reals, Trial, part, trial
+from edgeq.diagnosis.bench import Bench, Order, Reals, Trial, part, recovers, trial
 from edgeq.diagnosis.cause import Cause
 from edgeq.diagnosis.parameters import class_order, first_layer_order
 from edgeq.judge.weights import UNLIKE, counted, folds_otherwise, headline, is_general, next_step_of
@@ -20,6 +20,7 @@ from edgeq.measure.stored.finding import Finding
 from edgeq.measure.stored.transplant import mend, transplant
 from edgeq.measure.tensors import relative_errors as errors_of_rows
 from edgeq.pipeline.readout import as_answers
+from edgeq.tflite.edits import Edit
 from edgeq.words import plural
 
 FOREIGN_SHARE = 0.25
@@ -65,6 +66,10 @@ def stored_values(bench: Bench) -> Cause | None:
     mended = _mended(bench, findings) if tells else None
     if mended is not None and bench.recovers(mended.before, mended.after):
         return _named(bench, findings, comparison, mended)
+    if moved.done and variant.detects:
+        tried = _by_outputs(bench, moved.edits)
+        if recovers(tried.before, tried.after):
+            return _named(bench, findings, comparison, tried)
     if moved.done and classifies and after.error <= HELPS * before.error:
         model = bench.variant.baseline
         bench.hold_against(as_answers(model, outputs), places)
@@ -87,6 +92,19 @@ class Tried:
     before: Trial
     after: Trial
     images: int
+
+
+def _by_outputs(bench: Bench, edits: tuple[Edit, ...]) -> Tried:
+    """Return how a detector's outputs compare with those of the changed baseline.
+
+    A ruined variant may give no boxes, or such as the least change replaces by others.
+
+    Raises:
+        WorkerError: The edited file does not run.
+    """
+    places = _first_places(bench)
+    trials = _tensor_trials(bench, bench.changed_baseline(edits, places), places)
+    return Tried(IN_BASELINE, *trials, len(places))
 
 
 def _mended(bench: Bench, findings: Sequence[Finding]) -> Tried | None:

@@ -49,6 +49,7 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("one_scale", Hypothesis("outputs", outputs.one_scale)),
         ("broken_parameters", Hypothesis("file", parameters.broken_parameters)),
         ("another_engine", Hypothesis("error", failures.another_engine)),
+        ("refused_ranges", Hypothesis("error", ranges.refused_ranges)),
         ("not_run", Hypothesis("error", failures.not_run)),
         ("shifted_boxes", Hypothesis("boxes", labels.shifted_answers)),
         ("renamed_boxes", Hypothesis("boxes", labels.renamed_answers)),

@@ -72,7 +72,7 @@ def boxes_transposed(good: Good) -> bytes:
     return graph.patched()
 
 
-@fault("scores_clipped", "quantization", "high", "saturated_activations", shown_by=RANGES)
+@fault("scores_clipped", "quantization", "high", "output_quantization", shown_by=RANGES)
 def scores_clipped(good: Good) -> bytes:
     """The range of what becomes scores is a quarter as wide, so that high scores are cut off."""
     require_detector(good)

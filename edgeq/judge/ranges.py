@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 
 from edgeq import words
 from edgeq.config.structs import StoredWeights
@@ -10,9 +11,10 @@ from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.ranges import RangeFit, Ranges, StaleBias, Trial
 from edgeq.words import plural
 
-AS_GOOD = 1.25
-"""Factor by which correcting a single range may leave more error than correcting several, for that
-range to be named alone."""
+AS_GOOD = 0.8
+"""Share of what several corrected ranges remove of the squared error that a single one must remove
+to be named alone, as squared errors add up. If the variant's output is not finite, that of what is
+left of the error."""
 
 _NAMED = 3
 _CALIBRATE = "Calibrate on samples like those of the evaluation, with the model's preprocessing"
@@ -54,7 +56,7 @@ def ranges(comparison: Ranges, declared: StoredWeights = "quantized") -> Judgeme
     if trial is not None:
         reason = (
             f'waived: the spec says that its weights were trained (`weights = "trained"`), and '
-            f"{len(trial.tensors)} of {comparison.activations} ranges of activations are not "
+            f"{len(trial.tensors)} of {comparison.groups} ranges of activations are not "
             "what the baseline computes"
         )
         return Judgement(status=Verdict.PASS, reason=reason, evidence=evidence)
@@ -72,15 +74,21 @@ def ranges(comparison: Ranges, declared: StoredWeights = "quantized") -> Judgeme
 def harmful(comparison: Ranges) -> Trial | None:
     """Return the trial that shows which ranges cause the error; None if none does.
 
-    If a single range explains it as well as several do, the trial of that range is returned.
+    If a single range explains most of what several do, the trial of that range is returned.
     """
     helpful = [trial for trial in comparison.trials if trial.recovers]
     if not helpful:
         return None
     best = min(helpful, key=_left)
     alone = [trial for trial in helpful if len(trial.tensors) == 1]
-    explains = [trial for trial in alone if _left(trial) <= AS_GOOD * _left(best)]
+    explains = [trial for trial in alone if _is_as_good(trial, best)]
     return min(explains, key=_left) if explains else best
+
+
+def _is_as_good(single: Trial, several: Trial) -> bool:
+    if np.isinf(several.caused):
+        return AS_GOOD * _left(single) <= _left(several)
+    return single.caused**2 >= AS_GOOD * several.caused**2
 
 
 def _left(trial: Trial) -> float:
@@ -108,10 +116,12 @@ def recovery(comparison: Ranges, trial: Trial) -> str:
     if trial.agreeing is not None and trial.agreeing[0] != trial.agreeing[1]:
         first, second = trial.agreeing
         classes = f", and {second} instead of {first} agree with the baseline"
-    return (
-        f"the output's error is {after} instead of {before}{classes} "
-        f"({plural(comparison.samples, 'sample')})"
-    )
+    left = f"{_whose(trial)} error is {after}"
+    if comparison.runs:
+        left += f" instead of {before}{classes}"
+    else:
+        left = f"the variant runs and {left}"
+    return f"{left} ({plural(comparison.samples, 'sample')})"
 
 
 def _wrong(comparison: Ranges, trial: Trial) -> str:
@@ -120,7 +130,7 @@ def _wrong(comparison: Ranges, trial: Trial) -> str:
     if len(trial.tensors) == 1:
         return f"a range is wrong:{worst}. With it set right, {recovery(comparison, trial)}"
     return (
-        f"{len(trial.tensors)} of {comparison.activations} ranges of activations are wrong: for "
+        f"{len(trial.tensors)} of {comparison.groups} ranges of activations are wrong: for "
         f"example,{worst}. With them set right, {recovery(comparison, trial)}"
     )
 
@@ -161,9 +171,14 @@ def _fine(comparison: Ranges) -> str:
     before, after = (_error(errors[trial.output]) for errors in (trial.before, trial.after))
     return (
         f"{len(comparison.suspicious)} of {comparison.activations} ranges of activations clip or "
-        f"waste more than they need to, which costs little: with them set right, the output's "
-        f"error is {after} instead of {before} ({plural(comparison.samples, 'sample')})"
+        f"waste more than they need to, which costs little: with them set right, "
+        f"{_whose(trial)} error is {after} instead of {before} "
+        f"({plural(comparison.samples, 'sample')})"
     )
+
+
+def _whose(trial: Trial) -> str:
+    return "the boxes'" if trial.of_boxes else "the output's"
 
 
 def _error(value: float | None) -> str:

@@ -35,6 +35,10 @@ LEFT, LEFT_OF_ONE, LEFT_OF_GROSS = 0.5, 0.45, 0.78
 be the cause: for several, for one alone, and for a gross one alone. Good files keep at least 0.59,
 0.55 and 0.83 of theirs (``benchmarks/ranges.md``)."""
 
+LEFT_OF_GROSS_BOXES = 0.6
+"""The same for a gross one alone, of the error of boxes: few boxes lie on so few samples, and of a
+good file of FastestDet chance left 0.77."""
+
 MOST_SAMPLES = 0.75
 """Least share of the samples that the correction must bring nearer to the baseline. Probabilities
 of two classes have most of their error on one or two samples near the decision, where chance may
@@ -66,7 +70,8 @@ class RangeFit(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: Name of the tensor, for messages.
         tensor: Index of the tensor in the variant's file.
-        place: Whether it is the model's input, the last layer's output, or neither.
+        place: Whether it is the model's input, the output of a layer that no other follows, or
+            neither.
         scale: How the file stores it.
         values: Smallest and largest value that the baseline computes on the fitted samples.
         clipped: Share of the values that lie outside the range by more than a step.
@@ -148,8 +153,11 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         tensors: Names of the activations whose range was corrected, the greatest loss first.
         gross: Whether all of these ranges are gross.
+        of_boxes: Whether errors are those of a detector's boxes rather than those of outputs.
         agreeing: Samples with the baseline's class, before and after; None without classes.
-        before: Error of each compared output before the correction; see ``spread_errors``.
+        before: Error of each compared output before the correction; see ``spread_errors``. A
+            detector has one, that of its boxes; see ``box_errors``. None if it is not finite or
+            the variant does not run.
         after: Error of each compared output after the correction.
         nearer: Share of the samples of which the correction brings the output nearer to the
             baseline's, for each compared output.
@@ -157,6 +165,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     tensors: tuple[str, ...]
     gross: bool
+    of_boxes: bool = False
     agreeing: tuple[int, int] | None
     before: tuple[float | None, ...]
     after: tuple[float | None, ...]
@@ -177,7 +186,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the correction removes much of an output's error, or restores classes."""
         if len(self.tensors) > 1:
             return self._leaves(LEFT)
-        return self._leaves(LEFT_OF_GROSS if self.gross else LEFT_OF_ONE)
+        gross = LEFT_OF_GROSS_BOXES if self.of_boxes else LEFT_OF_GROSS
+        return self._leaves(gross if self.gross else LEFT_OF_ONE)
 
     @property
     def promises(self) -> bool:
@@ -210,6 +220,8 @@ class Ranges(msgspec.Struct, frozen=True, kw_only=True):
         samples: Number of samples that the experiments were judged on.
         fitted: Number of other samples that showed what ranges should hold.
         activations: Number of activations that the file stores with a fixed scale.
+        groups: Number of groups of activations that share a scale and are corrected together.
+        runs: Whether the variant runs without a correction.
         unmatched: Names of activations without a known counterpart in the baseline.
         suspicious: Suspicious ranges, the greatest loss first.
         trials: Experiments with corrected ranges.
@@ -221,6 +233,8 @@ class Ranges(msgspec.Struct, frozen=True, kw_only=True):
     samples: int
     fitted: int
     activations: int
+    groups: int
+    runs: bool = True
     unmatched: tuple[str, ...]
     suspicious: tuple[RangeFit, ...]
     trials: tuple[Trial, ...]
@@ -331,22 +345,30 @@ def spread_errors(
     return tuple(_apart(*pair) for pair in zip(baseline, variant, strict=True))
 
 
-def nearer_samples(
-    baseline: Sequence[npt.NDArray[np.floating]],
-    before: Sequence[npt.NDArray[np.floating]],
-    after: Sequence[npt.NDArray[np.floating]],
-) -> tuple[float, ...]:
-    """Return the share of samples whose outputs a change brings nearer to the baseline's.
+def squared_errors(
+    baseline: npt.NDArray[np.floating], variant: npt.NDArray[np.floating]
+) -> Doubles:
+    """Return the squared distance of two models' outputs for each sample, shape ``(n,)``.
 
     Args:
-        baseline: Outputs of the baseline, shape ``(n, d)`` each.
-        before: Outputs of the variant, of the same shapes.
-        after: Outputs of the changed variant, of the same shapes.
+        baseline: An output of the baseline, shape ``(n, d)``.
+        variant: The output of the variant, of the same shape.
     """
-    return tuple(
-        float((_squares(ours, changed) < _squares(ours, theirs)).mean())
-        for ours, theirs, changed in zip(baseline, before, after, strict=True)
-    )
+    apart = np.nan_to_num(variant.astype(np.float64) - baseline, nan=np.inf)
+    return np.asarray((apart**2).sum(axis=1), np.float64)
+
+
+def nearer_share(before: Doubles, after: Doubles) -> float:
+    """Return the share of samples that a change brings nearer to the baseline.
+
+    Samples without an error before and after, such as photographs without a box, do not count.
+
+    Args:
+        before: Error of each sample before the change, shape ``(n,)``.
+        after: Error of each sample after the change, shape ``(n,)``.
+    """
+    counted = (before > 0) | (after > 0)
+    return float((after < before)[counted].mean()) if counted.any() else 0.0
 
 
 class Misreading(NamedTuple):
@@ -386,11 +408,6 @@ def _apart(ours: npt.NDArray[np.floating], theirs: npt.NDArray[np.floating]) -> 
         return None
     size = float(np.linalg.norm(ours - ours.mean(axis=0))) or float(np.linalg.norm(ours))
     return float(np.linalg.norm(theirs - ours)) / size if size else None
-
-
-def _squares(ours: npt.NDArray[np.floating], theirs: npt.NDArray[np.floating]) -> Doubles:
-    apart = np.nan_to_num(theirs.astype(np.float64) - ours, nan=np.inf)
-    return np.asarray((apart**2).sum(axis=1), np.float64)
 
 
 def _distance(first: Doubles, second: Doubles) -> float:

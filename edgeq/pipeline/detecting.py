@@ -22,7 +22,7 @@ from edgeq.measure.average_precision import (
     mean_precision,
     require_package,
 )
-from edgeq.measure.box_agreement import BoxAgreement, box_agreement
+from edgeq.measure.box_agreement import BoxAgreement, Detected, box_agreement
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.predictions import Floats
 from edgeq.pipeline.dependencies import answers_facts, arithmetic
@@ -97,6 +97,29 @@ def decoded(
         overlap=decoder.suppression_iou,
         where=f"{variant.name}: {decoder.name}",
     )
+
+
+def boxes_in(
+    variant: VariantUnderTest,
+    outputs: Sequence[Floats],
+    sizes: npt.NDArray[np.int64],
+    preprocessing: Preprocessing,
+) -> Detected:
+    """Return the boxes that a worker's outputs for some photographs mean.
+
+    Args:
+        variant: The detector.
+        outputs: What a worker returned, ``(n, ...)`` each.
+        sizes: Width and height of each photograph, shape ``(n, 2)``.
+        preprocessing: How the photographs were fed.
+
+    Raises:
+        SpecError: The decoder fails.
+    """
+    own = outputs[: variant.readout.outputs]
+    rows = ([output[at] for output in own] for at in range(len(sizes)))
+    boxes = tuple(decoded(variant, rows, sizes, preprocessing))
+    return Detected(boxes, decoder_of(variant).operating_score)
 
 
 def _rows(variant: VariantUnderTest, count: int) -> Iterator[list[Floats]]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from edgeq import tflite
 from edgeq.errors import EdgeqError, ModelError
 from edgeq.measure.agreement import agreeing
+from edgeq.measure.box_agreement import Detected, errors_of_boxes, mean_error
 from edgeq.measure.divergence import softmax
 from edgeq.measure.predictions import Predictions
 from edgeq.measure.ranges import (
@@ -23,15 +24,17 @@ from edgeq.measure.ranges import (
     StaleBias,
     Trial,
     misreading,
-    nearer_samples,
+    nearer_share,
     need,
     needed_by_all,
     range_fit,
     spread_errors,
+    squared_errors,
 )
 from edgeq.measure.scales import Doubles, Scale
 from edgeq.pipeline.computed import VALUES, sample_pixels, sample_places
 from edgeq.pipeline.dependencies import answers_facts, arithmetic
+from edgeq.pipeline.detecting import boxes_in
 from edgeq.pipeline.evaluating import KeptRows
 from edgeq.pipeline.readout import as_answers
 from edgeq.run.session import Session
@@ -58,7 +61,7 @@ TWO = 2
 
 _ONE_SAMPLE = "a single sample can't show both what ranges should hold and what they cost"
 
-_FORMAT = 6
+_FORMAT = 7
 
 Floats = npt.NDArray[np.float32]
 _Fitting = Mapping[int, tuple[float, int]]
@@ -71,6 +74,15 @@ def ranges_of(variant: VariantUnderTest) -> Ranges:
         EdgeqError: The variant or the baseline does not run, or there is no evaluation set.
     """
     return _Ranging(variant).measured()
+
+
+def refused_ranges_of(variant: VariantUnderTest) -> Ranges:
+    """Return the same for a variant that does not run: ranges with which it does, if corrected.
+
+    Raises:
+        EdgeqError: The baseline does not run, or there is no evaluation set.
+    """
+    return _Ranging(variant, runs=False).measured()
 
 
 def ranges_facts(variant: VariantUnderTest) -> Mapping[str, object]:
@@ -96,17 +108,20 @@ class _Said:
     """A model's outputs on the samples.
 
     Attributes:
-        compared: The outputs to compare, ``(n, d)`` each.
+        compared: The outputs to compare, ``(n, d)`` each; none of a detector's.
         answers: The predictions in classes, None if the model has none.
+        boxes: The boxes, None if the model is not a detector.
     """
 
     compared: list[npt.NDArray[np.floating]]
-    answers: Predictions | None
+    answers: Predictions | None = None
+    boxes: Detected | None = None
 
 
 class _Ranging:
-    def __init__(self, variant: VariantUnderTest) -> None:
+    def __init__(self, variant: VariantUnderTest, *, runs: bool = True) -> None:
         self.variant = variant
+        self.runs = runs
         self.baseline = variant.baseline
         self.file = read_model(self.variant.path)
         self.wiring = Wiring(self.file)
@@ -122,11 +137,13 @@ class _Ranging:
             (fit for fit in self.fits.values() if fit.suspicious), key=lambda fit: -fit.loss
         )
         trials, problems = self._trials(suspicious)
-        stale = self._stale()
+        stale = self._stale() if self.runs else ()
         return Ranges(
             samples=len(self.judged),
             fitted=len(self.fitted),
             activations=len(every),
+            groups=len({activation.group for activation in every.values()}),
+            runs=self.runs,
             unmatched=tuple(
                 short(fit.tensor.name) for at, fit in every.items() if at not in self.fits
             ),
@@ -144,7 +161,7 @@ class _Ranging:
             return {}
         return {
             activation.tensor.index: activation
-            for activation in activations(self.file, self._matching())
+            for activation in activations(self.file, self._matching(), broken=not self.runs)
         }
 
     @cached_property
@@ -204,11 +221,11 @@ class _Ranging:
 
     def _fit(self, activation: Activation, values: Doubles, needed: Need) -> RangeFit:
         tensor = activation.tensor
-        last = self.wiring.layers[-1:]
+        last = {layer.output.index for layer in self.wiring.last_layers}
         place: Place = "inner"
         if activation.baseline is not None and activation.baseline == self.entry:
             place = "input"
-        elif last and last[0].output.index == tensor.index:
+        elif tensor.index in last:
             place = "last"
         return range_fit(
             values,
@@ -246,7 +263,7 @@ class _Ranging:
             attempt(some)
             if any(trial.recovers for trial in trials):
                 break
-        if any(trial.promises and len(trial.tensors) > 1 for trial in trials):
+        if not self.runs or any(trial.promises and len(trial.tensors) > 1 for trial in trials):
             for fit in chosen[:FEW]:
                 attempt([fit])
         return tuple(trials), tuple(dict.fromkeys(problems))
@@ -272,7 +289,14 @@ class _Ranging:
         """Return the scale and zero point for a range and for those that share its scale."""
         activation = self.activations[fit.tensor]
         best = activation.bound or (fit.fitting.step, fit.fitting.zero_point)
-        return dict.fromkeys(activation.group, best)
+        if self.runs:
+            return dict.fromkeys(activation.group, best)
+        # A constant, such as what a PAD fills in, keeps its scale; the others must have the same.
+        tensors = [self.file.tensors[at] for at in activation.group]
+        for constant in tensors:
+            if constant.data_bytes:
+                best = float(constant.scales[0]), int([*constant.zero_points, 0][0])
+        return {tensor.index: best for tensor in tensors if not tensor.data_bytes}
 
     def _trial(
         self, tensors: tuple[str, ...], edits: tuple[Edit, ...], *, gross: bool = False
@@ -287,13 +311,22 @@ class _Ranging:
         after = self._said(
             self.variant, self.variant.run.executor.workers.ask(self.variant.name, ask)
         )
+        left = _errors(self._ours, after)
+        if not self.runs:
+            before: tuple[float | None, ...] = (None,) * len(left)
+            nearer, agreeing_samples = (1.0,) * len(left), None
+        else:
+            before = _errors(self._ours, self._theirs)
+            nearer = _nearer(self._ours, self._theirs, after)
+            agreeing_samples = _agreeing(self._ours, self._theirs, after)
         return Trial(
             tensors=tensors,
             gross=gross,
-            agreeing=_agreeing(self._ours, self._theirs, after),
-            before=spread_errors(self._ours.compared, self._theirs.compared),
-            after=spread_errors(self._ours.compared, after.compared),
-            nearer=nearer_samples(self._ours.compared, self._theirs.compared, after.compared),
+            of_boxes=after.boxes is not None,
+            agreeing=agreeing_samples,
+            before=before,
+            after=left,
+            nearer=nearer,
         )
 
     def _stale(self) -> tuple[StaleBias, ...]:
@@ -359,20 +392,24 @@ class _Ranging:
         for at in range(model.readout.places):
             rows = KeptRows(ledger, photographs, at)
             some = [rows[place : place + 1, :] for place in self.judged]
-            outputs.append(np.concatenate(some))
+            outputs.append(np.concatenate(some).reshape(-1, *rows.values))
         return self._said(model, outputs)
 
     def _said(self, model: VariantUnderTest, outputs: Sequence[Floats]) -> _Said:
-        """Return the part of a model's outputs to compare: logits, and other outputs.
+        """Return the part of a model's outputs to compare: boxes, or logits and other outputs.
 
-        For two classes, probabilities are compared instead of logits.
+        For two classes, probabilities are compared instead of logits. A detector's outputs are
+        mostly those of cells without an object, which no box depends on.
         """
-        found: list[npt.NDArray[np.floating]] = []
+        if model.detects:
+            sizes = model.inputs.images.sizes(model.samples)[list(self.judged)]
+            return _Said([], boxes=boxes_in(model, outputs, sizes, model.preprocessing))
+        compared: list[npt.NDArray[np.floating]] = []
         answers = None
         if model.classifies:
             answers = as_answers(model, outputs)
             logits = answers.logits
-            found.append(
+            compared.append(
                 # Two logits saturate far from the decision, where their errors don't matter.
                 logits - logits.mean(axis=1, keepdims=True)
                 if logits.shape[1] > TWO
@@ -380,8 +417,28 @@ class _Ranging:
             )
         for output in model.readout.judged:
             rows = outputs[output.at].reshape(len(outputs[output.at]), -1)
-            found.append(rows[:, :: max(1, rows.shape[1] // MOST_NUMBERS)])
-        return _Said(found, answers)
+            compared.append(rows[:, :: max(1, rows.shape[1] // MOST_NUMBERS)])
+        return _Said(compared, answers)
+
+
+def _errors(ours: _Said, theirs: _Said) -> tuple[float | None, ...]:
+    """Return the error of each compared output, or that of the boxes."""
+    if ours.boxes is None or theirs.boxes is None:
+        return spread_errors(ours.compared, theirs.compared)
+    error = mean_error(ours.boxes, theirs.boxes)
+    return (error if np.isfinite(error) else None,)
+
+
+def _nearer(ours: _Said, before: _Said, after: _Said) -> tuple[float, ...]:
+    """Return the share of samples that a change brings nearer, for each compared output."""
+    if ours.boxes is None or before.boxes is None or after.boxes is None:
+        outputs = zip(ours.compared, before.compared, after.compared, strict=True)
+        return tuple(
+            nearer_share(squared_errors(usual, theirs), squared_errors(usual, changed))
+            for usual, theirs, changed in outputs
+        )
+    errors = [errors_of_boxes(ours.boxes, side) for side in (before.boxes, after.boxes)]
+    return (nearer_share(*errors),)
 
 
 def _joined(ranges: Sequence[_Fitting]) -> _Fitting:

@@ -56,17 +56,21 @@ class Activation:
     bound: tuple[float, int] | None
 
 
-def activations(model: ModelFile, matching: Matching | None) -> tuple[Activation, ...]:
+def activations(
+    model: ModelFile, matching: Matching | None, *, broken: bool = False
+) -> tuple[Activation, ...]:
     """Return the activations of a variant that are stored with one fixed scale, in file order.
 
     Args:
         model: The variant's file.
         matching: How its graph corresponds to the baseline's; None if unknown. Pairs that were
             matched by order alone are not used, since they may be wrong.
+        broken: Whether tensors also belong to a group if an operator needs one scale for them but
+            the file gives them several, which the runtime refuses.
     """
     operators = Wiring(model).needed
     counterparts = {} if matching is None else _held(matching)
-    groups = _groups(model, operators)
+    groups = _groups(model, operators, broken=broken)
     bounds = _bounds(model, operators)
     computed = {index for operator in operators for index in operator.outputs} | set(model.inputs)
     return tuple(
@@ -134,7 +138,9 @@ def _may_be_alike(first: Tensor, second: Tensor) -> bool:
     return math.prod(first.shape) == math.prod(second.shape)
 
 
-def _groups(model: ModelFile, operators: tuple[Operator, ...]) -> dict[int, tuple[int, ...]]:
+def _groups(
+    model: ModelFile, operators: tuple[Operator, ...], *, broken: bool
+) -> dict[int, tuple[int, ...]]:
     """Return for each tensor the tensors that share its scale through operators."""
     root = {item.index: item.index for item in model.tensors}
 
@@ -154,7 +160,7 @@ def _groups(model: ModelFile, operators: tuple[Operator, ...]) -> dict[int, tupl
             and model.tensors[index].scales.size == 1
         ]
         for first, index in pairwise(quantized):
-            if model.tensors[first].scales[0] == model.tensors[index].scales[0]:
+            if broken or model.tensors[first].scales[0] == model.tensors[index].scales[0]:
                 root[top(index)] = top(first)
     members: dict[int, list[int]] = defaultdict(list)
     for tensor in model.tensors:

@@ -291,6 +291,23 @@ class Wiring:
         return tuple(classifiers)
 
     @cached_property
+    def last_layers(self) -> tuple[Layer, ...]:
+        """The layers that no other layer follows on the way to an output."""
+        by_output = {layer.output.index: layer for layer in self.layers}
+        last, waiting, seen = set[int](), list(self.model.outputs), set[int]()
+        while waiting:
+            tensor = waiting.pop()
+            maker = self._makers.get(tensor)
+            if tensor in seen:
+                continue
+            seen.add(tensor)
+            if tensor in by_output:
+                last.add(tensor)
+            elif maker is not None:
+                waiting += maker.inputs
+        return tuple(layer for layer in self.layers if layer.output.index in last)
+
+    @cached_property
     def heads(self) -> tuple[Compute, ...]:
         """The dense layers that produce outputs, directly or through a softmax or sigmoid."""
         compute = {layer.operator.index: layer for layer in self.compute}

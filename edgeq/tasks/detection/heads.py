@@ -47,7 +47,7 @@ def fastestdet(outputs: Outputs, _: Size) -> Boxes:
     certain = scores >= LEAST_SCORE
     cells, places = cells[certain], np.stack([across.ravel(), down.ravel()], axis=1)[certain]
     centres = (places + np.tanh(cells[:, 1:3])) / np.array([columns, rows], np.float32)
-    sizes = 1 / (1 + np.exp(-cells[:, 3:5]))
+    sizes = (1 + np.tanh(cells[:, 3:5] / 2)) / 2  # the sigmoid, without an overflow
     return Boxes(
         from_centres(np.concatenate([centres, sizes], axis=1)),
         scores[certain],

@@ -9,7 +9,7 @@ from edgeq.diagnosis import determinism, feeding
 from edgeq.diagnosis.bench import Trial
 from edgeq.diagnosis.cause import Cause, Diagnosis
 from edgeq.diagnosis.explaining import with_cause
-from edgeq.diagnosis.labels import best_offset, same_classes
+from edgeq.diagnosis.labels import are_unrelated, best_offset, same_classes
 from edgeq.diagnosis.network import first_jump
 from edgeq.judge.verdict import Verdict
 from edgeq.record.structs import CaseRecord
@@ -56,6 +56,18 @@ def test_an_offset_needs_several_classes() -> None:
     assert best_offset(np.full(7, 3), np.full(7, 4), 10) is None
     assert same_classes(classes, classes[::-1]) == 1
     assert same_classes(classes, classes + 20) == 0
+
+
+def test_classes_that_fit_no_better_than_by_chance_are_unrelated() -> None:
+    classes = np.repeat(np.arange(10), 8)
+    assert are_unrelated(classes, np.roll(classes, 8))
+    assert are_unrelated(classes, np.random.default_rng(0).permutation(classes))
+    assert not are_unrelated(classes, classes)
+    assert not are_unrelated(classes, np.where(np.arange(80) % 4, (classes + 1) % 10, classes))
+    assert not are_unrelated(classes[:19], np.roll(classes, 8)[:19])  # too few
+    assert not are_unrelated(np.full(80, 3), classes)  # always the same class
+    most = np.where(np.arange(80) % 3, 0, classes)
+    assert not are_unrelated(most, classes)  # one class is more than half of them
 
 
 def test_the_first_jump_is_where_the_error_leaves_what_was_before() -> None:

@@ -33,6 +33,7 @@ GOOD = Ranges(
     samples=8,
     fitted=24,
     activations=62,
+    groups=50,
     unmatched=(),
     suspicious=(),
     trials=(),
@@ -76,7 +77,7 @@ def test_several_ranges_are_counted() -> None:
     several = (trial("a", "b", after=0.2), trial("a", after=0.7))
     found = judged(suspicious=(fit("a"), fit("b")), trials=several)
     assert found.status is Verdict.FAIL
-    assert "2 of 62 ranges of activations are wrong" in found.reason
+    assert "2 of 50 ranges of activations are wrong" in found.reason
 
 
 def test_ranges_of_a_variant_that_was_trained_on_need_not_fit() -> None:
@@ -192,7 +193,7 @@ def test_all_that_is_recorded_of_several_wrong_ranges() -> None:
     misread = {"layer": "conv", "input": "relu", "tensor": 3, "factor": 2.0, "steps": 34.0}
     assert several == Judgement(
         status=Verdict.FAIL,
-        reason="4 of 62 ranges of activations are wrong: for example, a holds 0 to 25.5, the "
+        reason="4 of 50 ranges of activations are wrong: for example, a holds 0 to 25.5, the "
         "baseline has 0 to 51. With them set right, the output's error is 0.2 instead of 0.9 "
         "(8 samples)",
         next_step=CALIBRATE,
@@ -216,16 +217,25 @@ def test_an_error_that_is_not_finite_is_said() -> None:
     assert "the output's error is 0.2 instead of not finite" in judged(trials=(broken,)).reason
 
 
-def test_a_single_range_is_named_up_to_a_quarter_more_error_than_several() -> None:
+def test_a_single_range_is_named_if_it_removes_four_fifths_of_the_squared_error() -> None:
     several = trial("a", "b", after=0.2)
-    for left, named in ((0.25, 1), (0.2501, 2)):
-        trials = (several, trial("b", after=0.3), trial("c", after=left))
+    for left, named in ((0.44, 1), (0.441, 2)):
+        trials = (several, trial("b", after=0.6), trial("c", after=left))
         best = harmful(msgspec.structs.replace(GOOD, trials=trials))
         assert best is not None
         assert len(best.tensors) == named
+    endless = [msgspec.structs.replace(one, before=(None,)) for one in (several, trials[2])]
+    assert harmful(msgspec.structs.replace(GOOD, trials=tuple(endless))) == endless[0]
     trials = (several, trial("b", after=0.24), trial("c", after=0.22))
     assert harmful(msgspec.structs.replace(GOOD, trials=trials)) == trials[2]
     assert harmful(GOOD) is None
+
+
+def test_the_error_of_a_detector_is_that_of_its_boxes() -> None:
+    found = judged(trials=(msgspec.structs.replace(trial("a"), of_boxes=True),))
+    assert "the boxes' error is 0.2 instead of 0.9 (8 samples)" in found.reason
+    chance = msgspec.structs.replace(trial("a", after=0.65), of_boxes=True)
+    assert judged(trials=(chance,)).status is Verdict.PASS
 
 
 def test_a_trial_that_leaves_nothing_finite_explains_nothing() -> None:
@@ -239,7 +249,7 @@ def test_waived_ranges_are_recorded_all_the_same() -> None:
     found = msgspec.structs.replace(GOOD, suspicious=(fit("a"),), trials=several)
     judgement = ranges(found, "trained")
     assert judgement.reason == (
-        'waived: the spec says that its weights were trained (`weights = "trained"`), and 2 of 62 '
+        'waived: the spec says that its weights were trained (`weights = "trained"`), and 2 of 50 '
         "ranges of activations are not what the baseline computes"
     )
     assert judgement.next_step is None

@@ -11,11 +11,12 @@ from edgeq.measure.ranges import (
     RangeFit,
     Trial,
     misreading,
-    nearer_samples,
+    nearer_share,
     need,
     needed_by_all,
     range_fit,
     spread_errors,
+    squared_errors,
 )
 from edgeq.measure.scales import Scale, fitting
 
@@ -188,4 +189,8 @@ def test_samples_are_counted_that_come_nearer() -> None:
     ours = np.zeros((4, 2), np.float32)
     before = np.array([[1, 0], [1, 1], [0, 0], [np.nan, 0]], np.float32)
     after = np.array([[0, 0.5], [2, 0], [0, 0], [1, 0]], np.float32)
-    assert nearer_samples([ours, ours], [before, before], [after, before]) == (0.5, 0.0)
+    errors = [squared_errors(ours, theirs) for theirs in (before, after)]
+    # The third sample has no error at all, so that it does not count.
+    assert nearer_share(*errors) == pytest.approx(2 / 3)
+    assert nearer_share(errors[0], errors[0]) == 0.0
+    assert nearer_share(np.zeros(4), np.zeros(4)) == 0.0

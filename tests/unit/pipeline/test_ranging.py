@@ -11,6 +11,8 @@ import pytest
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause
 from edgeq.diagnosis.ranges import activation_ranges
+from edgeq.diagnosis.table import diagnose
+from edgeq.errors import ModelRefusedError
 from edgeq.faults.graph import Graph
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline import gates
@@ -163,3 +165,21 @@ def test_a_single_sample_does_not_settle_what_ranges_cost(root: Path, content: b
     verdict = proved(run)
     assert verdict.status is Verdict.INCONCLUSIVE
     assert "a single sample can't show both" in verdict.reason
+
+
+def test_ranges_that_the_runtime_refuses_are_the_cause_if_it_takes_them_corrected(
+    root: Path, content: bytes
+) -> None:
+    variant = changed(root, content, scaled(1e-6)).variants[0]
+    with pytest.raises(ModelRefusedError) as refusal:
+        variant.loaded  # noqa: B018 - accessing the property loads it
+    bench = Bench(variant, refusal.value)
+    try:
+        cause = diagnose(bench).cause
+    finally:
+        bench.close()
+    assert cause is not None
+    assert cause.name == "saturated_activations"
+    assert "with this range alone set right, the variant runs and the output's error is 0" in (
+        cause.sentence
+    )

@@ -7,7 +7,7 @@ that need them, and nothing else runs during a measurement that must be made alo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -17,10 +17,8 @@ import numpy.typing as npt
 
 from edgeq import tflite
 from edgeq.config.methods import FLOAT32, METHODS
-from edgeq.config.structs import Kernels
 from edgeq.errors import MissingExtraError, UnlikeOutputsError
 from edgeq.io.files import sha256_bytes
-from edgeq.judge import running
 from edgeq.judge.boxes import doubt_of_boxes
 from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
 from edgeq.judge.sampled import doubt_of_figures
@@ -36,16 +34,14 @@ from edgeq.measure.conversion import Conversion
 from edgeq.measure.figures import TaskFigures
 from edgeq.measure.first_values import first_values, same_first_values
 from edgeq.measure.input_range import InputFit, array_fit, input_fit, input_scale, value_ends
-from edgeq.measure.kernels import KernelNoise, kernel_noise, tensor_noise
 from edgeq.measure.least_size import LeastSize, Narrower, least_size
 from edgeq.measure.operators import Operators, operators
-from edgeq.measure.predictions import Floats, OutputFacts, Predictions, outputs_facts
+from edgeq.measure.predictions import OutputFacts, Predictions, outputs_facts
 from edgeq.measure.ranges import Ranges
 from edgeq.measure.renaming import Renaming, renaming
-from edgeq.measure.repeats import Repeats, same
 from edgeq.measure.size import Size, Sparsity, measure_size, sparsity
 from edgeq.measure.stored.files import FileComparison, compare_files
-from edgeq.measure.tensors import Fit, Output, fits, same_bits
+from edgeq.measure.tensors import Fit, Output, fits
 from edgeq.pipeline.computed import computed
 from edgeq.pipeline.control import beside_control_of, find_control, reference_of
 from edgeq.pipeline.converting import (
@@ -69,8 +65,16 @@ from edgeq.pipeline.elsewhere import beside_here_facts, beside_here_of, examine
 from edgeq.pipeline.growing import watch
 from edgeq.pipeline.making import make
 from edgeq.pipeline.ranging import ranges_facts, ranges_of
-from edgeq.pipeline.readout import as_answers, require_as_many, require_one_label
-from edgeq.pipeline.repeating import MOST_IMAGES, ask_again, ask_others
+from edgeq.pipeline.readout import require_as_many, require_one_label
+from edgeq.pipeline.repeating import (
+    Noise,
+    Steadiness,
+    ask_again,
+    ask_others,
+    noise,
+    repeated_facts,
+    steadiness,
+)
 from edgeq.pipeline.task_measures import figures_facts, figures_of
 from edgeq.pipeline.timing import memory_of, timed_of
 from edgeq.quantize.edited import folded_model
@@ -153,30 +157,6 @@ class Measurement(Generic[T]):
         if facts is None or self.struct is None:
             return self.make(variant)
         return keep(variant.run.store, self.group, facts, lambda: self.make(variant), self.struct)
-
-
-class Noise(msgspec.Struct, frozen=True):
-    """How far the outputs of other kernels differ from those of the run's own.
-
-    Attributes:
-        noise: The difference for the output nearest to failing.
-        other: The other kernels.
-    """
-
-    noise: KernelNoise = msgspec.field(name="found")
-    other: Kernels
-
-
-class Steadiness(msgspec.Struct, frozen=True):
-    """Whether a variant gives the same outputs when it is run again.
-
-    Attributes:
-        repeats: What stayed the same.
-        copied: Whether its outputs equal its baseline's bit for bit although it is quantized.
-    """
-
-    repeats: Repeats
-    copied: bool
 
 
 class InputRange(msgspec.Struct, frozen=True):
@@ -414,51 +394,6 @@ def _values(variant: VariantUnderTest) -> tuple[Difference, ...] | None:
     return None if difference is None else (difference,)
 
 
-def _repeated_facts(variant: VariantUnderTest) -> Mapping[str, object]:
-    return {**pair_facts(variant), "asked": MOST_IMAGES}
-
-
-def _noise(variant: VariantUnderTest) -> Noise:
-    variant.evaluate_all()  # first, as its error says more
-    others = variant.other_kernels
-    return Noise(noise=_noise_of(variant, others.outputs), other=others.kernels)
-
-
-def _noise_of(variant: VariantUnderTest, others: Sequence[Floats]) -> KernelNoise:
-    """Return how far other kernels differ from the run's own; for tensors, the worst output's."""
-    baseline = variant.baseline
-    if variant.classifies:
-        other = as_answers(variant, others)
-        return kernel_noise(baseline.predictions, variant.predictions, other)
-    every = [
-        tensor_noise(ours.rows, theirs.rows, others[place.at].reshape(len(others[place.at]), -1))
-        for place, ours, theirs in zip(
-            variant.readout.judged, baseline.tensors, variant.tensors, strict=True
-        )
-    ]
-    return max(every, key=running.strain)
-
-
-def _steadiness(variant: VariantUnderTest) -> Steadiness:
-    variant.evaluate_all()
-    again = variant.asked_again
-    first = tuple(rows.reshape(len(rows), -1) for rows in again.outputs)
-    before = variant.run.executor.first_rows(variant, len(first[0]))
-    # In a batch of several images, neighbours that changed since may change the last bits.
-    fresh = again.batch > 1 or same(before, first)
-    copied = variant.quantizes_activations and _is_copy(variant)
-    return Steadiness(msgspec.structs.replace(again.repeats, fresh=fresh), copied)
-
-
-def _is_copy(variant: VariantUnderTest) -> bool:
-    """Return whether a variant's outputs equal its baseline's bit for bit."""
-    if variant.classifies:
-        ours, theirs = variant.baseline.predictions, variant.predictions
-        return same((ours.scores, ours.logits), (theirs.scores, theirs.logits))
-    pairs = zip(variant.baseline.tensors, variant.tensors, strict=True)
-    return all(same_bits(ours.rows, theirs.rows) for ours, theirs in pairs)
-
-
 def _input_range(variant: VariantUnderTest) -> InputRange:
     scale = input_scale(read_model(variant.path))
     if scale is None:
@@ -630,18 +565,18 @@ MEASUREMENTS: Registry[Measurement[Any]] = Registry(
             ),
             Measurement(
                 name="noise",
-                make=_noise,
+                make=noise,
                 struct=Noise,
                 group="noise",
-                depends=_repeated_facts,
+                depends=repeated_facts,
                 compares=True,
             ),
             Measurement(
                 name="steadiness",
-                make=_steadiness,
+                make=steadiness,
                 struct=Steadiness,
                 group="steadiness",
-                depends=_repeated_facts,
+                depends=repeated_facts,
                 compares=True,
             ),
             Measurement(

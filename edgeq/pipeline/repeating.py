@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,8 +16,13 @@ import numpy.typing as npt
 from edgeq.config.structs import Kernels
 from edgeq.errors import WorkerError
 from edgeq.io import structs
-from edgeq.measure.repeats import Repeats, repeats
-from edgeq.pipeline.readout import blaming
+from edgeq.judge import running
+from edgeq.measure.kernels import KernelNoise, kernel_noise, tensor_noise
+from edgeq.measure.predictions import Floats
+from edgeq.measure.repeats import Repeats, repeats, same
+from edgeq.measure.tensors import same_bits
+from edgeq.pipeline.dependencies import pair_facts
+from edgeq.pipeline.readout import as_answers, blaming
 from edgeq.run.session import Session
 
 if TYPE_CHECKING:
@@ -76,6 +81,30 @@ class OtherKernels:
 
     outputs: tuple[Rows, ...]
     kernels: Kernels
+
+
+class Noise(msgspec.Struct, frozen=True):
+    """How far the outputs of other kernels differ from those of the run's own.
+
+    Attributes:
+        noise: The difference for the output nearest to failing.
+        other: The other kernels.
+    """
+
+    noise: KernelNoise = msgspec.field(name="found")
+    other: Kernels
+
+
+class Steadiness(msgspec.Struct, frozen=True):
+    """Whether a variant gives the same outputs when it is run again.
+
+    Attributes:
+        repeats: What stayed the same.
+        copied: Whether its outputs equal its baseline's bit for bit although it is quantized.
+    """
+
+    repeats: Repeats
+    copied: bool
 
 
 def ask_again(variant: VariantUnderTest) -> AskedAgain:
@@ -167,3 +196,59 @@ def _answers(
 def _read(folder: Path) -> tuple[Rows, ...]:
     with np.load(folder / _OUTPUTS) as arrays:
         return tuple(arrays[name] for name in arrays.files)
+
+
+def repeated_facts(variant: VariantUnderTest) -> Mapping[str, object]:
+    """Return what ``noise`` and ``steadiness`` depend on."""
+    return {**pair_facts(variant), "asked": MOST_IMAGES}
+
+
+def noise(variant: VariantUnderTest) -> Noise:
+    """Measure how far other kernels lie from the run's own.
+
+    Raises:
+        WorkerError: The model does not run, or not with any other kernels.
+    """
+    variant.evaluate_all()  # first, as its error says more
+    others = variant.other_kernels
+    return Noise(noise=_noise_of(variant, others.outputs), other=others.kernels)
+
+
+def _noise_of(variant: VariantUnderTest, others: Sequence[Floats]) -> KernelNoise:
+    """Return how far other kernels differ from the run's own; for tensors, the worst output's."""
+    baseline = variant.baseline
+    if variant.classifies:
+        other = as_answers(variant, others)
+        return kernel_noise(baseline.predictions, variant.predictions, other)
+    every = [
+        tensor_noise(ours.rows, theirs.rows, others[place.at].reshape(len(others[place.at]), -1))
+        for place, ours, theirs in zip(
+            variant.readout.judged, baseline.tensors, variant.tensors, strict=True
+        )
+    ]
+    return max(every, key=running.strain)
+
+
+def steadiness(variant: VariantUnderTest) -> Steadiness:
+    """Measure whether a variant gives the same outputs again, and not just its baseline's.
+
+    Raises:
+        WorkerError: The model does not run.
+    """
+    variant.evaluate_all()
+    again = variant.asked_again
+    first = tuple(rows.reshape(len(rows), -1) for rows in again.outputs)
+    before = variant.run.executor.first_rows(variant, len(first[0]))
+    # In a batch of several images, neighbours that changed since may change the last bits.
+    fresh = again.batch > 1 or same(before, first)
+    copied = variant.quantizes_activations and _is_copy(variant)
+    return Steadiness(msgspec.structs.replace(again.repeats, fresh=fresh), copied)
+
+
+def _is_copy(variant: VariantUnderTest) -> bool:
+    """Return whether a variant's outputs equal its baseline's bit for bit."""
+    if variant.classifies:
+        ours, theirs = variant.baseline.predictions, variant.predictions
+        return same((ours.scores, ours.logits), (theirs.scores, theirs.logits))
+    pairs = zip(variant.baseline.tensors, variant.tensors, strict=True)
+    return all(same_bits(ours.rows, theirs.rows) for ours, theirs in pairs)

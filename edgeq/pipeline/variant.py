@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from edgeq.models.float_model import FloatModel
     from edgeq.pipeline.control import Control
     from edgeq.pipeline.inputs import ModelInputs
-    from edgeq.pipeline.measurements import InputRange, Noise, Steadiness
+    from edgeq.pipeline.measurements import InputRange
     from edgeq.pipeline.places import Place
     from edgeq.pipeline.readout import Readout
-    from edgeq.pipeline.repeating import AskedAgain, OtherKernels
+    from edgeq.pipeline.repeating import AskedAgain, Noise, OtherKernels, Steadiness
     from edgeq.pipeline.run import Run
     from edgeq.pipeline.timing import TimedPair
     from edgeq.quantize.calibration import Calibration

@@ -11,8 +11,7 @@ from edgeq.config.structs import Spec
 from edgeq.errors import ModelError
 from edgeq.models.float_file import input_size
 from edgeq.quantize.engine import Shared
-from edgeq.quantize.engines import ENGINES
-from edgeq.quantize.make import make_variant, ready_variant
+from edgeq.quantize.make import ENGINES, make_variant, ready_variant
 from edgeq.quantize.variant import Variant
 from edgeq.samples.arrays import require_same_inputs
 from edgeq.store.content import Store

@@ -17,8 +17,7 @@ from edgeq.models.float_model import fed
 from edgeq.models.sources import FloatFile, parse_source
 from edgeq.models.weights import local_weights
 from edgeq.pipeline.image_sets import named_images
-from edgeq.quantize.engines import ENGINES
-from edgeq.quantize.make import ready_file
+from edgeq.quantize.make import ENGINES, ready_file
 from edgeq.samples.labels import LabelSet, label_set
 from edgeq.samples.pairs import find_samples, match
 from edgeq.samples.sets import Counted, Role, count_photos, find_set, foreign

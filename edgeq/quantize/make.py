@@ -1,4 +1,4 @@
-"""Making of variants, and reading of ready-made variants."""
+"""Making of variants by the engines, and reading of ready-made variants."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ from edgeq.models.float_model import FloatModel
 from edgeq.models.originals import take
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.edited import folded_model, pruned_model
-from edgeq.quantize.engine import Job, Recipe
-from edgeq.quantize.engines import ENGINES
+from edgeq.quantize.engine import Engine, Job, Recipe
 from edgeq.quantize.fitting import fitted
+from edgeq.quantize.litert_engine import LITERT_ENGINE
 from edgeq.quantize.recipes import LitertRecipe
+from edgeq.quantize.tensorflow_engine import TENSORFLOW_ENGINE
 from edgeq.quantize.variant import MadeOf, Manifest, Variant
+from edgeq.registry import Registry
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
+
+ENGINES: Registry[Engine] = Registry(
+    "engine", [(engine.name, engine) for engine in (LITERT_ENGINE, TENSORFLOW_ENGINE)]
+)
+
 
 KIND = "variants"
 FILE = "model.tflite"

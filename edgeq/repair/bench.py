@@ -31,10 +31,9 @@ from edgeq.pipeline.readout import Readout, readout
 from edgeq.pipeline.run import Run
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engine import Job
-from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.fitting import precision_recipe, unit_recipe
 from edgeq.quantize.litert_engine import quantize_litert, statistics_of
-from edgeq.quantize.make import make_variant
+from edgeq.quantize.make import ENGINES, make_variant
 from edgeq.quantize.recipes import LitertRecipe, mixed
 from edgeq.quantize.statistics import Statistics
 from edgeq.quantize.variant import Variant

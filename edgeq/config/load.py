@@ -1,4 +1,7 @@
-"""Finds and reads a spec: ``edgeq.toml``, or ``[tool.edgeq]`` in ``pyproject.toml``."""
+"""Finds and reads a spec: ``edgeq.toml``, or ``[tool.edgeq]`` in ``pyproject.toml``.
+
+The hash of a spec.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from edgeq.config.structs import Gates, Spec
 from edgeq.config.tables import build
 from edgeq.config.target_tables import parse_targets
 from edgeq.errors import SpecError
-from edgeq.io.files import read_text
+from edgeq.io.files import read_text, sha256_bytes
 
 OWN_FILE = "edgeq.toml"
 SHARED_FILE = "pyproject.toml"
@@ -112,3 +115,11 @@ def _tool_table(table: dict[str, Any], path: Path) -> dict[str, Any] | None:
     if tool is None or isinstance(tool, dict):
         return tool
     raise SpecError("tool.edgeq is not a table", where=path, remedy="Write [tool.edgeq]")
+
+
+def spec_sha256(spec: Spec) -> str:
+    """Return the hash of what a spec says, regardless of the folder that it is in."""
+    fields = msgspec.structs.asdict(spec)
+    for place in ("root", "origin", "report", "reports", "store", "history", "make", "suite"):
+        del fields[place]
+    return sha256_bytes(msgspec.json.encode(fields, order="sorted"))

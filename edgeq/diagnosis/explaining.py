@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from edgeq import diagnosis
-from edgeq.config.digest import spec_sha256
 from edgeq.config.gates import GATES
+from edgeq.config.load import spec_sha256
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause, Diagnosis
 from edgeq.diagnosis.feeding import other_feeding

@@ -13,8 +13,8 @@ from typing import Literal
 import msgspec
 
 from edgeq import __version__
-from edgeq.config.digest import spec_sha256
 from edgeq.config.gates import GATES
+from edgeq.config.load import spec_sha256
 from edgeq.config.structs import Spec
 from edgeq.diagnosis.explaining import cause_of
 from edgeq.errors import ConversionError, EdgeqError, SpecError

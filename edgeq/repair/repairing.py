@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from edgeq import __version__
-from edgeq.config.digest import spec_sha256
+from edgeq.config.load import spec_sha256
 from edgeq.config.methods import FLOAT32
 from edgeq.config.structs import Spec
 from edgeq.errors import ImageError

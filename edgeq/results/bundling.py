@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgeq import bundle
 from edgeq.bundle import BundleResult
-from edgeq.config.digest import spec_sha256
+from edgeq.config.load import spec_sha256
 from edgeq.config.structs import Spec
 from edgeq.io.files import sha256_file
 from edgeq.quantize.make import FILE, KIND

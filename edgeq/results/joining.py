@@ -19,8 +19,8 @@ from typing import TypeVar
 import msgspec
 
 import edgeq
-from edgeq.config.digest import spec_sha256
 from edgeq.config.gates import GATES
+from edgeq.config.load import spec_sha256
 from edgeq.errors import EdgeqError
 from edgeq.io.files import sha256_bytes
 from edgeq.pipeline.run import Run

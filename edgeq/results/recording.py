@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 import edgeq
-from edgeq.config.digest import spec_sha256
+from edgeq.config.load import spec_sha256
 from edgeq.config.structs import CLASSIFICATION, DETECTION, Preprocessing, Spec
 from edgeq.errors import EdgeqError, encodable
 from edgeq.io import structs

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgeq.config.digest import spec_sha256
 from edgeq.config.gates import GATES
-from edgeq.config.load import load_spec, parse
+from edgeq.config.load import load_spec, parse, spec_sha256
 from edgeq.config.structs import Images, Latency, Model, Preprocessing, ReadyVariant, Run, Spec
 from edgeq.errors import SpecError
 from edgeq.pipeline import run

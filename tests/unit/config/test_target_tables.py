@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from edgeq.config.digest import spec_sha256
+from edgeq.config.load import spec_sha256
 from edgeq.config.structs import DeclaredTarget, Targets
 from edgeq.config.target_kinds import Emulated, Ssh
 from tests.unit.config.writing import refusal, spec

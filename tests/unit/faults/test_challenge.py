@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edgeq.config.digest import spec_sha256
+from edgeq.config.load import spec_sha256
 from edgeq.errors import SpecError
 from edgeq.faults import catalogue
 from edgeq.faults.challenge import challenge, judged

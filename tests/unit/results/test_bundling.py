@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.config.digest import spec_sha256
+from edgeq.config.load import spec_sha256
 from edgeq.config.structs import Model, ReadyVariant, Spec
 from edgeq.io.files import sha256_bytes
 from edgeq.record.provenance import RecordedLabels

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 import edgeq
-from edgeq.config.digest import spec_sha256
+from edgeq.config.load import spec_sha256
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.run import Run
 from edgeq.record.provenance import RecordedLabels

@@ -132,7 +132,7 @@ def _table(preprocessing: Preprocessing) -> str:
     """Return a preprocessing as the spec writes it."""
     import msgspec
 
-    from edgeq.config.presets_preprocessing import PREPROCESSING
+    from edgeq.config.presets import PREPROCESSING
 
     for name, preset in PREPROCESSING:
         if preset == preprocessing:

@@ -19,7 +19,7 @@ from edgeq.config.methods import (
     choose,
     require_classifier,
 )
-from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.presets import PREPROCESSING
 from edgeq.config.ranges import check_ranges
 from edgeq.config.structs import Classifier, Images, Model, ReadyVariant, Spec
 from edgeq.config.tables import header, key_text

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from edgeq import words
-from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import Preprocessing
 from edgeq.diagnosis.bench import Bench, Laid, Trial, part, recovers, trial
 from edgeq.diagnosis.cause import Cause

@@ -9,7 +9,7 @@ import msgspec
 
 from edgeq import words
 from edgeq.config.methods import choose
-from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import Make, Model, Preprocessing, Spec
 from edgeq.errors import ModelError
 from edgeq.io.files import write_bytes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeq.config.presets_preprocessing import find_preprocessing
+from edgeq.config.presets import find_preprocessing
 from edgeq.config.structs import Model, Preprocessing, Spec
 from edgeq.models import lite0
 from edgeq.models.applications import SIZES, USUAL_SIZE

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq.config.presets_preprocessing import find_preprocessing
+from edgeq.config.presets import find_preprocessing
 from edgeq.config.structs import Preprocessing, Spec
 from edgeq.config.tables import key_text
 from edgeq.errors import EdgeqError

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from edgeq.config.methods import METHODS, MethodChoice
-from edgeq.config.presets_preprocessing import find_preprocessing
+from edgeq.config.presets import find_preprocessing
 from edgeq.config.structs import ReadyVariant, Spec
 from edgeq.config.tables import key_text
 from edgeq.errors import ConversionError, ModelError, SpecError

@@ -13,7 +13,7 @@ from edgeq.cli import edgeq
 from edgeq.config.gates import GATES
 from edgeq.config.load import parse
 from edgeq.config.methods import METHODS
-from edgeq.config.presets_preprocessing import PREPROCESSING, find_preprocessing
+from edgeq.config.presets import PREPROCESSING, find_preprocessing
 from edgeq.config.structs import (
     Images,
     Latency,

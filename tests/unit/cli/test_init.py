@@ -11,7 +11,7 @@ from edgeq.cli.init import STARTERS
 from edgeq.config.gates import limits
 from edgeq.config.load import load_spec
 from edgeq.config.methods import METHODS
-from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import (
     Images,
     Latency,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.presets import PREPROCESSING
 from edgeq.errors import MissingExtraError, ModelError
 from edgeq.models.applications import (
     FAMILIES,

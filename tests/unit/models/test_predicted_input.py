@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import Model, Preprocessing, Spec
 from edgeq.models.predicted_input import Expected, expected
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError, ModelError, SpecError
 from edgeq.pipeline.image_sets import NamedImages, named_images

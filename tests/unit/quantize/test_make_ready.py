@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import Preprocessing, ReadyVariant, Spec
 from edgeq.errors import ModelError, SpecError
 from edgeq.io.files import sha256_bytes

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import Preprocessing
 from edgeq.record.feeding import (
     Difference,

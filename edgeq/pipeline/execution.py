@@ -17,7 +17,6 @@ from edgeq.config.target_kinds import LOCAL
 from edgeq.io import structs
 from edgeq.measure.predictions import Predictions
 from edgeq.pipeline.dependencies import runtime_facts
-from edgeq.pipeline.eta import Countdown, rounded
 from edgeq.pipeline.evaluating import (
     HeldMemory,
     KeptRows,
@@ -35,7 +34,7 @@ from edgeq.pipeline.readout import (
     require_classes,
     require_outputs_like_baseline,
 )
-from edgeq.pipeline.schedule import Say
+from edgeq.pipeline.schedule import Countdown, Say, rounded
 from edgeq.run.doing import INFERENCE, Doing
 from edgeq.run.memory import measure_memory
 from edgeq.run.results import Loaded, MemoryUse, WorkerFacts

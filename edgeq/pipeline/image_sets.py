@@ -16,8 +16,8 @@ from edgeq.config.tables import key_text
 from edgeq.errors import ImageError
 from edgeq.models.predicted_input import expected
 from edgeq.pipeline.dependencies import arithmetic
-from edgeq.pipeline.eta import Countdown
 from edgeq.pipeline.memo import Memo
+from edgeq.pipeline.schedule import Countdown
 from edgeq.quantize.calibration import Calibration
 from edgeq.samples.arrays import fields_of, order_like, reordered, store_arrays
 from edgeq.samples.box_labels import (

@@ -26,9 +26,9 @@ from edgeq.io.files import sha256_file
 from edgeq.models.child import log_path
 from edgeq.models.children import idle
 from edgeq.pipeline.dependencies import runtime_facts
-from edgeq.pipeline.eta import Countdown
 from edgeq.pipeline.readout import Readout, readout
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.schedule import Countdown
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engine import Job
 from edgeq.quantize.fitting import precision_recipe, unit_recipe

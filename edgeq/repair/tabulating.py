@@ -21,7 +21,7 @@ import numpy as np
 from edgeq.config.structs import Precision
 from edgeq.errors import ConversionError, WorkerError
 from edgeq.models.children import idle
-from edgeq.pipeline.eta import Countdown
+from edgeq.pipeline.schedule import Countdown
 from edgeq.repair.bench import Bench, Cells, Key, QuantizedUnit
 from edgeq.repair.choosing import Candidate, choose_mixes
 from edgeq.repair.clock import Clock

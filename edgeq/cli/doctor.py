@@ -14,7 +14,7 @@ from edgeq.cli.say import say
 from edgeq.words import plural
 
 if TYPE_CHECKING:
-    from edgeq.doctor.doctor import Finding
+    from edgeq.doctor import Finding
 
 WIDTH = 100
 AREA_WIDTH = 10
@@ -69,7 +69,7 @@ def doctor(*, config: Path | None, spec_only: bool, files: tuple[Path, ...]) -> 
     items marked -- are absent but not needed.
     """
     from edgeq import __version__
-    from edgeq.doctor.doctor import examine
+    from edgeq.doctor import examine
 
     if files and not spec_only:
         raise click.UsageError("FILE is for --spec-only; name another spec with --config")

@@ -1,7 +1,4 @@
-"""Finds and reads a spec: ``edgeq.toml``, or ``[tool.edgeq]`` in ``pyproject.toml``.
-
-The hash of a spec.
-"""
+"""Finds, reads and hashes a spec: ``edgeq.toml``, or ``[tool.edgeq]`` in ``pyproject.toml``."""
 
 from __future__ import annotations
 

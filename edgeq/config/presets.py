@@ -1,12 +1,11 @@
-"""Presets as data: the measured default limits, and the spec of a run with no configuration.
+"""Presets as data: measured default limits, preprocessing, the spec without a configuration.
 
 The limits come from ``benchmarks/engines.md``: each leaves room below what its method reaches on
 EfficientNetV2-B0 and EfficientNet-Lite0 with 500 photographs, and none lets a collapsed variant
 pass.
 
-Preprocessing presets: what the families of image models expect of a photograph.
-
-Means and standard deviations are in pixel units (0 to 255) and RGB order, as
+The presets of preprocessing say what the families of image models expect of a photograph. Means and
+standard deviations are in pixel units (0 to 255) and RGB order, as
 ``edgeq.config.structs.Preprocessing`` defines them. The ``keras-*`` presets are the modes of
 ``keras.applications.imagenet_utils.preprocess_input``.
 """

@@ -1,9 +1,8 @@
 """Runs tasks that depend on each other, as many at a time as there are cores.
 
 The work happens in child processes and native code, and the threads here only wait for it. The
-calling thread starts the tasks, shows progress and receives Ctrl-C.
-
-Progress of a long job, with an estimate of the time left.
+calling thread starts the tasks, shows progress, with an estimate of the time left, and receives
+Ctrl-C.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeq.doctor.doctor import examine
+from edgeq.doctor import examine
 from edgeq.judge.verdict import Verdict
 from tests.plugin.projects import SIZE, Project, statuses, text_of
 from tests.unit import tiny_model

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from edgeq import doctor
 from edgeq.cli import main
-from edgeq.doctor import doctor
 from tests.unit.cli.project import write
 
 

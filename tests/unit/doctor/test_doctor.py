@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from edgeq import words
+from edgeq import doctor, words
 from edgeq.cluster.cluster import Cluster
 from edgeq.cluster.work import NodeFacts
-from edgeq.doctor import doctor
-from edgeq.doctor.doctor import Finding, examine
+from edgeq.doctor import Finding, examine
 from edgeq.errors import ClusterError
 from edgeq.run.targets import Target
 from tests.unit.cli.project import SPEC, write

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.doctor.doctor import examine
+from edgeq.doctor import examine
 from tests.plugin.projects import save_photographs
 from tests.unit.tiny_model import Op, Tensor, build, classifier
 

@@ -132,11 +132,11 @@ def description_in(folder: Path) -> EntryFile | None:
 def described(folder: Path, besides: Container[str]) -> list[tuple[str, Mapping[str, object]]]:
     """List key and facts of the entries in a kind's folder; see ``Store.described``."""
     entries_read: list[tuple[str, Mapping[str, object]]] = []
-    for path in sorted(folder.glob(f"*/{ENTRY_FILE}")):
-        key = path.parent.name
-        if key in besides:
-            continue
-        entry = description_in(path.parent)
+    keys: list[str] = []
+    with suppress(OSError), os.scandir(folder) as places:
+        keys = sorted(place.name for place in places if place.name not in besides)
+    for key in keys:
+        entry = description_in(folder / key)
         if entry is None:
             continue
         if entry.kind == folder.name and key_of(folder.name, entry.facts) == key:
@@ -303,9 +303,11 @@ class Store:
             ignore = self.root / ".gitignore"
             if not ignore.exists():
                 write_bytes(ignore, b"*\n")
-            for abandoned in parent.glob(f"{kind}-{key}-*"):
-                shutil.rmtree(abandoned, ignore_errors=True)
-            folder = parent / f"{kind}-{key}-{uuid.uuid4().hex[:8]}"
+            prefix = f"{kind}-{key}-"
+            for path in parent.iterdir():  # a pattern would be compiled for each entry
+                if path.name.startswith(prefix):
+                    shutil.rmtree(path, ignore_errors=True)
+            folder = parent / f"{prefix}{uuid.uuid4().hex[:8]}"
             folder.mkdir()
         except OSError as error:
             raise StoreError(

@@ -101,8 +101,12 @@ class Ledger:
             yield run
 
     def _look_for(self, keys: Sequence[str]) -> None:
-        """Find the rows of photographs; a portion with some of them is read, and so verified."""
-        if keys:
+        """Find the rows of photographs; a portion with some of them is read, and so verified.
+
+        Portions are listed if a photograph is in none that is known, or else a set would list them
+        as often as it has portions.
+        """
+        if any(key not in self._listed for key in keys):
             self._list()
         for key in keys:
             while key not in self._places and key in self._listed:

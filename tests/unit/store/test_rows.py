@@ -113,3 +113,23 @@ def test_what_another_process_adds_is_found_and_nothing_is_described_twice(
         add(Ledger(store, "answers", FACTS), name)
         assert ledger.missing([name]) == []
     assert len(described) == len(set(described)) == 5
+
+
+def test_a_set_that_is_read_in_portions_is_listed_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [str(number) for number in range(6)]
+    for name in names:
+        add(Ledger(store, "answers", FACTS), name)
+    listings: list[str] = []
+    original = Store.described
+
+    def counted(self: Store, kind: str, **options: Any) -> Any:
+        listings.append(kind)
+        return original(self, kind, **options)
+
+    monkeypatch.setattr(Store, "described", counted)
+    ledger = Ledger(store, "answers", FACTS)
+    assert [ledger.missing([name]) for name in names] == [[]] * 6
+    assert len(listings) == 1
+    assert row_names(ledger, *names) == names

@@ -113,7 +113,15 @@ def _check_folders(spec: Spec) -> None:
     for key in ("reports", "store"):
         text = getattr(spec, key)
         _check_path(text, f"{spec.origin}: {key}")
-        if spec.path(text).resolve() == spec.root.resolve():
+        try:
+            itself = spec.path(text).resolve() == spec.root.resolve()
+        except RuntimeError as error:  # only before Python 3.13
+            raise SpecError(
+                f"{text!r} is a symbolic link that leads to itself",
+                where=f"{spec.origin}: {key}",
+                remedy="Replace the link, or name another folder",
+            ) from error
+        if itself:
             raise SpecError(
                 f"{text!r} is the folder of the spec itself",
                 where=f"{spec.origin}: {key}",

@@ -23,6 +23,7 @@ from edgeq.tflite.flatbuffer import Flatbuffer, Table, damaged
 from edgeq.tflite.options import Options, read_options
 from edgeq.words import plural
 
+_LFS = b"version https://git-lfs"
 IDENTIFIER = b"TFL3"
 MOST_BYTES = 4 << 30
 """Greatest size of a file: a flatbuffer has at most 2 GiB, and what follows it is rarely more."""
@@ -238,6 +239,10 @@ def open_content(path: Path, content: bytes) -> Flatbuffer:
     Raises:
         ModelError: The content is not a model.
     """
+    if content.startswith(_LFS):
+        raise ModelError(
+            "is a pointer of Git LFS, not the model itself", where=path, remedy="Run git lfs pull"
+        )
     if content[4:_HEADER_BYTES] != IDENTIFIER:
         raise ModelError(
             "is not a .tflite model: the identifier TFL3 is missing",
@@ -258,7 +263,11 @@ def read_whole(path: Path) -> bytes:
     except FileNotFoundError:
         raise ModelError("no such file", where=path, remedy="Check the path in the spec") from None
     except OSError as error:
-        raise ModelError(f"can't be read: {error.strerror or error}", where=path) from error
+        raise ModelError(
+            f"can't be read: {error.strerror or error}",
+            where=path,
+            remedy="Name a file that may be read",
+        ) from error
 
 
 def _signed_names(model: Table, field: int) -> dict[int, str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,13 @@ def two(**keys: Any) -> dict[str, Any]:
 )
 def test_what_does_not_fit_is_refused_by_key(changes: Any, said: str) -> None:
     assert refusal(**changes).startswith(said)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="Python finds its loop when it is used")
+def test_a_folder_that_links_to_itself_is_refused(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert refusal(store=str(loop)).startswith(f"store: '{loop}' is a symbolic link that leads to")
 
 
 @pytest.mark.parametrize("name", ["float16", "float16@litert"])

@@ -77,6 +77,16 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_model(tmp_path / "none.tflite")
 
 
+def test_what_git_lfs_left_in_place_of_a_file_is_named(folder: Path) -> None:
+    with pytest.raises(ModelError, match=r"pointer of Git LFS, .*\. Run git lfs pull"):
+        read(folder, b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n")
+
+
+def test_a_folder_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"can't be read: .*\. Name a file"):
+        read_model(tmp_path)
+
+
 @pytest.mark.parametrize("data", [b"", b"TFL3", b"\x00\x00\x00\x00TFL4" * 9, b"PK\x03\x04" * 30])
 def test_another_kind_of_file_is_refused(folder: Path, data: bytes) -> None:
     with pytest.raises(ModelError, match=r"is not a \.tflite model"):

@@ -141,6 +141,12 @@ def refuse(record: RunRecord, selected: Selection) -> None:
     bad = [case for case in record.cases if selected(case.id) and _is_bad(case, record)]
     if bad:
         cases = names([f"{case.id}: {case.status.value}" for case in bad])
+        if all(case.status is Verdict.INCONCLUSIVE for case in bad):
+            raise RecordError(
+                f"{cases}; by the spec that fails, and what fails can't be accepted",
+                remedy='Evaluate more images, or set inconclusive = "warn", and run again; or '
+                "leave them out: -k 'not NAME'",
+            )
         raise RecordError(
             f"{cases}; a figure that fails its own limit can't be accepted",
             remedy="Fix the variant or its limit and run again, or leave it out: -k 'not NAME'",

@@ -101,6 +101,12 @@ def _check(name: str, measure: Measure, where: str) -> None:
         problem = "has no limit, so nothing is judged", "Set `min`, `max` or `max_drop`"
     elif measure.range is not None and not measure.range[0] < measure.range[1]:
         problem = f"range = {list(measure.range)} is empty", "Write [LEAST, GREATEST]"
+    elif measure.range is not None and not all(
+        measure.range[0] <= limit <= measure.range[1]
+        for limit in (measure.min, measure.max)
+        if limit is not None
+    ):
+        problem = f"its limit is outside range = {list(measure.range)}", "Correct one of them"
     if problem is not None:
         raise SpecError(problem[0], where=where, remedy=problem[1])
 

@@ -307,8 +307,10 @@ def choose(
     Raises:
         SpecError: The method or engine is unknown, or the engine can't make the method.
     """
-    name, _, own = text.partition("@")
+    name, at, own = text.partition("@")
     method = METHODS.get(name, where=where)
+    if at and not own:
+        raise unknown("engine", own, ENGINES, where=where)
     if units:
         head = classifier if classifier in method.classifiers else None
         return _mixed(MethodChoice(text, name, CLASSIFIER_ENGINE, head, units), own, where)

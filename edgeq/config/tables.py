@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -122,7 +122,7 @@ def _values(
 
 
 def _value(value: Any, kind: Any, place: _Place) -> Any:
-    options = get_args(kind) if get_origin(kind) is UnionType else (kind,)
+    options = get_args(kind) if get_origin(kind) in {UnionType, Union} else (kind,)
     struct = next((option for option in options if _is_struct(option)), None)
     entries = get_origin(kind) is dict
     if isinstance(value, dict) and struct is not None:
@@ -137,9 +137,10 @@ def _value(value: Any, kind: Any, place: _Place) -> Any:
             where=str(place),
             remedy=f"Write {header(place.where, *place.keys, *name)}",
         )
-    if get_origin(kind) is Literal and isinstance(value, str):
-        if value not in get_args(kind):
-            raise unknown("value", value, get_args(kind), where=str(place))
+    literal = next((option for option in options if get_origin(option) is Literal), None)
+    if literal is not None and str not in options and isinstance(value, str):
+        if value not in get_args(literal):
+            raise unknown("value", value, get_args(literal), where=str(place))
         return value
     try:
         return structs.converted(value, kind)

@@ -63,6 +63,7 @@ def test_a_measure_is_its_models_alone() -> None:
         ("own_error", {"min": 0.2}, "has both `min` and `max`"),
         ("own_error", {"better": "higher"}, "has the other limit"),
         ("own_error", {"range": [1.0, 1.0]}, "is empty"),
+        ("own_error", {"max": 2.0, "range": [0.0, 1.0]}, "its limit is outside range = [0.0, 1.0]"),
         ("own_error", {"range": [0.0]}, "length 2"),
         ("own_error", {"maximum": 3}, "unknown key 'maximum'"),
     ],

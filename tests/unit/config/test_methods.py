@@ -52,6 +52,7 @@ def test_a_classifier_goes_to_the_methods_and_the_engine_that_can_have_it() -> N
         ("int", None, "unknown method 'int'. Did you mean 'int8'?"),
         ("", None, "unknown method ''"),
         ("int8@tf", None, "unknown engine 'tf'. Valid: litert, tensorflow"),
+        ("int8@", None, "unknown engine ''. Valid: litert, tensorflow"),
         ("int8", "tf", "unknown engine 'tf'"),
         ("dynamic_int2@tensorflow", None, "engine 'tensorflow' can't make the method"),
     ],

@@ -101,6 +101,10 @@ def test_a_table_is_asked_for_by_its_header(changes: Any, said: str) -> None:
     ("changes", "said"),
     [
         ({"inconclusive": "fial"}, "inconclusive: unknown value 'fial'. Did you mean 'fail'?"),
+        (
+            {"models": {"net": {"source": "a.tflite", "classifier": "int3"}}},
+            "models.net.classifier: unknown value 'int3'. Did you mean 'int4'? Valid:",
+        ),
         ({"run": {"kernels": "xnpack"}}, "run.kernels: unknown value 'xnpack'. Did you mean"),
         (
             net(preprocessing={"filter": "cubic"}),

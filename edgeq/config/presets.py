@@ -248,6 +248,16 @@ PREPROCESSING: Registry[Preprocessing] = Registry(
             "ultraface",
             Preprocessing(filter="bilinear", mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0)),
         ),
+        # MediaPipe's detectors of faces and people: letterboxed, -1 to 1.
+        (
+            "mediapipe",
+            Preprocessing(
+                resize="letterbox",
+                filter="bilinear",
+                mean=(127.5, 127.5, 127.5),
+                std=(127.5, 127.5, 127.5),
+            ),
+        ),
     ],
 )
 

@@ -68,7 +68,8 @@ def explain(comparison: Ranges) -> Cause | None:
     cut = [fit for fit in fits if fit.covered < 1 and fit.clipped > 0]
     given = next((fit for fit in fits if fit.place == "input"), None)
     narrow = len(cut) > len(fits) / 2
-    worst = max(fits, key=lambda fit: fit.loss)
+    alike = cut if narrow else [fit for fit in fits if fit not in cut]
+    worst = max(alike, key=lambda fit: fit.loss)
     what = "too narrow" if narrow else "too wide"
     of_all = f"{len(fits)} of {comparison.groups} ranges of activations are {what}"
     if given is not None and given.covered < WHOLE_INPUT:

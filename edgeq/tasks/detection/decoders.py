@@ -25,6 +25,7 @@ SUPPRESSION_IOU = 0.45
 
 _STRIDES = (8, 16, 32)
 _ANCHORS = 3
+_BOX = 4
 _FASTESTDET_STRIDE = 16
 _LINEAR = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 
@@ -185,6 +186,21 @@ def is_ultraface(model: ModelFile) -> Evidence | None:
     return Evidence(text, 1)
 
 
+def is_mediapipe(model: ModelFile) -> Evidence | None:
+    """Recognize a box with keypoints and a score without an activation for MediaPipe's anchors."""
+    shapes = sorted(_shapes(model), key=lambda shape: -shape[-1] if shape else 0)
+    if [len(shape) for shape in shapes] != [2, 2] or not all(_input_size(model)):
+        return None
+    (count, values), scores = shapes
+    if count not in heads.MEDIAPIPE_GRIDS or scores != (count, 1) or values <= _BOX or values % 2:
+        return None
+    text = (
+        f"its outputs have a box with {(values - _BOX) // 2} keypoints and a score for each of "
+        f"{count:,} anchors, as MediaPipe's detectors do"
+    )
+    return Evidence(text, 1)
+
+
 def _shapes(model: ModelFile) -> list[tuple[int, ...]]:
     """Return the shapes of a model's outputs without the batch dimension."""
     return [model.tensors[index].shape[1:] for index in model.outputs]
@@ -243,6 +259,13 @@ DECODERS: Extensible[Decoder] = Extensible(
             recognize=is_ultraface,
             operating_score=0.7,  # `--threshold` of detect_imgs.py
             suppression_iou=0.3,  # `iou_threshold` of fd_config.py
+        ),
+        Decoder(
+            name="mediapipe",
+            decode=heads.mediapipe,
+            recognize=is_mediapipe,
+            operating_score=0.5,  # `min_score_thresh` of face_detection.pbtxt
+            suppression_iou=0.3,  # `min_suppression_threshold` there
         ),
     ],
 )

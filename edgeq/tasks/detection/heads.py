@@ -22,6 +22,14 @@ threshold, and the recipes of these networks evaluate from here on."""
 _PRIOR_SIDES = ((8, (10, 16, 24)), (16, (32, 48)), (32, (64, 96)), (64, (128, 192, 256)))
 """Stride in pixels and the sides of its priors, in pixels."""
 
+MEDIAPIPE_GRIDS = {
+    896: ((16, 2), (8, 6)),
+    2016: ((24, 2), (12, 6)),
+    2254: ((28, 2), (14, 2), (7, 6)),
+    2304: ((48, 1),),
+}
+"""By the number of anchors: cells along each side of a grid, and anchors in each cell."""
+
 _PIXELS = 2.0
 """Median of centres and sizes above which they are in pixels; relative ones are at most about 1."""
 
@@ -140,6 +148,43 @@ def ultraface_priors(size: Size) -> Floats:
                 rows += [(x, y, side / width, side / height) for side in sides]
     priors: Floats = np.clip(np.array(rows, np.float32), 0, 1)
     return priors
+
+
+def mediapipe(outputs: Outputs, size: Size) -> Boxes:
+    """Decode the head of MediaPipe's detectors of faces, palms and people.
+
+    Outputs in any order: ``(n, 4 + 2k)``, a box in pixels of the input (its centre relative to the
+    anchor's, width, height) and k keypoints for each of n anchors; and logits ``(n, 1)``.
+
+    Source: ``tensors_to_detections_calculator.cc`` and ``ssd_anchors_calculator.cc`` of
+    github.com/google-ai-edge/mediapipe, with fixed anchors and ``reverse_output_order``.
+
+    Raises:
+        ValueError: The outputs do not have one row for each anchor.
+    """
+    values, logits = sorted(outputs, key=lambda output: -output.shape[-1])
+    if len(values) != len(logits) or len(logits) not in MEDIAPIPE_GRIDS:
+        raise ValueError(
+            f"{len(values)} boxes and {len(logits)} scores do not belong to one set of anchors "
+            f"({', '.join(map(str, MEDIAPIPE_GRIDS))})"
+        )
+    # The sigmoid, without an overflow.
+    scores = ((1 + np.tanh(logits[:, 0] / 2)) / 2).astype(np.float32)
+    certain = scores >= LEAST_SCORE
+    centres = (values[certain, :4] / np.array([size[1], size[0]] * 2)).astype(np.float32)
+    centres[:, :2] += mediapipe_anchors(len(logits))[certain]
+    return Boxes(from_centres(centres), scores[certain], np.zeros(len(centres), np.int64))
+
+
+@cache
+def mediapipe_anchors(count: int) -> Floats:
+    """Return the centres of MediaPipe's anchors, relative, ``(n, 2)``."""
+    parts = []
+    for cells, each in MEDIAPIPE_GRIDS[count]:
+        down, across = (np.mgrid[:cells, :cells] + 0.5) / cells
+        parts.append(np.repeat(np.stack([across.ravel(), down.ravel()], axis=1), each, axis=0))
+    anchors: Floats = np.concatenate(parts).astype(np.float32)
+    return anchors
 
 
 def _best_class(centres: Floats, scores: Floats, size: Size) -> Boxes:

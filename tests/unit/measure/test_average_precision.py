@@ -193,6 +193,9 @@ def test_the_interval_is_students_with_the_resamples_deviation() -> None:
     narrow = high - low
     low, high = resampled_interval(samples, 2.0, 0.95, 5)
     assert (high - low) / narrow == pytest.approx(2.776 / 1.96 * (5 / 4) ** 0.5, rel=0.01)
+    # The resamples' bias, here 3, is an error like any other.
+    low, high = resampled_interval(samples, 2.0, 0.95, 10_000, biased=True)
+    assert (low + high, high - low) == pytest.approx((4.0, 2 * 1.96 * 10**0.5), abs=0.03)
 
 
 def test_a_class_without_boxes_scores_nothing() -> None:

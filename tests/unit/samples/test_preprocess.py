@@ -42,6 +42,7 @@ ENDS: list[tuple[str, list[float], list[float]]] = [
     ("yolo", [0.0] * 3, [1.0] * 3),
     ("fastestdet", [0.0] * 3, [1.0] * 3),
     ("ultraface", [-127 / 128] * 3, [1.0] * 3),
+    ("mediapipe", [-1.0] * 3, [1.0] * 3),
 ]
 
 

@@ -10,7 +10,7 @@ from edgeq.errors import SpecError
 from edgeq.tasks.detection.decoders import DECODERS, find_decoder, recognized_decoder
 from edgeq.tasks.detection.detections import decode_all
 from edgeq.tflite.model_file import read_model
-from tests.unit.tiny_model import Op, Tensor, build, detector
+from tests.unit.tiny_model import Head, Op, Tensor, build, detector, heads
 
 
 def shaped(path: Path, shape: tuple[int, ...], image: tuple[int, int] = (64, 32)) -> Path:
@@ -94,6 +94,29 @@ def test_the_runtimes_post_processing_is_ssd(tmp_path: Path) -> None:
     found = recognized_decoder(read_model(path))
     assert found is not None
     assert found[0].name == "ssd"
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "name"),
+    [
+        ((896, 16), (896, 1), "mediapipe"),
+        ((2304, 16), (2304, 1), "mediapipe"),
+        ((896, 15), (896, 1), None),  # half a keypoint
+        ((896, 16), (896, 2), None),
+        ((900, 16), (900, 1), None),  # other anchors
+    ],
+)
+def test_boxes_with_keypoints_and_a_score_for_each_anchor_are_mediapipes(
+    tmp_path: Path, boxes: tuple[int, int], scores: tuple[int, int], name: str | None
+) -> None:
+    outputs = [
+        Head(title, rows * values, shape=(1, rows, values))
+        for title, (rows, values) in (("scores", scores), ("boxes", boxes))
+    ]
+    (tmp_path / "net.tflite").write_bytes(heads(*outputs))
+    found = recognized_decoder(read_model(tmp_path / "net.tflite"))
+    assert (None if found is None else found[0].name) == name
+    assert found is None or "6 keypoints" in found[1].text
 
 
 def test_a_users_function_is_a_decoder(tmp_path: Path) -> None:

@@ -86,3 +86,33 @@ def test_ultraface_refuses_outputs_of_another_input() -> None:
     outputs = [np.zeros((10, 4), "f4"), np.zeros((10, 2), "f4")]
     with pytest.raises(ValueError, match=r"10 offsets .* 4420 priors"):
         heads.ultraface(outputs, (240, 320))
+
+
+@pytest.mark.parametrize(
+    ("count", "inner", "last"),
+    [(896, 512, 7.5 / 8), (2016, 1152, 11.5 / 12), (2254, 1960, 6.5 / 7), (2304, 0, 47.5 / 48)],
+)
+def test_mediapipes_anchors_are_those_of_its_grids(count: int, inner: int, last: float) -> None:
+    anchors = heads.mediapipe_anchors(count)
+    assert anchors.shape == (count, 2)
+    close(anchors[-1], [last, last])
+    first = 0.5 / (1 if not inner else round(1 / (1 - last) / 2))
+    close(anchors[inner], [first, first] if inner else [0.5 / 48] * 2)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_mediapipe_by_hand(*, swapped: bool) -> None:
+    values, logits = np.zeros((896, 16), "f4"), np.full((896, 1), -200, "f4")
+    values[513, :4], logits[513] = [12.8, -6.4, 32, 64], 2.0
+    outputs = [logits, values] if swapped else [values, logits]
+    found = heads.mediapipe(outputs, (128, 128))
+    # The second anchor of the first of 8 x 8 cells, whose centre is 1/16.
+    x, y = 1 / 16 + 0.1, 1 / 16 - 0.05
+    close(found.corners, [[x - 0.125, y - 0.25, x + 0.125, y + 0.25]])
+    close(found.scores, [1 / (1 + np.exp(-2))])
+    assert found.classes.tolist() == [0]
+
+
+def test_mediapipe_refuses_other_anchors() -> None:
+    with pytest.raises(ValueError, match=r"10 boxes and 10 scores .* one set of anchors \(896"):
+        heads.mediapipe([np.zeros((10, 16), "f4"), np.zeros((10, 1), "f4")], (128, 128))

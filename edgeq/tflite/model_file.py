@@ -212,16 +212,37 @@ def require_runnable(model: ModelFile) -> None:
             where=model.path,
             remedy="Export the model without them (post-processing belongs outside the graph)",
         )
-    read = [operator for operator in model.operators if operator.name == "READ_VARIABLE"]
-    if read and "ASSIGN_VARIABLE" not in model.operator_names:
+    unassigned = _unassigned(model) if "READ_VARIABLE" in model.operator_names else 0
+    if unassigned:
         raise ModelError(
-            f"its weights are uninitialised variables: {plural(len(read), 'operator')} "
+            f"its weights are uninitialised variables: {plural(unassigned, 'operator')} "
             "READ_VARIABLE, and nothing in the file assigns the variables",
             where=model.path,
             remedy="Convert it again from the Keras model or its SavedModel "
             "(model.export(FOLDER)), or freeze the function first: "
             "convert_variables_to_constants_v2(function)",
         )
+
+
+def _unassigned(model: ModelFile) -> int:
+    """Return how many operators of the main graph read a variable that no graph assigns."""
+    root = open_model(model.path).root()
+    kinds = [_operator_name(code) for code in root.tables(1)]
+    read: list[tuple[str, str] | None] = []
+    assigned: set[tuple[str, str] | None] = set()
+    for place, graph in enumerate(root.tables(2)):
+        variables: dict[int, tuple[str, str]] = {}
+        for operator in graph.tables(3):
+            kind = kinds[operator.integer(0, "I")]
+            if kind == "VAR_HANDLE" and (options := operator.table(4)) is not None:
+                name = options.text(0), options.text(1)
+                variables |= dict.fromkeys(operator.integers(2), name)
+            elif kind == "ASSIGN_VARIABLE":
+                assigned.add(variables.get(operator.integers(1)[0]))
+            elif kind == "READ_VARIABLE" and place == 0:
+                read.append(variables.get(operator.integers(1)[0]))
+    # A handle that another graph passed may be of any variable.
+    return len([name for name in read if name not in assigned and (name or not assigned)])
 
 
 def open_model(path: Path) -> Flatbuffer:

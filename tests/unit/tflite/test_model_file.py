@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import replace
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +16,8 @@ from edgeq.errors import ModelError
 from edgeq.tflite.edits import logits_edits
 from edgeq.tflite.flatbuffer import Flatbuffer
 from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
+from edgeq.tflite.packing import rewritten
+from tests.unit.bad_models import growing
 from tests.unit.tiny_model import Op, Tensor, build, classifier
 
 WHOLE = classifier(io="int8")
@@ -155,8 +159,21 @@ def test_variables_that_nothing_fills_are_refused(folder: Path) -> None:
     model = read(folder, with_operator("READ_VARIABLE", None))
     with pytest.raises(ModelError, match=r"uninitialised variables: 1 operator READ_VARIABLE.*fre"):
         require_runnable(model)
-    filled = replace(model, operator_names=model.operator_names | {"ASSIGN_VARIABLE"})
-    require_runnable(filled)
+
+
+@pytest.mark.parametrize(("name", "refused"), [("count", False), ("weights", True)])
+def test_each_variable_that_is_read_must_be_filled(
+    folder: Path, name: str, *, refused: bool
+) -> None:
+    def read_another(model: Any) -> None:
+        main = model.subgraphs[0]
+        kinds = {type(operator.builtinOptions): operator for operator in main.operators}
+        kinds[schema.VarHandleOptionsT].builtinOptions.sharedName = name
+        main.operators.remove(kinds[schema.AssignVariableOptionsT])
+
+    model = read(folder, rewritten(folder, growing(64), read_another))
+    with pytest.raises(ModelError, match="1 operator READ") if refused else nullcontext():
+        require_runnable(model)
 
 
 def test_built_in_operators_are_fine(folder: Path) -> None:

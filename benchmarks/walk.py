@@ -1,15 +1,17 @@
 """Which modules a case passes on its way from the shipped test to its row of the record.
 
 Run ``python -m benchmarks.walk``. A small network with an int8 variant is validated by the shipped
-tests. From the call of one of them to the row of the record, every module of edgeq that its thread
-enters is noted: once after everything was fetched ahead, as in an ordinary run, and once on an
-empty store with nothing fetched ahead, as under xdist. A module that is only imported, or that
-another thread enters, is not counted.
+tests, on photographs whose labels are what the network says, so that the case passes. From the call
+of one of them to the row of the record, every module of edgeq that its thread enters is noted: once
+after everything was fetched ahead, as in an ordinary run, and once on an empty store with nothing
+fetched ahead, as under xdist. A module that is only imported, or that another thread enters, is not
+counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,8 @@ from types import FrameType
 
 import pytest
 
+from edgeq.config.load import load_spec
+from edgeq.pipeline.run import Run
 from tests.unit.faults.project import lay_out
 
 UNCOUNTED = ("edgeq.errors", "edgeq.registry")
@@ -88,6 +92,7 @@ def follow(gate: str, limit: str, *, ahead: bool) -> tuple[str, ...]:
     with tempfile.TemporaryDirectory() as folder:
         root = lay_out(Path(folder))
         (root / "edgeq.toml").write_text(SPEC.format(gate=gate, limit=limit), "utf-8")
+        label(root)
         (root / "test_gate.py").write_text(SUITE, "utf-8")
         walk = Walk(gate, ahead=ahead)
         options = ["-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
@@ -95,6 +100,17 @@ def follow(gate: str, limit: str, *, ahead: bool) -> tuple[str, ...]:
         if code:
             raise SystemExit(f"the gate ended with {code}")
         return tuple(walk.modules)
+
+
+def label(root: Path) -> None:
+    """Label the photographs with the classes that the network gives them, and empty the store."""
+    photographs = root / "evaluation"
+    run = Run(load_spec(root))
+    names = [photo.name for photo in run.baseline("net").samples.photos]
+    classes = run.baseline("net").predictions.predicted
+    rows = [f"{name},{index}" for name, index in zip(names, classes, strict=True)]
+    (photographs / "labels.csv").write_text("\n".join(["file,class_index", *rows]) + "\n", "utf-8")
+    shutil.rmtree(run.store.root)
 
 
 def main() -> None:

@@ -1,4 +1,7 @@
-"""Float models that are changed before anything is quantized, in the store like exported ones."""
+"""Float models that are changed before anything is quantized, in the store like exported ones.
+
+Magnitude pruning: setting the smallest weights to zero in place.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from edgeq.models.float_model import FloatModel
 from edgeq.store.content import Store
+from edgeq.tflite.buffers import spans
 from edgeq.tflite.folding import folded
-from edgeq.tflite.model_file import read_whole
-from edgeq.tflite.pruning import pruned
+from edgeq.tflite.model_file import open_content, read_content, read_whole
+from edgeq.tflite.wiring import Wiring
 
 FILE = "model.tflite"
 _FORMAT = 1
 
 
 def pruned_model(model: FloatModel, share: float, store: Store) -> FloatModel:
-    """Return a float model with a share of its weights set to zero; see ``tflite.pruning``.
+    """Return a float model with a share of its weights set to zero, smallest first.
 
     Raises:
         ModelError: The model's file can't be read.
@@ -50,3 +56,33 @@ def _edited(
     facts = {"float_sha256": model.sha256, **parameters, "format": _FORMAT}
     entry = store.get_or_make(kind, facts, make)
     return replace(model, path=entry.folder / FILE, sha256=entry.files[FILE], original=None)
+
+
+def pruned(content: bytes, path: Path, share: float) -> bytes:
+    """Return a float model with the smallest weights of each layer set to zero.
+
+    The size of the file does not change, because a zero takes as many bytes as any other number.
+
+    Args:
+        content: Content of a ``.tflite`` file.
+        path: The file that it comes from, for errors.
+        share: Share of each layer's weights to set to zero, in (0, 1). Among equally small weights,
+            the first are chosen.
+
+    Raises:
+        ModelError: The content is not a model, truncated or damaged.
+    """
+    model = read_content(path, content)
+    placed = spans(open_content(path, content).root())
+    edited = bytearray(content)
+    stored = {
+        layer.weights.tensor.buffer
+        for layer in Wiring(model).compute
+        if layer.weights is not None and layer.weights.tensor.dtype == "float32"
+    }
+    for buffer in stored:
+        start, size = placed[buffer]
+        weights = np.frombuffer(edited, np.float32, size // 4, start)
+        smallest = np.argsort(np.abs(weights), kind="stable")[: int(share * weights.size)]
+        weights[smallest] = 0.0
+    return bytes(edited)

@@ -3,13 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from edgeq.config.methods import MethodChoice
-from edgeq.quantize.edited import folded_model
+from edgeq.quantize.edited import folded_model, pruned
 from edgeq.quantize.make import make_variant
 from edgeq.store.content import Store
+from edgeq.tflite.constants import Constants
 from edgeq.tflite.model_file import read_model
-from tests.unit.quantize.network import float_model
+from tests.unit.quantize.network import float_model, network
 from tests.unit.tflite.test_folding import BEFORE, IMAGE, net
 
 
@@ -33,3 +35,26 @@ def test_a_folded_model_is_kept_in_the_store(tmp_path: Path) -> None:
     assert first.sha256 != model.sha256
     assert len(list((tmp_path / "store" / "folded").iterdir())) == 1
     assert (np.array(IMAGE) == read_model(first.path).tensors[0].shape).all()
+
+
+WEIGHTS = ("conv_weights", "depthwise_weights", "dense_weights")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_the_smallest_weights_of_every_layer_become_zero(tmp_path: Path, share: float) -> None:
+    path, other = tmp_path / "a.tflite", tmp_path / "b.tflite"
+    path.write_bytes(network())
+    other.write_bytes(pruned(network(), path, share))
+    before, after = read_model(path), read_model(other)
+    assert after.bytes == before.bytes
+    for ours, theirs in zip(before.tensors, after.tensors, strict=True):
+        if not ours.data_bytes:
+            continue
+        first, second = Constants(before).stored(ours), Constants(after).stored(theirs)
+        if ours.name not in WEIGHTS:
+            assert np.array_equal(first, second)
+            continue
+        zeros = second == 0
+        assert zeros.sum() == int(share * first.size)
+        assert np.array_equal(first[~zeros], second[~zeros])
+        assert np.abs(first[zeros]).max() <= np.abs(first[~zeros]).min()

@@ -15,6 +15,8 @@ from edgeq.tflite.skeleton import short
 WHOLE = 2.0**31
 SWAPPED = 0.1
 """Largest fraction of the difference between weights that a swap may leave."""
+BESIDE_CLASSES = 5
+"""Values of a YOLO box besides its classes: its place, its size and an objectness."""
 ROWS = 0.9
 ALIKE = 0.9
 
@@ -37,16 +39,17 @@ def broken_parameters(bench: Bench) -> Cause | None:
 
 def class_order(bench: Bench) -> Cause | None:
     """Test whether the layer of the classes gives the baseline's in another order."""
-    pairs = bench.pairs
+    pairs, own = bench.pairs, slice(None)
     if bench.variant.detects:  # other layers give boxes
-        classes = bench.variant.reading.classes
-        pairs = tuple(pair for pair in pairs if pair.baseline.weights.shape[0] == classes)
+        given = bench.variant.reading.classes
+        pairs = tuple(pair for pair in pairs if _class_rows(pair, given) is not None)
+        own = (_class_rows(pairs[-1], given) if pairs else None) or own
     elif not bench.variant.classifies:
         return None
     if not pairs:
         return None
     last = pairs[-1]
-    ours, theirs = (weight.reshape(weight.shape[0], -1) for weight in _weights(bench, last))
+    ours, theirs = (weight.reshape(weight.shape[0], -1)[own] for weight in _weights(bench, last))
     classes = ours.shape[0]
     if classes < 3 or last.baseline.channel_axis != 0:  # noqa: PLR2004 - two have no order
         return None
@@ -75,6 +78,14 @@ def class_order(bench: Bench) -> Cause | None:
         f"are the baseline's of another class",
         {**facts, "moved": moved},
     )
+
+
+def _class_rows(pair: Pair, classes: int) -> slice | None:
+    """Return the rows of a detector's layer that give class scores, for its first anchor."""
+    rows, block = pair.baseline.weights.shape[0], BESIDE_CLASSES + classes
+    if rows == classes:
+        return slice(0, rows)
+    return slice(BESIDE_CLASSES, block) if rows % block == 0 else None
 
 
 def first_layer_order(bench: Bench) -> Cause | None:

@@ -68,6 +68,7 @@ def of_table(root: Path, **table: object) -> Good:
         ("boxes_shifted", "damaged_tensor"),
         ("boxes_transposed", "damaged_tensor"),
         ("classes_shifted", "label_offset"),
+        ("classes_permuted", "label_order"),
         ("channels_swapped", "channel_order"),
         ("letterbox", "resize"),
     ],

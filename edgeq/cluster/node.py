@@ -6,6 +6,7 @@ however the process ends; a worker and a decoder end when the process that start
 
 from __future__ import annotations
 
+import io
 import os
 import platform
 import secrets
@@ -24,15 +25,15 @@ from edgeq.run.results import Loaded
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.samples import apart
-from edgeq.samples.decode import decoder_facts, pixel_facts_of
+from edgeq.samples.decode import Pixels, decoder_facts, pixel_facts_of
 from edgeq.samples.sets import Photo
 from edgeq.store.content import key_of
 
 MOST_SESSIONS = 2
 """Models loaded at a time, each in a worker of its own: two evaluations may overlap."""
 
-MOST_PIXELS = 256_000_000
-"""Bytes of decoded photographs that a node keeps for the next model."""
+MOST_PIXELS = 512_000_000
+"""Bytes of decoded photographs that a node keeps for the next model: 3,400 of 224 by 224."""
 
 
 @dataclass
@@ -79,14 +80,16 @@ class Node:
             portion: The photographs.
         """
         try:
-            pixels = self._decoded(job, portion)
-            if pixels is None:
+            rows = self._decoded(job, portion)
+            if rows is None:
                 return Unseen()
-            return self._run(job, model, pixels)
+            shape = (len(rows), *job.size, 3)
+            with _file_of(_npy_header(shape), *(row.data for row in rows)) as path:
+                return self._run(job, model, Pixels(path, shape, ""))
         except EdgeqError as error:
             return error
 
-    def _run(self, job: Job, model: Bytes, pixels: Bytes) -> Ran:
+    def _run(self, job: Job, model: Bytes, pixels: Pixels) -> Ran:
         resident = self._residents.get(job)
         if resident is not None:
             # As in the pool of local workers: no model fails because of what ran before it.
@@ -94,7 +97,7 @@ class Node:
                 return self._infer(job, resident, pixels)
         return self._infer(job, self._load(job, model), pixels)
 
-    def _infer(self, job: Job, resident: _Resident, pixels: Bytes) -> Ran:
+    def _infer(self, job: Job, resident: _Resident, pixels: Pixels) -> Ran:
         try:
             inferred = resident.session.infer(resident.loaded.handle, pixels, job.preprocessing)
         except BaseException:
@@ -129,8 +132,8 @@ class Node:
         self._residents[job] = resident
         return resident
 
-    def _decoded(self, job: Job, portion: Portion) -> Bytes | None:
-        """Return a portion's pixels, ``(m, h, w, 3)``; None if its files can't be seen here."""
+    def _decoded(self, job: Job, portion: Portion) -> list[Bytes] | None:
+        """Return a portion's pixels, ``(h, w, 3)`` each; None if its files can't be seen here."""
         geometry = key_of("pixels", pixel_facts_of(job.preprocessing, job.size))
         contents = portion.contents or (None,) * len(portion.photos)
         rows = []
@@ -142,14 +145,21 @@ class Node:
                     return None
                 self._keep((geometry, photo.sha256), row)
             rows.append(row)
-        return np.stack(rows)
+        return rows
 
     def _keep(self, key: tuple[str, str], row: Bytes) -> None:
+        """Keep a photograph while there is room; those of another geometry make room.
+
+        Each model goes through the set in the same order. If a set does not fit, the photographs
+        that came last would be given up for others before they are needed again.
+        """
+        while self._pixel_bytes + row.nbytes > MOST_PIXELS and self._pixels:
+            oldest = next(iter(self._pixels))
+            if oldest[0] == key[0]:
+                return
+            self._pixel_bytes -= self._pixels.pop(oldest).nbytes
         self._pixels[key] = row
         self._pixel_bytes += row.nbytes
-        while self._pixel_bytes > MOST_PIXELS:
-            _, oldest = self._pixels.popitem(last=False)
-            self._pixel_bytes -= oldest.nbytes
 
 
 def _software() -> dict[str, str]:
@@ -176,11 +186,19 @@ def _decode(photo: Photo, content: bytes | None, job: Job) -> Bytes | None:
     return np.frombuffer(pixels, np.uint8).reshape(*job.size, 3)
 
 
+def _npy_header(shape: tuple[int, ...]) -> bytes:
+    """Return what a ``.npy`` file of bytes, in C order, begins with."""
+    header = io.BytesIO()
+    facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, facts)
+    return header.getvalue()
+
+
 @contextmanager
-def _file_of(content: bytes) -> Iterator[Path]:
+def _file_of(*parts: bytes | memoryview) -> Iterator[Path]:
     """Yield the path of a file in memory without a name, which child processes can open."""
     descriptor = os.memfd_create("edgeq")
     with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+        file.writelines(parts)
         file.flush()
         yield Path(f"/proc/{os.getpid()}/fd/{descriptor}")

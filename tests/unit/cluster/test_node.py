@@ -14,6 +14,7 @@ from PIL import Image
 
 from edgeq.cluster.node import Node
 from edgeq.cluster.work import Bytes, Job, Portion, Ran, Unseen
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError, ModelError, ModelRefusedError
 from edgeq.io.files import sha256_bytes
 from edgeq.pipeline.dependencies import runtime_facts
@@ -103,6 +104,25 @@ def test_files_that_are_not_here_or_are_others_must_be_sent(
     assert isinstance(answer, ImageError)
     assert answer.where == portion.photos[1].file
     assert "has changed since the set was loaded" in answer.what
+
+
+def test_what_does_not_fit_into_memory_leaves_what_came_first(
+    job: Job, model: Bytes, portion: Portion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgeq.cluster.node.MOST_PIXELS", 2 * 3 * SIZE[0] * SIZE[1])
+    first, last = Portion(portion.photos[:2]), Portion(portion.photos[2:])
+    bgr = replace(job, preprocessing=Preprocessing(channels="bgr"))
+    cropped = replace(job, preprocessing=Preprocessing(resize="centre_crop"))
+    node = Node()
+    try:
+        assert isinstance(node.run(job, model, portion), Ran)
+        assert isinstance(node.run(bgr, model, gone(first)), Ran)
+        assert node.run(job, model, gone(last)) == Unseen()
+        assert isinstance(node.run(cropped, model, first), Ran)
+        assert isinstance(node.run(cropped, model, gone(first)), Ran)
+        assert node.run(job, model, gone(first)) == Unseen()
+    finally:
+        node.close()
 
 
 def test_a_model_that_does_not_load_is_an_error_not_an_exception(

@@ -33,20 +33,37 @@ def export(request: ExportRequest) -> ExportResponse:
 def _export_keras(request: ExportRequest) -> ExportResponse:
     import keras
 
-    from edgeq.models.keras_sources import DownloadFailedError, build_model, image_shape
+    from edgeq.models import saved_model_source
+    from edgeq.models.keras_sources import DownloadFailedError, build_model, inputs_of
 
     try:
         model, notes = build_model(request)
     except DownloadFailedError as error:
         return ExportResponse(download_failed=str(error))
-    shape = fixed_shape(image_shape(model, request.name), request)
+    shapes = {name: fixed_shape(each, request) for name, each in inputs_of(model, request).items()}
+    (shape, *others) = shapes.values()
     size = size_of(shape, request)
+    if others:
+        saved_model_source.write(_serving(model, shapes), request)
+        return ExportResponse(input_size=size, notes=notes)
     if request.form == "litert" and _export_directly(model, shape, request):
         return ExportResponse(input_size=size, notes=notes)
     signature = [keras.InputSpec(shape=shape, dtype="float32")]
     form = "litert" if request.form == "litert" else "tf_saved_model"
     model.export(request.output, format=form, input_signature=signature, verbose=False)
     return ExportResponse(input_size=size, notes=notes)
+
+
+def _serving(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> Any:
+    """Return a module that serves a Keras model with several inputs."""
+    import tensorflow as tf
+
+    from edgeq.models.keras_sources import called, named_outputs
+    from edgeq.models.saved_model_source import serving
+
+    specs = [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()]
+    variables = [variable.value for variable in model.variables]
+    return serving(lambda *tensors: named_outputs(called(model, tensors)), specs, variables)
 
 
 def _export_directly(model: Any, shape: tuple[int, ...], request: ExportRequest) -> bool:
@@ -80,10 +97,8 @@ def _export_module(request: ExportRequest) -> ExportResponse:
     else:
         from edgeq.models.saved_model_source import fixed_batch
 
-    litert = request.form == "litert"
     module, size = fixed_batch(request)
-    write = saved_model_source.write_litert if litert else saved_model_source.write_saved_model
-    write(module, request.output)
+    saved_model_source.write(module, request)
     return ExportResponse(input_size=size)
 
 

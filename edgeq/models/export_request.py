@@ -23,6 +23,20 @@ Form = Literal["litert", "saved_model"]
 GRAPH_FILE = "graph.pb"
 
 
+class ArrayInput(msgspec.Struct, frozen=True):
+    """An input of a model that takes arrays.
+
+    Attributes:
+        name: Its name, empty if it has none.
+        shape: Shape of one sample, without the batch.
+        dtype: Name of its type in NumPy.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+
 class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     """An export with a fixed batch of 1.
 
@@ -38,6 +52,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
         open_size: Height and width for a model that leaves them open, used if ``input_size`` is
             None.
         arrays: Whether the model takes arrays, not photographs.
+        inputs: The arrays that a PyTorch module takes, in the order of its arguments.
         allow_code: Whether code in a ``.keras`` file may run, or operators of a SavedModel that
             read or write files or call back.
         signature: Signature of a SavedModel; None takes ``serving_default`` or the only one.
@@ -56,6 +71,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     input_size: tuple[int, int] | None = None
     open_size: tuple[int, int] | None = None
     arrays: bool = False
+    inputs: tuple[ArrayInput, ...] = ()
     allow_code: bool = False
     signature: str | None = None
     limits: Make = Make()

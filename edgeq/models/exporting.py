@@ -15,6 +15,7 @@ from edgeq.errors import ChangedFileError, ConversionError, ModelError
 from edgeq.io import structs
 from edgeq.io.files import Stamp, sha256_file, stamp_of, write_bytes
 from edgeq.models.child import log_path, run_child
+from edgeq.models.children import idle
 from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
 from edgeq.models.float_file import require_float
 from edgeq.models.sources import content_of, files_of
@@ -29,6 +30,10 @@ _NOTES = "export.json"
 CHILD_KIND = "tensorflow"
 OWN_KINDS = frozenset({"application", "lite0"})
 """Kinds of sources that bring no code of their own."""
+CODE_KINDS = frozenset({"function", "torch"})
+"""Kinds of sources whose content is code, which no facts describe."""
+_HOLDING_KINDS = frozenset({*OWN_KINDS, "keras_file", "saved_model", "function"})
+"""Kinds of sources that the child which exported them has loaded in their own runtime."""
 WITHOUT_TENSORFLOW = frozenset({"registered", "torch"})
 """Kinds of sources that come as a ``.tflite`` file and in no form that TensorFlow reads."""
 
@@ -101,7 +106,7 @@ def export_float(
         log = log_path(store, FLOAT_KIND, facts)
 
         def make(target: Path) -> None:
-            with _unchanged(request, facts):
+            with unchanged(request, facts):
                 _export_file(name, request, target, log)
 
         entry = store.get_or_make(FLOAT_KIND, facts, make)
@@ -120,7 +125,7 @@ def export_folder(name: str, exported: Exported, store: Store) -> Path:
         request = msgspec.structs.replace(
             exported.request, form="saved_model", output=str(target / _FOLDER)
         )
-        with _unchanged(request, exported.facts):
+        with unchanged(request, exported.facts):
             response = _run(f"SavedModel of {name}", request, log)
         if response.download_failed is not None:
             raise ConversionError(response.download_failed, where=name, log=log)
@@ -134,27 +139,29 @@ def _export_file(name: str, request: ExportRequest, target: Path, log: Path) -> 
     request = msgspec.structs.replace(request, form="litert", output=str(path))
     response = _run(f"float file of {name}", request, log)
     if response.download_failed is not None:
+        release(request)
         raise DownloadFailedError(response.download_failed, log)
     try:
         require_float(read_model(path), arrays=request.arrays)
     except ModelError as error:  # the file is about to be deleted, so its path would not help
+        release(request)
         raise ModelError(error.what, where=f"{name}, exported", remedy=error.remedy) from error
     write_bytes(target / _NOTES, msgspec.json.encode(response))
 
 
 @contextmanager
-def _unchanged(request: ExportRequest, facts: Mapping[str, object]) -> Iterator[None]:
-    """Discard an export if the files it reads change meanwhile.
+def unchanged(request: ExportRequest, facts: Mapping[str, object]) -> Iterator[None]:
+    """Discard what is made of a source if its files change meanwhile.
 
     Args:
-        request: The export that runs inside the block.
+        request: The export, which runs inside the block, or whose source does.
         facts: The facts that its result is stored under.
 
     Raises:
         ChangedFileError: A file differs from the one that was hashed.
     """
     changed = ChangedFileError(
-        "changed while it was exported",
+        "changed while it was read",
         where=request.name,
         remedy="Run again when nothing writes it",
     )
@@ -178,11 +185,26 @@ def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:
         log=log,
         limits=request.limits,
         what=what,
-        kind=CHILD_KIND,
+        kind=holder_of(request),
         fresh=True,  # Keras numbers layers per process
-        pooled=request.kind in OWN_KINDS,
+        pooled=request.form == "litert" and request.kind in _HOLDING_KINDS,
     )
     return structs.converted(answer, ExportResponse)
+
+
+def holder_of(request: ExportRequest) -> str:
+    """Return the kind of the child that has exported a source and waits to run it."""
+    own = msgspec.structs.replace(request, form="litert", graph=False, output="")
+    return f"source {msgspec.json.encode(own).decode()}"
+
+
+def release(request: ExportRequest) -> None:
+    """Let the child that has exported a source do other work, or end it if it ran others' code."""
+    child = idle.take(holder_of(request))
+    if child is not None and request.kind in OWN_KINDS:
+        idle.add(CHILD_KIND, child)
+    elif child is not None:
+        child.end()
 
 
 def _copy_files(folder: Path, target: Path) -> None:

@@ -15,6 +15,7 @@ from edgeq.errors import ModelError
 from edgeq.io.files import write_bytes
 from edgeq.models import lite0
 from edgeq.models.application_model import export_application
+from edgeq.models.export_request import ArrayInput
 from edgeq.models.exporting import WITHOUT_TENSORFLOW, Exported, export_float, export_folder
 from edgeq.models.float_file import has_open_batch, has_quantized_weights, require_float
 from edgeq.models.originals import Original, take
@@ -72,7 +73,9 @@ class FloatModel:
     original: Original | None = None
 
 
-def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> FloatModel:
+def load_float_model(
+    name: str, model: Model, spec: Spec, store: Store, inputs: tuple[ArrayInput, ...] = ()
+) -> FloatModel:
     """Load a model of the spec as a float ``.tflite`` file, exporting it if necessary.
 
     Args:
@@ -80,6 +83,7 @@ def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> Float
         model: The model's table in the spec.
         spec: The whole spec.
         store: Store that keeps the export.
+        inputs: The arrays that a PyTorch module takes, which does not say so itself.
 
     Raises:
         ModelError: The source can't be used; the message says what to do.
@@ -96,7 +100,7 @@ def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> Float
         for text in spec.methods_of(name)
     )
     graph = any(choice.engine == TENSORFLOW for choice in choices)
-    request = msgspec.structs.replace(source.request, limits=spec.make, graph=graph)
+    request = msgspec.structs.replace(source.request, limits=spec.make, graph=graph, inputs=inputs)
     baseline = _from_export(name, model, spec, store, replace(source, request=request))
     return replace(baseline, limits=spec.make)
 

@@ -16,7 +16,6 @@ from tensorflow.python.framework import op_def_registry
 from tensorflow.python.saved_model import loader_impl
 
 from edgeq.errors import ModelError
-from edgeq.models.export_request import ExportRequest
 
 _STATE = re.compile(
     r"_?(While|If|Case)|(Stateful)?PartitionedCall|XlaCallModule|"
@@ -41,16 +40,16 @@ _RESTORING = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
 _MOST_NAMED = 6
 
 
-def require_arithmetic(request: ExportRequest) -> None:
+def require_arithmetic(folder: str, *, allow_code: bool) -> None:
     """Refuse a SavedModel that reaches outside its process, before any of it runs.
 
     Raises:
-        ModelError: The graph has such operators, and the request does not allow code.
+        ModelError: The graph has such operators, and code is not allowed.
     """
-    if request.allow_code:
+    if allow_code:
         return
     operators: set[str] = set()
-    for graph in loader_impl.parse_saved_model(request.name).meta_graphs:
+    for graph in loader_impl.parse_saved_model(folder).meta_graphs:
         operators |= reaching_out(graph)
     if operators:
         names = sorted(operators)
@@ -58,7 +57,7 @@ def require_arithmetic(request: ExportRequest) -> None:
         raise ModelError(
             "its graph has operators that read or write files, or call back: "
             f"{', '.join(names[:_MOST_NAMED])}{more}; loading it would run them",
-            where=request.name,
+            where=folder,
             remedy="Export the model without them; if you trust its maker, set allow_code = true",
         )
 

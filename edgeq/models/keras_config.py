@@ -44,7 +44,7 @@ def check_config(path: Path, request: ExportRequest, key: str) -> None:
 
     Raises:
         ModelError: The file has layers of classes that Keras can't find, code that may not run,
-            several inputs, or an input that is not one image.
+            several inputs that are not arrays, or an input of another shape than asked for.
     """
     config = _read(path)
     if config is None:
@@ -62,14 +62,14 @@ def check_config(path: Path, request: ExportRequest, key: str) -> None:
             remedy=f"If you trust the file, set allow_code = true in {key}",
         )
     inputs = _inputs(config)
-    if len(inputs) > 1:
+    if len(inputs) > 1 and not request.arrays:
         raise ModelError(
             f"has {len(inputs)} inputs",
             where=path,
             remedy=ONE_INPUT,
         )
-    if inputs and inputs[0]:
-        fixed_shape(inputs[0], msgspec.structs.replace(request, name=str(path)), key)
+    for shape in filter(None, inputs):
+        fixed_shape(shape, msgspec.structs.replace(request, name=str(path)), key)
 
 
 def layer_classes(path: Path) -> frozenset[str]:

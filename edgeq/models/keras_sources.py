@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import keras
+import msgspec
 import numpy as np
 
 from edgeq.errors import ModelError
@@ -15,6 +18,7 @@ from edgeq.models.function_source import function_of
 from edgeq.models.layout import CHANNELS, ONE_INPUT
 from edgeq.models.lite0_network import build, read_state
 from edgeq.models.serving import one_line
+from edgeq.models.signature_names import signature_name
 
 _LACKING = re.compile(r"[Cc]ould not locate (\w+) '([^']+)'")
 _UNSAFE = re.compile(r"safe_mode|unsafe deserialization")
@@ -27,10 +31,17 @@ class DownloadFailedError(Exception):
 def build_model(request: ExportRequest) -> tuple[Any, tuple[str, ...]]:
     """Return the Keras model of a request, and notes that a reader should know.
 
+    The last model is kept, because the child that exported it also runs it.
+
     Raises:
         ModelError: The source names nothing usable.
         DownloadFailedError: Weights could not be downloaded.
     """
+    return _build(msgspec.structs.replace(request, form="litert", graph=False, output=""))
+
+
+@lru_cache(maxsize=1)
+def _build(request: ExportRequest) -> tuple[Any, tuple[str, ...]]:
     keras.utils.set_random_seed(request.seed)
     if request.kind == "application":
         return _application(request)
@@ -68,26 +79,46 @@ def _loaded(request: ExportRequest) -> Any:
         raise
 
 
-def image_shape(model: Any, name: str) -> tuple[int | None, ...]:
-    """Return the shape of a Keras model's input.
+def inputs_of(model: Any, request: ExportRequest) -> dict[str, tuple[int | None, ...]]:
+    """Return the shapes of a Keras model's inputs by name, in the model's order.
 
     Raises:
-        ModelError: The object is not a Keras model, or has several inputs.
+        ModelError: The object is not a Keras model, or has several inputs that are not arrays.
     """
     if not isinstance(model, keras.Model):
         raise ModelError(
             f"gives a {type(model).__name__}, not a Keras model",
-            where=name,
+            where=request.name,
             remedy="Return a keras.Model",
         )
     inputs = list(model.inputs or [])
-    if len(inputs) != 1:
+    if not inputs or (len(inputs) > 1 and not request.arrays):
         raise ModelError(
             f"has {len(inputs)} inputs",
-            where=name,
+            where=request.name,
             remedy=f"Build subclassed models first. {ONE_INPUT}",
         )
-    return tuple(inputs[0].shape)
+    return {signature_name(tensor.name): tuple(tensor.shape) for tensor in inputs}
+
+
+def called(model: Any, inputs: Sequence[Any]) -> Any:
+    """Return a Keras model's outputs, as it gives them at inference.
+
+    Args:
+        model: The model.
+        inputs: One tensor per input, in the model's order.
+    """
+    structure = getattr(model, "_inputs_struct", None)
+    several = len(inputs) > 1 and structure is not None
+    given = keras.tree.pack_sequence_as(structure, list(inputs)) if several else inputs[0]
+    return model(given, training=False)
+
+
+def named_outputs(outputs: Any) -> Mapping[str, Any]:
+    """Return what a Keras model gives, by the names that an export gives to it."""
+    if isinstance(outputs, Mapping):
+        return outputs
+    return {f"output_{at}": output for at, output in enumerate(keras.tree.flatten(outputs))}
 
 
 def _application(request: ExportRequest) -> tuple[Any, tuple[str, ...]]:

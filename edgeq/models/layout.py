@@ -10,8 +10,8 @@ NO_IMAGE = (0, 0)
 """Height and width of the image that a model takes if it takes arrays."""
 
 ONE_INPUT = (
-    "Give it a single input; a model with several arrays as inputs can be named as a float .tflite "
-    "file"
+    "Give it a single input; if it takes arrays, name them as `samples` of the model (.npz with "
+    "one array per input)"
 )
 _ARRAYS = "as `samples` of the model (.npy, .npz or package.module:function)"
 _NO_IMAGE = f"If it takes arrays instead of photographs, name them {_ARRAYS}"
@@ -49,3 +49,14 @@ def unlike_an_image(shape: Sequence[int | None]) -> tuple[str, str] | None:
     if batch not in (1, None):
         return f"has a batch of {batch}", _BATCH
     return None
+
+
+def channels_first(shape: Sequence[int | None]) -> bool:
+    """Return whether an image has its channels first, as the operators of ONNX take it.
+
+    They are last only if the last dimension alone can hold them.
+
+    Args:
+        shape: The input's shape with the batch, None for open dimensions.
+    """
+    return len(shape) == RANK and (shape[1] == CHANNELS or shape[3] != CHANNELS)

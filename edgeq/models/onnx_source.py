@@ -13,7 +13,7 @@ import importlib.util
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,22 @@ import tensorflow as tf
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
-from edgeq.models.input_size import fixed_size
-from edgeq.models.layout import CHANNELS
-from edgeq.models.onnx_names import channels_first, output_name
+from edgeq.models.input_size import fixed_shape, fixed_size
+from edgeq.models.layout import CHANNELS, NO_IMAGE, ONE_INPUT, channels_first
+from edgeq.models.saved_model_source import serving
 from edgeq.models.serving import one_line
+from edgeq.models.signature_names import signature_name
 
 _SAMPLES = "calibration_image_sample_data_20x128x128x3_float32.npy"
 _SAMPLES_SHAPE = (20, 128, 128, 3)
 _FILE = "model.onnx"
 _COPY, _FOLDED = "copy.onnx", "folded.onnx"
+_TYPES = {
+    onnx.TensorProto.FLOAT: tf.float32,
+    onnx.TensorProto.INT32: tf.int32,
+    onnx.TensorProto.INT64: tf.int64,
+}
+"""The types that an input may have, in TensorFlow."""
 _STANDARD = ("", "ai.onnx")
 _MOST_NAMED = 6
 _ASK_EXPORT = (
@@ -43,32 +50,44 @@ _ASK_EXPORT = (
 
 
 def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
-    """Return a module whose function ``serve`` takes one image, channels last, and its size.
+    """Return a module whose function ``serve`` takes one sample, and the image's size.
 
-    Its outputs have the names that ``output_name`` makes of the ONNX model's.
+    An image has its channels last; arrays have the shapes that they have in the ONNX model.
+    Inputs and outputs have the names that ``signature_name`` makes of the ONNX model's, an image
+    has ``image``.
 
     Raises:
-        ModelError: The file is not an ONNX model, takes anything but one image, or has operators
-            that onnx2tf does not convert.
+        ModelError: The file is not an ONNX model, takes something else, or has operators that
+            onnx2tf does not convert.
     """
     model = read(request)
-    entry = only_input(model, request.name)
-    size, first = layout(shape_of(entry), request)
+    entries = inputs_of(model, request)
     _require_known(model, request.name)
-    converted = _convert(_with_shape(model, entry, size, first=first), entry.name, first, request)
-    names = [output_name(output.name) for output in model.graph.output]
+    if request.arrays:
+        size = NO_IMAGE
+        own = kept = {entry.name: fixed_shape(shape_of(entry), request) for entry in entries}
+        option = "keep_shape_absolutely_input_names"
+        inputs = {signature_name(name): shape for name, shape in own.items()}
+    else:
+        (entry,) = entries
+        size, first = layout(shape_of(entry), request)
+        own = {entry.name: (1, CHANNELS, *size) if first else (1, *size, CHANNELS)}
+        kept = {} if first else own
+        option = "keep_nwc_or_nhwc_or_ndhwc_input_names"
+        inputs = {"image": (1, *size, CHANNELS)}
+    converted = _convert(_with_shapes(model, own), {option: list(kept) or None}, request)
+    names = [signature_name(output.name) for output in model.graph.output]
 
-    module = tf.Module()
-    module.loaded = converted  # keeps the weights alive
-
-    def serve(image: Any) -> Any:
-        outputs = converted(image, training=False)
+    def serve(*tensors: Any) -> Any:
+        outputs = converted(tensors[0] if len(tensors) == 1 else list(tensors), training=False)
         every = outputs if isinstance(outputs, list | tuple) else [outputs]
         return {name: tf.identity(output) for name, output in zip(names, every, strict=True)}
 
-    image = tf.TensorSpec((1, *size, CHANNELS), tf.float32, name="image")
-    module.serve = tf.function(serve, input_signature=[image])
-    return module, size
+    specs = [
+        tf.TensorSpec(shape, _TYPES[entry.type.tensor_type.elem_type], name=name)
+        for entry, (name, shape) in zip(entries, inputs.items(), strict=True)
+    ]
+    return serving(serve, specs, converted), size
 
 
 def read(request: ExportRequest) -> Any:
@@ -89,29 +108,26 @@ def read(request: ExportRequest) -> Any:
     return model
 
 
-def only_input(model: Any, name: str) -> Any:
-    """Return the only input of a model; weights that old exporters list as inputs don't count.
+def inputs_of(model: Any, request: ExportRequest) -> list[Any]:
+    """Return the inputs of a model; weights that old exporters list as inputs don't count.
 
     Raises:
-        ModelError: It has several inputs, or one that is not float32.
+        ModelError: It has several inputs that are not arrays, or one of another type than float32,
+            which arrays of whole numbers may have.
     """
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [entry for entry in model.graph.input if entry.name not in weights]
-    if len(inputs) != 1:
-        raise ModelError(
-            f"has {len(inputs)} inputs",
-            where=name,
-            remedy="edgeq validates models that take one image; export one with a single input",
-        )
-    (entry,) = inputs
-    kind = onnx.TensorProto.DataType.Name(entry.type.tensor_type.elem_type).lower()
-    if kind != "float":
-        raise ModelError(
-            f"its input {entry.name!r} is {kind}",
-            where=name,
-            remedy="Export it with a float32 input, before any quantization",
-        )
-    return entry
+    if not inputs or (len(inputs) > 1 and not request.arrays):
+        raise ModelError(f"has {len(inputs)} inputs", where=request.name, remedy=ONE_INPUT)
+    for entry in inputs:
+        kind = entry.type.tensor_type.elem_type
+        if kind not in _TYPES or (kind != onnx.TensorProto.FLOAT and not request.arrays):
+            raise ModelError(
+                f"its input {entry.name!r} is {onnx.TensorProto.DataType.Name(kind).lower()}",
+                where=request.name,
+                remedy="Export it with a float32 input, before any quantization",
+            )
+    return inputs
 
 
 def shape_of(entry: Any) -> tuple[int | None, ...]:
@@ -158,41 +174,45 @@ def _require_known(model: Any, name: str) -> None:
         )
 
 
-def _with_shape(model: Any, entry: Any, size: tuple[int, int], *, first: bool) -> Any:
-    """Return a model whose input has a batch of 1 and a fixed size; open outputs stay open."""
+def _with_shapes(model: Any, shapes: Mapping[str, Sequence[int]]) -> Any:
+    """Return a model whose inputs have a batch of 1 and fixed sizes; open outputs stay open."""
     fixed = type(model)()
     fixed.CopyFrom(model)
-    sides = (1, CHANNELS, *size) if first else (1, *size, CHANNELS)
-    (own,) = (each for each in fixed.graph.input if each.name == entry.name)
-    for dimension, side in zip(own.type.tensor_type.shape.dim, sides, strict=True):
-        dimension.dim_value = side
+    for entry in fixed.graph.input:
+        own = entry.type.tensor_type.shape.dim
+        for dimension, side in zip(own, shapes.get(entry.name, ()), strict=False):
+            dimension.dim_value = side
     del fixed.graph.value_info[:]  # shapes inside, which may contradict the fixed ones
     for output in fixed.graph.output:
         output.type.tensor_type.ClearField("shape")
     return fixed
 
 
-def _convert(model: Any, entry: str, first: bool, request: ExportRequest) -> Any:
+def _convert(model: Any, options: Mapping[str, Any], request: ExportRequest) -> Any:
     """Return the Keras model that onnx2tf makes.
 
     If it gives up, it gets the model once more with everything folded that the fixed size makes
     constant, such as the arithmetic on shapes that an export with an open size contains.
 
+    Args:
+        model: The ONNX model, with inputs of fixed shapes.
+        options: Arguments of onnx2tf that say which inputs keep their layout.
+        request: The export.
+
     Raises:
         ModelError: It gives up on both.
     """
-    keep = None if first else [entry]
     with tempfile.TemporaryDirectory(prefix="edgeq-") as scratch, contextlib.chdir(scratch):
         np.save(_SAMPLES, np.random.default_rng(0).random(_SAMPLES_SHAPE, np.float32))
         onnx.save(model, _FILE)
         shutil.copyfile(_FILE, _COPY)
         try:
-            return _keras_model(_COPY, keep)
+            return _keras_model(_COPY, options)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it exits where it gives up
             logging.getLogger(__name__).warning("Folding constants, because %s", one_line(error))
             try:
                 _fold(Path(_FILE), Path(_FOLDED))
-                return _keras_model(_FOLDED, keep)
+                return _keras_model(_FOLDED, options)
             except (Exception, SystemExit):  # noqa: BLE001 - the first reason is about the user's own model
                 raise ModelError(
                     f"onnx2tf can't convert it: {one_line(error)}",
@@ -201,11 +221,11 @@ def _convert(model: Any, entry: str, first: bool, request: ExportRequest) -> Any
                 ) from error
 
 
-def _keras_model(path: str, keep: list[str] | None) -> Any:
+def _keras_model(path: str, options: Mapping[str, Any]) -> Any:
     return onnx2tf.convert(
         input_onnx_file_path=path,
         output_folder_path="out",
-        keep_nwc_or_nhwc_or_ndhwc_input_names=keep,
+        **options,
         not_use_onnxsim=True,
         disable_model_save=True,
         verbosity="info",

@@ -15,6 +15,7 @@ import msgspec
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.input_size import fixed_shape
+from edgeq.models.layout import ONE_INPUT
 from edgeq.models.protobuf import fields, numbers
 from edgeq.registry import suggestion
 
@@ -90,8 +91,8 @@ def chosen_signature(folder: Path, key: str | None) -> str | None:
     )
 
 
-def require_image(folder: Path, request: ExportRequest, table: str) -> None:
-    """Refuse a SavedModel whose signature does not take one image.
+def require_inputs(folder: Path, request: ExportRequest, table: str) -> None:
+    """Refuse a SavedModel whose signature does not take one image, or arrays of fixed sizes.
 
     A file that can't be parsed is left to TensorFlow.
 
@@ -108,14 +109,15 @@ def require_image(folder: Path, request: ExportRequest, table: str) -> None:
     shapes = inputs_of(folder, request.signature)
     if shapes is None:
         return
-    if len(shapes) != 1:
+    if not shapes or (len(shapes) > 1 and not request.arrays):
         raise ModelError(
             f"its signature {request.signature!r} has {len(shapes)} inputs",
             where=folder,
-            remedy="Save a signature that takes one input and gives one tensor",
+            remedy=ONE_INPUT,
         )
-    if shapes[0] is not None:
-        fixed_shape(shapes[0], msgspec.structs.replace(request, name=str(folder)), table)
+    for shape in shapes:
+        if shape is not None:
+            fixed_shape(shape, msgspec.structs.replace(request, name=str(folder)), table)
 
 
 def inputs_of(folder: Path, signature: str) -> list[Shape | None] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import tensorflow as tf
@@ -10,48 +12,81 @@ from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.graph_code import require_arithmetic
 from edgeq.models.input_size import fixed_shape, size_of
+from edgeq.models.layout import ONE_INPUT
 from edgeq.models.saved_model_file import SERVING
 
 
 def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
-    """Return a module whose function ``serve`` takes one input, and the image's size.
+    """Return a module whose function ``serve`` takes one sample, and the image's size.
 
     Raises:
-        ModelError: The signature is missing, or takes or returns anything but one tensor; or the
+        ModelError: The signature is missing, or takes several inputs that are not arrays; or the
             graph reaches outside the process and the request does not allow that.
     """
-    require_arithmetic(request)
-    loaded = tf.saved_model.load(request.name)
-    key = request.signature or SERVING
+    function = signature_of(request)
+    inputs = function.structured_input_signature[1]
+    if not inputs or (len(inputs) > 1 and not request.arrays):
+        raise ModelError(
+            f"its signature has {len(inputs)} inputs", where=request.name, remedy=ONE_INPUT
+        )
+    outputs = tuple(function.structured_outputs)
+    shapes = []
+    for spec in inputs.values():
+        shape = () if spec.shape.rank is None else spec.shape.as_list()
+        shapes.append(fixed_shape(shape, request))
+
+    def serve(*tensors: Any) -> Any:
+        given = function(**dict(zip(inputs, tensors, strict=True)))
+        return {name: given[name] for name in outputs}
+
+    names = ["image"] if len(inputs) == 1 else list(inputs)
+    specs = [
+        tf.TensorSpec(shape, spec.dtype, name=name)
+        for name, spec, shape in zip(names, inputs.values(), shapes, strict=True)
+    ]
+    return serving(serve, specs, function.loaded), size_of(shapes[0], request)
+
+
+def signature_of(request: ExportRequest) -> Any:
+    """Return the function of a SavedModel's signature.
+
+    The last one is kept, because the child that exported it also runs it.
+
+    Raises:
+        ModelError: The signature is missing, or the graph reaches outside the process and the
+            request does not allow that.
+    """
+    return _load(request.name, request.signature or SERVING, allow_code=request.allow_code)
+
+
+@lru_cache(maxsize=1)
+def _load(folder: str, key: str, *, allow_code: bool) -> Any:
+    require_arithmetic(folder, allow_code=allow_code)
+    loaded = tf.saved_model.load(folder)
     signatures = dict(loaded.signatures)
     if key not in signatures:
         raise ModelError(
             f"has no signature {key!r}; it has: {', '.join(signatures) or 'none'}",
-            where=request.name,
+            where=folder,
             remedy="Save it with model.export(FOLDER), which writes that signature",
         )
     function = signatures[key]
-    inputs, outputs = function.structured_input_signature[1], function.structured_outputs
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelError(
-            f"its signature {key!r} has {len(inputs)} inputs and {len(outputs)} outputs",
-            where=request.name,
-            remedy="Save a signature that takes one input and gives one tensor",
-        )
-    ((name, spec),) = inputs.items()
-    (output,) = outputs
-    rank = spec.shape.rank
-    shape = fixed_shape(() if rank is None else spec.shape.as_list(), request)
+    function.loaded = loaded  # keeps the variables alive
+    return function
 
+
+def serving(function: Callable[..., Any], specs: Sequence[Any], loaded: Any) -> Any:
+    """Return a module whose function ``serve`` is a function for inputs of fixed shapes.
+
+    Args:
+        function: Takes one tensor per input and returns tensors by name.
+        specs: The inputs, with the names that the signature gives them.
+        loaded: The function's variables, or an object that has them.
+    """
     module = tf.Module()
-    module.loaded = loaded  # keeps the variables alive
-
-    def serve(image: Any) -> Any:
-        return {output: function(**{name: image})[output]}
-
-    image = tf.TensorSpec(shape, spec.dtype, name="image")
-    module.serve = tf.function(serve, input_signature=[image])
-    return module, size_of(shape, request)
+    module.loaded = loaded
+    module.serve = tf.function(function, input_signature=list(specs))
+    return module
 
 
 def with_flex(converter: Any) -> Any:
@@ -66,15 +101,12 @@ def with_flex(converter: Any) -> Any:
     return converter
 
 
-def write_litert(module: Any, path: str) -> None:
-    """Convert a module's ``serve`` to a float ``.tflite`` file."""
-    function = module.serve.get_concrete_function()
-    converter = with_flex(tf.lite.TFLiteConverter.from_concrete_functions([function], module))
-    with open(path, "wb") as file:  # noqa: PTH123 (a path as text, from the request)
-        file.write(converter.convert())
-
-
-def write_saved_model(module: Any, folder: str) -> None:
-    """Save a module with its fixed batch."""
+def write(module: Any, request: ExportRequest) -> None:
+    """Write a module's ``serve`` as the float ``.tflite`` file or the folder of a request."""
     concrete = module.serve.get_concrete_function()
-    tf.saved_model.save(module, folder, signatures={SERVING: concrete})
+    if request.form == "saved_model":
+        tf.saved_model.save(module, request.output, signatures={SERVING: concrete})
+        return
+    converter = with_flex(tf.lite.TFLiteConverter.from_concrete_functions([concrete], module))
+    with open(request.output, "wb") as file:  # noqa: PTH123 (a path as text, from the request)
+        file.write(converter.convert())

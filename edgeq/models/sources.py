@@ -23,10 +23,11 @@ from edgeq.models.export_request import ExportRequest, Kind
 from edgeq.models.function_source import check_function
 from edgeq.models.keras_config import check_archive, check_config
 from edgeq.models.onnx_file import files_of_onnx
-from edgeq.models.saved_model_file import chosen_signature, require_image
+from edgeq.models.saved_model_file import FILE as SAVED_MODEL_FILE
+from edgeq.models.saved_model_file import chosen_signature, require_inputs
 
 _KERAS = "keras:"
-_TORCH = "torch:"
+TORCH = "torch:"
 _ONNX = ".onnx"
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _TOOLS = ("tensorflow", "keras", "numpy")
@@ -106,9 +107,14 @@ def parse_source(name: str, model: Model, spec: Spec) -> FloatFile | Export:
     raise ModelError(f"unknown source {text!r}", where=where, remedy=_VALID)
 
 
-def has_own_runtime(text: str) -> bool:
+def has_own_runtime(text: str, spec: Spec) -> bool:
     """Return whether a source runs elsewhere than in the float file that is exported from it."""
-    return text.startswith(_TORCH) or text.lower().endswith(_ONNX)
+    if text == lite0.SOURCE or text.startswith((_KERAS, TORCH)):
+        return True
+    path = spec.path(text)
+    if path.suffix.lower() in {_ONNX, ".keras"} or (path / SAVED_MODEL_FILE).is_file():
+        return True
+    return _FUNCTION.fullmatch(text) is not None and registered.find_source(text) is None
 
 
 def _from_name(name: str, model: Model, spec: Spec, where: str) -> Export | None:
@@ -127,7 +133,7 @@ def _from_name(name: str, model: Model, spec: Spec, where: str) -> Export | None
         require_keras(text)
         request = _request("lite0", str(weights), model, spec)
         return Export(request, _facts(text, request, sha256_file(weights)))
-    if text.startswith(_TORCH):
+    if text.startswith(TORCH):
         return _from_torch(name, model, spec, where)
     if registered.find_source(text) is None:
         return None
@@ -218,15 +224,15 @@ def _from_files(path: Path, model: Model, spec: Spec, table: str) -> Export:
     kind: Kind = "saved_model" if path.is_dir() else "keras_file"
     request = _request(kind, str(path), model, spec, allow_code=model.allow_code)
     if path.is_dir():
-        if not (path / "saved_model.pb").is_file():
+        if not (path / SAVED_MODEL_FILE).is_file():
             raise ModelError(
-                "is not a SavedModel: saved_model.pb is missing",
+                f"is not a SavedModel: {SAVED_MODEL_FILE} is missing",
                 where=path,
                 remedy="Name the folder that model.export(FOLDER) wrote",
             )
         signature = chosen_signature(path, model.signature)
         request = msgspec.structs.replace(request, signature=signature)
-        require_image(path, request, table)
+        require_inputs(path, request, table)
         require_keras(str(path))
         facts = _facts("saved_model", request, content_of(request))
         return Export(request, {**facts, "signature": signature})
@@ -254,14 +260,14 @@ def _from_onnx(path: Path, model: Model, spec: Spec, table: str) -> Export:
 
 
 def _from_torch(name: str, model: Model, spec: Spec, where: str) -> Export:
-    function = model.source.removeprefix(_TORCH)
+    function = model.source.removeprefix(TORCH)
     if _FUNCTION.fullmatch(function) is None:
         raise ModelError(
             f"{model.source!r} names no function",
             where=where,
             remedy='Write "torch:package.module:function"',
         )
-    if model.input_size is None:
+    if model.input_size is None and model.arrays is None:
         raise ModelError(
             "a PyTorch module does not say how large its input is",
             where=where,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import litert_torch
@@ -10,23 +11,29 @@ import torch
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.function_source import function_of
-from edgeq.models.layout import CHANNELS, RANK
+from edgeq.models.layout import CHANNELS, NO_IMAGE, RANK
 from edgeq.models.serving import one_line
 
 
 def write_litert(request: ExportRequest) -> tuple[int, int]:
-    """Write a module as a float ``.tflite`` file, channels last; return its input's size.
+    """Write a module as a float ``.tflite`` file; return its image's size.
 
-    Outputs with a batch, channels and two sides have their channels last too.
+    An image has its channels last, and so have outputs with a batch, channels and two sides.
+    Arrays stay as they are.
 
     Raises:
         ModelError: The function gives no module, or the module can't be run or exported.
     """
-    net, image = module_of(request)
-    last = [at for at, output in enumerate(run(net, image, request)) if output.ndim == RANK]
-    turned = litert_torch.to_channel_last_io(net, args=[0], outputs=last)
+    net, blank = module_of(request)
+    outputs = run(net, blank, request)
+    size = NO_IMAGE
+    if not request.arrays:
+        (image,) = blank
+        last = [at for at, output in enumerate(outputs) if output.ndim == RANK]
+        net = litert_torch.to_channel_last_io(net, args=[0], outputs=last)
+        size, blank = tuple(image.shape[2:]), (image.permute(0, 2, 3, 1),)
     try:
-        converted = litert_torch.convert(turned.eval(), (image.permute(0, 2, 3, 1),))
+        converted = litert_torch.convert(net.eval(), blank)
     except Exception as error:  # torch.export and the converter raise classes of their own
         raise ModelError(
             f"litert-torch can't export it: {one_line(error)}",
@@ -35,8 +42,7 @@ def write_litert(request: ExportRequest) -> tuple[int, int]:
             "a tensor by operators that torch.export takes; the log names the line",
         ) from error
     converted.export(request.output)
-    height, width = image.shape[2:]
-    return height, width
+    return size
 
 
 def output_name(place: int) -> str:
@@ -44,8 +50,10 @@ def output_name(place: int) -> str:
     return f"output_{place}"
 
 
-def module_of(request: ExportRequest) -> tuple[Any, Any]:
-    """Return a module, ready to infer, and a blank image with the channels first.
+def module_of(request: ExportRequest) -> tuple[Any, tuple[Any, ...]]:
+    """Return a module, ready to infer, and its arguments: a blank image with the channels first.
+
+    Of a module that takes arrays, the arguments are arrays of zeros.
 
     Raises:
         ModelError: The function is missing or gives no module.
@@ -58,24 +66,35 @@ def module_of(request: ExportRequest) -> tuple[Any, Any]:
             where=request.name,
             remedy="Return the module with its weights",
         )
-    height, width = request.input_size or (0, 0)
-    return net.eval(), torch.zeros(1, CHANNELS, height, width)
+    if request.arrays:
+        blank = (
+            torch.zeros(1, *each.shape, dtype=getattr(torch, each.dtype)) for each in request.inputs
+        )
+        return net.eval(), tuple(blank)
+    return net.eval(), (torch.zeros(1, CHANNELS, *(request.input_size or NO_IMAGE)),)
 
 
-def run(net: Any, image: Any, request: ExportRequest) -> tuple[Any, ...]:
-    """Return a module's outputs for an image.
+def run(net: Any, given: Sequence[Any], request: ExportRequest) -> tuple[Any, ...]:
+    """Return a module's outputs.
+
+    Args:
+        net: The module.
+        given: Its arguments.
+        request: The export.
 
     Raises:
         ModelError: It fails, or gives anything but tensors.
     """
     try:
         with torch.no_grad():
-            outputs = net(image)
+            outputs = net(*given)
     except Exception as error:  # a user's code may raise anything
+        what, key = ("arrays", "samples") if request.arrays else ("an image", "input_size")
+        shapes = ", ".join(str(tuple(each.shape)) for each in given)
         raise ModelError(
-            f"does not run on an image {tuple(image.shape)}: {one_line(error)}",
+            f"does not run on {what} {shapes}: {one_line(error)}",
             where=request.name,
-            remedy="Correct input_size, or the module",
+            remedy=f"Correct {key}, or the module",
         ) from error
     every = tuple(outputs) if isinstance(outputs, list | tuple) else (outputs,)
     if not all(torch.is_tensor(output) for output in every):

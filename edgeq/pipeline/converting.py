@@ -18,7 +18,8 @@ from edgeq.judge.conversion import conversion
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.conversion import Conversion
 from edgeq.models.child import log_path, run_child
-from edgeq.models.sources import files_of, has_own_runtime
+from edgeq.models.exporting import CODE_KINDS, OWN_KINDS, holder_of, release, unchanged
+from edgeq.models.sources import has_own_runtime
 from edgeq.pipeline.conversion_child import Comparison
 from edgeq.pipeline.dependencies import arithmetic
 from edgeq.samples.decode import pixel_facts_of
@@ -43,35 +44,46 @@ def conversion_of(baseline: VariantUnderTest) -> Conversion:
     """
     run, samples = baseline.run, _samples(baseline)
     log = log_path(run.store, "conversion", {"file": baseline.sha256})
+    export = _export(baseline)
     stream = baseline.inputs.images.stream_of(samples, baseline.preprocessing, baseline.input_size)
     run.say(f"{baseline.model}: comparing the float file with its source")
     with tempfile.TemporaryDirectory(prefix="edgeq-") as scratch:
         pixels = Path(scratch) / "pixels.npy"
         np.save(pixels, stream.first(len(samples.photos)))
         request = Comparison(
-            source=_export(baseline).request,
+            source=export.request,
             file=str(baseline.path),
             pixels=str(pixels),
             preprocessing=baseline.preprocessing,
             role=samples.role,
         )
         try:
-            answer = run_child(
-                _CHILD,
-                msgspec.to_builtins(request),
-                log=log,
-                limits=baseline.spec.make,
-                what=f"{baseline.model} in its own runtime",
-                pooled=False,
-            )
+            with unchanged(export.request, export.facts):
+                answer = run_child(
+                    _CHILD,
+                    msgspec.to_builtins(request),
+                    log=log,
+                    limits=baseline.spec.make,
+                    what=f"{baseline.model} in its own runtime",
+                    kind=holder_of(export.request),
+                    pooled=export.request.kind in OWN_KINDS,
+                )
         except ConversionError as error:  # nothing was made: the source could not be run
             raise ModelError(error.what, where=error.where, remedy=error.remedy) from error
     return structs.converted(answer, Conversion)
 
 
+def release_source(baseline: VariantUnderTest) -> None:
+    """Free the child that has exported a baseline, which was waiting to run its source."""
+    with suppress(EdgeqError):  # nothing was exported
+        export = baseline.inputs.baseline.export
+        if export is not None:
+            release(export.request)
+
+
 def is_broken_by_its_export(baseline: VariantUnderTest) -> bool:
     """Return whether a baseline was exported from a source that it differs from."""
-    if not has_own_runtime(baseline.inputs.model.source):
+    if not has_own_runtime(baseline.inputs.model.source, baseline.spec):
         return False
     with suppress(EdgeqError):  # its own case says so
         return conversion(baseline.conversion).status is Verdict.FAIL
@@ -84,7 +96,7 @@ def conversion_facts(baseline: VariantUnderTest) -> Mapping[str, object] | None:
     A source's facts name the versions of its runtime and of the converter.
     """
     samples, export = _samples(baseline), _export(baseline)
-    if not files_of(export.request):
+    if export.request.kind in CODE_KINDS:
         return None
     return {
         "file": baseline.sha256,

@@ -14,12 +14,14 @@ import numpy.typing as npt
 from edgeq.config.structs import Images, Preprocessing, Samples, Spec
 from edgeq.config.tables import key_text
 from edgeq.errors import ImageError
+from edgeq.models.export_request import ArrayInput
 from edgeq.models.predicted_input import expected
 from edgeq.pipeline.dependencies import arithmetic
 from edgeq.pipeline.memo import Memo
 from edgeq.pipeline.schedule import Countdown
 from edgeq.quantize.calibration import Calibration
-from edgeq.samples.arrays import fields_of, order_like, reordered, store_arrays
+from edgeq.samples.array_sources import opened_source, sample_types
+from edgeq.samples.arrays import NARROW, fields_of, order_like, reordered, store_arrays
 from edgeq.samples.box_labels import (
     BoxLabels,
     are_box_labels,
@@ -422,6 +424,33 @@ class ImageSets:
             raise TypeError(f"the samples of {images.source} are photographs")
         order = order_like(images.arrays.fields, fields_of(read_model(path)))
         return ArrayStream(images, reordered(images.arrays, order, self._store))
+
+    @property
+    def array_inputs(self) -> tuple[ArrayInput, ...]:
+        """The arrays that the samples consist of, in their order; none for photographs.
+
+        Whole numbers are the input's own, unless they are so narrow that they may stand for real
+        values.
+
+        Raises:
+            ImageError: No set is named, or it can't be read.
+        """
+        for role in ROLES:
+            named = named_images(self._spec, self._name, role)
+            if named.arrays is None or named.source is None:
+                continue
+            where = f"{self._spec.origin}: {key_text('models', self._name, 'samples', role)}"
+            with opened_source(named.source, role, self._spec.root, where) as opened:
+                types = sample_types(opened, named.source)
+            return tuple(
+                ArrayInput(name, shape, f"int{8 * dtype.itemsize}")
+                if dtype.kind == "i" and dtype.itemsize > NARROW
+                else ArrayInput(name, shape)
+                for name, (shape, dtype) in types.items()
+            )
+        if self.takes_arrays:
+            raise ImageError("no set of samples is named", where=self._spec.origin)
+        return ()
 
     @property
     def array_width(self) -> int:

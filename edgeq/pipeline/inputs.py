@@ -14,6 +14,7 @@ from edgeq.config.structs import Preprocessing, Spec
 from edgeq.config.tables import key_text
 from edgeq.errors import EdgeqError
 from edgeq.models.float_model import FloatModel, load_float_model
+from edgeq.models.sources import TORCH
 from edgeq.pipeline.image_sets import ImageSets
 from edgeq.pipeline.memo import Memo
 from edgeq.pipeline.schedule import Say
@@ -66,7 +67,8 @@ class ModelInputs:
 
     def _load_baseline(self) -> FloatModel:
         self.say(f"{self.name}: preparing the baseline")
-        return load_float_model(self.name, self.model, self.spec, self.store)
+        inputs = self.images.array_inputs if self.model.source.startswith(TORCH) else ()
+        return load_float_model(self.name, self.model, self.spec, self.store, inputs)
 
     @property
     def labels(self) -> LabelSet | None:

@@ -453,9 +453,6 @@ MEASUREMENTS: Registry[Measurement[Any]] = Registry(
                 group="conversion",
                 depends=conversion_facts,
                 of_file=True,
-                ahead=Ahead(
-                    "conversion", "comparing with its source", after="file", of_baseline=True
-                ),
             ),
             Measurement(
                 name="sparsity",

@@ -128,7 +128,7 @@ def cases(spec: Spec, declared: Sequence[VariantUnderTest]) -> tuple[Case, ...]:
 def _of_baselines(spec: Spec, declared: Sequence[VariantUnderTest]) -> Iterator[Case]:
     """Yield the cases of the baselines whose source has a runtime of its own."""
     for name in dict.fromkeys(variant.model for variant in declared):
-        if has_own_runtime(spec.models[name].source):
+        if has_own_runtime(spec.models[name].source, spec):
             variant = next(variant for variant in declared if variant.model == name)
             baseline = variant.here.baseline
             yield from (Case(baseline, gate, None) for _, gate in GATES if gate.of_baseline)

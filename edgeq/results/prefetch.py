@@ -23,6 +23,7 @@ from edgeq.errors import EdgeqError, StoreError
 from edgeq.io.files import write_bytes
 from edgeq.models.children import idle
 from edgeq.pipeline.control import claimed_control, evaluate_control, make_control
+from edgeq.pipeline.converting import release_source
 from edgeq.pipeline.making import prepare, starts_of
 from edgeq.pipeline.measurements import MEASUREMENTS, Measurement
 from edgeq.pipeline.plan import Case
@@ -41,6 +42,7 @@ PATIENCE_S = 1.0
 work needs to fill the time of an export."""
 
 _MAKING, _JUDGING, _DRAWN = ": making", ": judging", ": drawing"
+_COMPARING = ": comparing with its source"
 STAGES_FILE = Path("logs") / "stages.json"
 
 
@@ -69,13 +71,14 @@ def prefetch(
             key=lambda case: case.variant.model,
         )
     ]
-    tasks = [task for model in models for task in model.long()]
+    tasks = [task for model in models for task in model.first()]
+    tasks += [task for model in models for task in model.long()]
     tasks += [task for model in models for task in model.short()]
     if run.spec.report.thumbnails:
         tasks += [task for model in models[: PER_RUN // len(ROLES)] for task in model.pictures()]
     if not tasks:
         return ()
-    making = tuple(task.name for task in tasks if task.name.endswith(_MAKING))
+    making = tuple(task.name for task in tasks if task.name.endswith((_MAKING, _COMPARING)))
     used = tuple(task.name for task in tasks if not task.name.endswith((_JUDGING, _DRAWN)))
     tasks.insert(0, Task("ending the engines' processes", idle.end_all, making))
     pools = _pools(models)
@@ -135,6 +138,10 @@ class _ModelTasks:
     def baselines(self) -> tuple[VariantUnderTest, ...]:
         """The baselines that the variants are compared with, one on each target."""
         return tuple(dict.fromkeys((self.baseline, *(each.baseline for each in self.variants))))
+
+    def first(self) -> Iterator[Task]:
+        """Yield the comparison of the baseline with its source, for which the exporter waits."""
+        yield Task(f"{self.model}{_COMPARING}", self._compare_source, (self._made(self.baseline),))
 
     def long(self) -> Iterator[Task]:
         """Yield the tasks that make and evaluate variants, those that others wait for first."""
@@ -234,8 +241,7 @@ class _ModelTasks:
         # A file that claims no method may have no fixed scale; if it has, its case measures this.
         of_any = variant is case.variant.baseline and case.variant.method is not None
         mine = of_any or case.variant is variant
-        runs = case.gate.of_baseline or self._is_to_be_run(case)
-        return mine and runs and row.ahead.applies(case.variant)
+        return mine and self._is_to_be_run(case) and row.ahead.applies(case.variant)
 
     def _controls(self) -> tuple[VariantUnderTest, ...]:
         """Return the controls of the variants that are not selected variants themselves."""
@@ -312,6 +318,13 @@ class _ModelTasks:
             self.run.inputs(self.model).baseline  # noqa: B018 - reading it makes it
         finally:
             self.exported.set()
+
+    def _compare_source(self) -> None:
+        try:
+            if any(case.gate.name == "conversion" for case in self.cases):
+                self.baseline.conversion  # noqa: B018 - reading it makes it
+        finally:
+            release_source(self.baseline)
 
     def _ahead(self) -> None:
         if not self.exported.wait(PATIENCE_S):

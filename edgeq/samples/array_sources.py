@@ -32,6 +32,7 @@ _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 AnyArray = npt.NDArray[Any]
 Fields = Mapping[str, AnyArray]
+_Type = tuple[tuple[int, ...], np.dtype[Any]]
 
 
 @dataclass(frozen=True)
@@ -245,25 +246,51 @@ def count_samples(path: Path, source: str) -> int:
     Raises:
         ImageError: The file holds no samples.
     """
-    if path.suffix == NPY:
-        shape = load_array(path).shape
+    return samples_in(next(iter(_headers(path, source).values()))[0], source)
+
+
+def sample_types(opened: ArraySource, source: str) -> dict[str, _Type]:
+    """Return the shape of a sample and the type of each array, by name, in their order.
+
+    Raises:
+        ImageError: The file holds no samples.
+    """
+    if opened.given is not None:
+        every = {name: (array.shape, array.dtype) for name, array in opened.given.items()}
     else:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                first = next(iter(archive.infolist()), None)
-                if first is None:
-                    raise ImageError("holds no array", where=source, remedy=REMEDY)
-                with archive.open(first) as member:
+        every = _headers(opened.path, source)
+    for shape, _ in every.values():
+        samples_in(shape, source)
+    return {name: (tuple(shape[1:]), dtype) for name, (shape, dtype) in every.items()}
+
+
+def _headers(path: Path, source: str) -> dict[str, _Type]:
+    """Return shape and type of each array in a file, at least one.
+
+    Raises:
+        ImageError: The file is not what its name says, or is empty.
+    """
+    if path.suffix == NPY:
+        array = load_array(path)
+        return {"": (array.shape, array.dtype)}
+    headers = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                with archive.open(info) as member:
                     version = np.lib.format.read_magic(member)
                     read = (
                         np.lib.format.read_array_header_1_0
                         if version == (1, 0)
                         else np.lib.format.read_array_header_2_0
                     )
-                    shape = read(member)[0]
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
-            raise ImageError(f"is not a .npz file: {error}", where=source, remedy=REMEDY) from error
-    return samples_in(shape, source)
+                    shape, _, dtype = read(member)
+                headers[info.filename.removesuffix(NPY)] = (shape, dtype)
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+        raise ImageError(f"is not a .npz file: {error}", where=source, remedy=REMEDY) from error
+    if not headers:
+        raise ImageError("holds no array", where=source, remedy=REMEDY)
+    return headers
 
 
 def samples_in(shape: Sequence[int], source: str) -> int:

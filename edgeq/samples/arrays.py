@@ -49,7 +49,7 @@ ROWS, DIGESTS, LAYOUT = "rows.npy", "digests.npy", "layout.json"
 _FORMAT = 1
 _AT_ONCE = 4_000_000
 """Values that are converted at once, which bounds the memory that a set of any size takes."""
-_NARROW = 2
+NARROW = 2
 """Bytes of the widest integers that may stand for real values."""
 _EXACT = 2**24
 """Greatest whole number up to which float32 holds every one."""
@@ -433,7 +433,7 @@ def _check(array: AnyArray, field: Field, declared: Samples, where: str) -> None
 
 
 def _may_be_quantized(array: AnyArray) -> bool:
-    return array.dtype.kind in "iu" and array.dtype.itemsize <= _NARROW
+    return array.dtype.kind in "iu" and array.dtype.itemsize <= NARROW
 
 
 def _real(array: AnyArray, declared: Samples, start: int, where: str) -> Floats:
@@ -448,7 +448,7 @@ def _real(array: AnyArray, declared: Samples, start: int, where: str) -> Floats:
     with np.errstate(over="ignore"):
         values: Floats = np.asarray(array).astype(np.float32)
     usable = np.isfinite(values)
-    if array.dtype.kind in "iu" and array.dtype.itemsize > _NARROW:
+    if array.dtype.kind in "iu" and array.dtype.itemsize > NARROW:
         usable &= np.abs(values) <= _EXACT
     bad = ~usable.reshape(len(values), -1).all(axis=1)
     if bad.any():

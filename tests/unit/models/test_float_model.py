@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from edgeq.config.structs import Make, Model, Preprocessing, Spec
 from edgeq.errors import ConversionError, ModelError, SpecError
 from edgeq.models import exporting, sources, weights
 from edgeq.models.applications import FAMILIES, Application
+from edgeq.models.children import idle
+from edgeq.models.export_request import ExportRequest
 from edgeq.models.float_model import FloatModel, converter_start, load_float_model
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
@@ -213,6 +216,36 @@ def test_a_failed_saved_model_download_is_an_error(child: Child, tmp_path: Path)
             converter_start(model, Store(tmp_path / "store"))
 
 
+def test_only_a_usable_export_keeps_its_child(child: Child, tmp_path: Path) -> None:
+    class Waiting:
+        ended = False
+
+        def end(self) -> None:
+            self.ended = True
+
+    def load_with_child() -> Waiting:
+        waiting = Waiting()
+
+        def export(*given: Any, kind: str, **_options: object) -> dict[str, object]:
+            idle.add(kind, waiting)  # type: ignore[arg-type]
+            return child(*given)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(exporting, "run_child", export)
+            with suppress(ModelError):
+                load(tmp_path, "module:build")
+        return waiting
+
+    (tmp_path / "module.py").write_text("def build(): ...\n")
+    with idle.kept():
+        kept = load_with_child()
+        assert not kept.ended
+        exporting.release(ExportRequest(kind="function", name="module:build", root=str(tmp_path)))
+        assert kept.ended
+        child.data = classifier(io="int8")
+        assert load_with_child().ended
+
+
 @pytest.mark.parametrize("source", ["net.tflite", "keras:ResNet50"])
 def test_children_may_take_what_the_spec_says(child: Child, tmp_path: Path, source: str) -> None:
     (tmp_path / "net.tflite").write_bytes(classifier())
@@ -272,7 +305,7 @@ def test_a_saved_model_written_while_it_is_exported_is_not_kept(
         return child(*given, **options)
 
     monkeypatch.setattr(exporting, "run_child", write_meanwhile)
-    with pytest.raises(ModelError, match="changed while it was exported"):
+    with pytest.raises(ModelError, match="changed while it was read"):
         load(tmp_path, "saved")
     monkeypatch.setattr(exporting, "run_child", child)
     assert load(tmp_path, "saved").sha256

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
-from edgeq.models.saved_model_file import inputs_of, require_image
+from edgeq.models.saved_model_file import inputs_of, require_inputs
 
 Shape = tuple[int | None, ...] | None
 
@@ -68,7 +68,7 @@ def check(folder: Path, signature: str | None) -> None:
     request = ExportRequest(
         kind="saved_model", name=str(folder), root=str(folder), signature=signature
     )
-    require_image(folder, request, "[models.net]")
+    require_inputs(folder, request, "[models.net]")
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgeq.config.load import parse
 from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError, ModelError, SpecError
+from edgeq.models.export_request import ArrayInput
 from edgeq.pipeline.image_sets import NamedImages, named_images
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.samples.sets import Role
@@ -179,3 +181,20 @@ def test_where_no_evaluation_set_is_named_there_is_nothing_to_label(project: Pat
     found = inputs(project, images={"calibration": "calibration"})
     with pytest.raises(ImageError, match="no evaluation set"):
         found.images.relabel(np.arange(EVALUATION))
+
+
+def test_the_arrays_of_a_module_are_those_of_its_samples(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "a.npz",
+        tokens=np.zeros((3, 8), np.int64),
+        levels=np.zeros((3, 4, 2), np.int8),
+        window=np.zeros((3, 6), np.float64),
+    )
+    model = {"source": "torch:nets:net", "samples": {"evaluation": "a.npz"}}
+    declared = parse({"models": {"net": model}}, root=tmp_path, origin=tmp_path / "edgeq.toml")
+    found = ModelInputs("net", declared, Store(tmp_path / ".edgeq"), lambda _: None)
+    assert found.images.array_inputs == (
+        ArrayInput("tokens", (8,), "int64"),
+        ArrayInput("levels", (4, 2)),
+        ArrayInput("window", (6,)),
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,14 +24,19 @@ OF_VARIANTS = [
 """Proofs about a variant on this machine."""
 
 
-def test_a_source_with_a_runtime_of_its_own_is_compared_with_its_file_once() -> None:
-    found = ids(
-        models={"a": {"source": "a.onnx"}, "b": {"source": "torch:nets:net"}, "c": {"source": "x"}},
-        methods=["int8", "float16"],
-    )
+def test_a_source_with_a_runtime_of_its_own_is_compared_with_its_file_once(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "saved_model.pb").write_bytes(b"")
+    sources = ["a.onnx", "torch:nets:net", "keras:ResNet50", "nets:net", "net.keras", "folder"]
+    sources += ["efficientnet-lite0", "net.tflite", "nothing"]
+    models = {
+        f"m{at}": {"source": str(tmp_path / one) if one == "folder" else one}
+        for at, one in enumerate(sources)
+    }
+    found = ids(models=models, methods=["int8", "float16"])
     compared = [one for one in found if one.endswith("/conversion")]
-    assert compared == ["a/baseline/conversion", "b/baseline/conversion"]
-    assert found[:2] == compared
+    assert compared == [f"m{at}/baseline/conversion" for at in range(7)]
+    assert found[:7] == compared
 
 
 def test_variants_come_model_by_model_methods_first() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeq.models.onnx_names import channels_first, output_name
+from edgeq.models.layout import channels_first
 
 
 @pytest.mark.parametrize(
@@ -18,12 +18,3 @@ from edgeq.models.onnx_names import channels_first, output_name
 )
 def test_where_the_channels_lie(shape: tuple[int | None, ...], *, expected: bool) -> None:
     assert channels_first(shape) is expected
-
-
-def test_names_of_outputs_are_those_of_a_signature() -> None:
-    assert [output_name(name) for name in ("probs", "/head/Softmax:0", "758", "::")] == [
-        "probs",
-        "head_Softmax_0",
-        "758",
-        "output",
-    ]

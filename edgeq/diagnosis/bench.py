@@ -252,10 +252,34 @@ class Bench:
         tensors = [
             (pair.baseline if baseline else pair.variant).output.index for pair in self.pairs
         ]
+        return self._inside(model, tensors, chosen)
+
+    def inside(
+        self, tensors: Sequence[int], chosen: Order, kernels: Kernels | None = None
+    ) -> Iterator[tuple[Reals, ...]]:
+        """Yield for each chosen photograph the variant's tensors, as real numbers.
+
+        Args:
+            tensors: Their indices in the file.
+            chosen: Places of the photographs.
+            kernels: What computes them, None for the run's own kernels.
+
+        Raises:
+            WorkerError: The variant does not run.
+        """
+        return self._inside(self.variant, tensors, chosen, kernels)
+
+    def _inside(
+        self,
+        model: VariantUnderTest,
+        tensors: Sequence[int],
+        chosen: Order,
+        kernels: Kernels | None = None,
+    ) -> Iterator[tuple[Reals, ...]]:
         pixels = self.pixels(model.preprocessing, chosen, size=model.input_size)
         with model.run.executor.session(model.name) as session:
             loaded = model.run.executor.load_into(
-                model, session, edits=outputs_edits(model.path, tensors)
+                model, session, kernels=kernels, edits=outputs_edits(model.path, tensors)
             )
             places = {detail.index: place for place, detail in enumerate(loaded.outputs)}
             for at in range(len(pixels)):

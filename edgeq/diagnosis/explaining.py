@@ -13,6 +13,7 @@ from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause, Diagnosis
 from edgeq.diagnosis.feeding import other_feeding
 from edgeq.diagnosis.labels import wrong_labels
+from edgeq.diagnosis.network import differing_kernel
 from edgeq.diagnosis.table import diagnose
 from edgeq.errors import EdgeqError
 from edgeq.judge.tensors import DEAD, LOST, ONE_SCALE, ORDER
@@ -50,6 +51,8 @@ NEXT_STEPS = {
     "refused": "Rebuild the variant from the baseline, by another converter or version if it is "
     "refused again",
     "kernels": "Pin `run.kernels` to those of the device, and report the difference to LiteRT",
+    "differing_kernel": "Report the operator to LiteRT: one of its kernels is wrong. Replace it in "
+    "the model (a sum by a mean and a factor), or keep its unit in float (`float_units`)",
     "nondeterminism": "Run it with one thread and look for an operator that draws random numbers",
 }
 """Next step per cause, in place of the verdict's, which is the better one for other causes."""
@@ -73,6 +76,8 @@ def explained(case: Case, record: CaseRecord, error: EdgeqError | None = None) -
         return with_cause(record, explanation)
     if failed and case.gate.name == "input_range":
         return _tried(case, record, _other_range)
+    if failed and case.gate.name == "kernels":
+        return _tried(case, record, differing_kernel)
     if case.gate.name in _DROPS and record.status is Verdict.INCONCLUSIVE:
         # Wrong labels cost both models accuracy alike.
         return _tried(case, record, wrong_labels)

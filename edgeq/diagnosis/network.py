@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeq.diagnosis.bench import Bench
+from edgeq.diagnosis.bench import Bench, Reals
 from edgeq.diagnosis.cause import Cause
 from edgeq.diagnosis.layers import label
+from edgeq.tflite.model_file import read_model
+from edgeq.tflite.skeleton import short
 
 IMAGES = 2
 APART = 0.6
+KERNELS_APART = 0.1
+"""Relative error of a tensor between kernels that rounding does not explain."""
 JUMP = 4.0
 CLOSE = 0.02
+REAL_TYPES = frozenset({"float32", "int8", "uint8", "int16"})
+"""Types of tensors that stand for real numbers."""
 
 
 def kernels(bench: Bench) -> Cause | None:
@@ -31,6 +37,42 @@ def kernels(bench: Bench) -> Cause | None:
         f"{before.error:.2g} ({len(places)} images)",
         {"kernels": own, "logits_error": [round(before.error, 4), round(after.error, 4)]},
     )
+
+
+def differing_kernel(bench: Bench) -> Cause | None:
+    """Find the first operator whose results abruptly differ between the run's kernels and others.
+
+    Each operator is given what the same kernels have computed before it.
+    """
+    own, other = bench.variant.spec.run.kernels, bench.variant.other_kernels.kernels
+    model = read_model(bench.variant.path)
+    operators = [
+        operator
+        for operator in model.operators
+        if operator.outputs and model.tensors[operator.outputs[0]].dtype in REAL_TYPES
+    ]
+    tensors = [operator.outputs[0] for operator in operators]
+    places = bench.chosen[:1]
+    (ours,), (theirs,) = (bench.inside(tensors, places, kernels) for kernels in (None, other))
+    errors = [_relative(a, b) for a, b in zip(ours, theirs, strict=True)]
+    place = first_jump(errors, KERNELS_APART)
+    if place is None:
+        return None
+    operator, tensor = operators[place], model.tensors[tensors[place]]
+    before = max(errors[:place], default=0.0)
+    return Cause(
+        "differing_kernel",
+        f"{own} and {other} kernels differ from operator {operator.index} on, {operator.name} "
+        f"({short(tensor.name)}): relative error {errors[place]:.2f}, before it at most "
+        f"{before:.2f}",
+        {"operator": operator.name, "index": operator.index, "error": round(errors[place], 4)},
+    )
+
+
+def _relative(ours: Reals, theirs: Reals) -> float:
+    """Return the norm of a difference divided by the norm of the first; infinity if not finite."""
+    error = np.linalg.norm(theirs - ours) / max(float(np.linalg.norm(ours)), 1e-12)
+    return float(np.nan_to_num(error, nan=np.inf))
 
 
 def parting(bench: Bench) -> None:
@@ -60,20 +102,15 @@ def part_errors(bench: Bench) -> list[float]:
         strict=True,
     )
     for ours, theirs in both:
-        errors.append(
-            [
-                float(np.linalg.norm(b - a) / max(float(np.linalg.norm(a)), 1e-12))
-                for a, b in zip(ours, theirs, strict=True)
-            ]
-        )
-    return [float(error) for error in np.nan_to_num(np.mean(errors, axis=0), nan=np.inf)]
+        errors.append([_relative(a, b) for a, b in zip(ours, theirs, strict=True)])
+    return [float(error) for error in np.mean(errors, axis=0)]
 
 
-def first_jump(errors: list[float]) -> int | None:
-    """Return the first layer whose error is far above that of all layers before it."""
+def first_jump(errors: list[float], apart: float = APART) -> int | None:
+    """Return the first layer whose error is above ``apart`` and far above all before it."""
     greatest = CLOSE
     for place, error in enumerate(errors):
-        if error > APART and error > JUMP * greatest:
+        if error > apart and error > JUMP * greatest:
             return place
         greatest = max(greatest, error)
     return None

@@ -24,6 +24,9 @@ from edgeq.tflite.wiring import ACTIVATION_TYPES_INTEGER
 from edgeq.words import names, plural, share
 
 FLOAT_BYTES = 4
+
+_INDICES = frozenset({"int32", "int64", "bool"})
+"""Types of inputs that hold indices or flags, such as tokens, which no method quantizes."""
 _HEAD_WEIGHTS: Mapping[Classifier, str] = {"int4": "int4", "dynamic": "int8"}
 MOST = 0.5
 """Share of the weights' bytes above which a type holds most of them."""
@@ -359,7 +362,8 @@ def _activations(operators: Operators, method: Method) -> Iterator[str]:
 
 
 def _borders(operators: Operators, method: Method) -> Iterator[str]:
-    for border, kinds in (("input", operators.input_types), ("output", operators.output_types)):
+    given = set(operators.input_types) - _INDICES
+    for border, kinds in (("input", given), ("output", operators.output_types)):
         wrong = sorted(set(kinds) - method.io_types)
         if wrong:
             yield f"{border} is {_listed(wrong)}, not {_listed(sorted(method.io_types))}"

@@ -19,7 +19,7 @@ from edgeq.models.children import idle
 from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
 from edgeq.models.float_file import require_float
 from edgeq.models.sources import content_of, files_of
-from edgeq.store.content import Entry, Store
+from edgeq.store.content import Entry, Store, key_of
 from edgeq.tflite.model_file import read_model
 
 FLOAT_KIND = "float"
@@ -195,7 +195,7 @@ def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:
 def holder_of(request: ExportRequest) -> str:
     """Return the kind of the child that has exported a source and waits to run it."""
     own = msgspec.structs.replace(request, form="litert", graph=False, output="")
-    return f"source {msgspec.json.encode(own).decode()}"
+    return f"source-{key_of('source', msgspec.to_builtins(own))}"
 
 
 def release(request: ExportRequest) -> None:

@@ -73,6 +73,7 @@ def test_classes_that_fit_no_better_than_by_chance_are_unrelated() -> None:
 def test_the_first_jump_is_where_the_error_leaves_what_was_before() -> None:
     assert first_jump([0.01, 0.02, 0.9, 1.0]) == 2
     assert first_jump([0.05, 0.15, 0.3, 0.5, 0.7]) is None
+    assert first_jump([0.0, 0.01, 0.3], 0.1) == 2
     assert first_jump([]) is None
 
 

@@ -618,3 +618,10 @@ def test_layers_beside_the_classifier_add_up() -> None:
 def test_an_output_of_another_type_is_named() -> None:
     given = operators(compute(0, "int8", "int8", 100), io=("int8", "float32"))
     assert proved(given, "int8").evidence["breaks"] == ["output is float32, not int8"]
+
+
+def test_tokens_stay_the_indices_that_they_are() -> None:
+    found = operators(*INT8.compute, io=("int32", "int8"))
+    assert proved(found, "int8").status is Verdict.PASS
+    found = operators(*INT8.compute, io=("int8", "int32"))
+    assert "output is int32" in proved(found, "int8").reason

@@ -26,6 +26,7 @@ def lite0(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 def expect_collapse_and_crash(ran: Ran, model: str) -> None:
     """The collapsed variant and the crashing one fail; the good one gets every verdict."""
     assert ran.code == 1
+    assert ran.verdict(f"{model}/baseline/conversion") is Verdict.PASS
     assert ran.verdict(f"{model}/weight_only_int4/top1_agreement") is Verdict.FAIL
     crash = ran.case(f"{model}/dynamic_int2/outputs")
     assert crash.status is Verdict.FAIL

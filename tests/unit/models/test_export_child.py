@@ -7,12 +7,22 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
-from edgeq.config.structs import Model, Spec
+from edgeq.config.structs import Make, Model, Preprocessing, Spec
 from edgeq.errors import ConversionError, ModelError
+from edgeq.io import structs
+from edgeq.judge.conversion import conversion
+from edgeq.judge.verdict import Verdict
+from edgeq.measure.conversion import Conversion
 from edgeq.models import sources
+from edgeq.models.child import run_child
+from edgeq.models.children import idle
+from edgeq.models.exporting import holder_of
 from edgeq.models.float_model import FloatModel, converter_start, load_float_model
+from edgeq.pipeline.conversion_child import Comparison
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 
@@ -41,6 +51,17 @@ def two():
     image = keras.Input((None, None, 3))
     x = keras.layers.GlobalAveragePooling2D()(Doubled()(image))
     return keras.Model(image, keras.layers.Dense(5, activation="softmax")(x))
+
+def broken():
+    import tensorflow as tf
+
+    class Scaled(keras.layers.Layer):
+        def call(self, x):
+            return x if tf.executing_eagerly() else x * keras.ops.array([1.0, 3.0, 9.0])
+
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.GlobalAveragePooling2D()(Scaled()(image))
+    return keras.Model(image, [keras.layers.Dense(5)(x), keras.layers.ReLU()(image)])
 
 def reach_out(how):
     import tensorflow as tf
@@ -154,6 +175,37 @@ def test_the_file_has_the_signature_of_a_saved_model(
     assert signatures == {"serving_default": {"inputs": ["args_0"], "outputs": ["output_0"]}}
     log = "".join(one.read_text() for one in tmp_path.rglob("*.log"))
     assert re.findall(r"Exporting through a SavedModel, because (.*)", log) == detours
+
+
+def test_the_child_that_exported_a_model_finds_what_the_export_broke(
+    folder: Path, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    np.save(tmp_path / "pixels.npy", random.integers(0, 256, (6, 8, 8, 3), np.uint8))
+    with idle.kept():
+        model = load(folder, "tiny_net:broken", input_size=None)
+        assert model.export is not None
+        request = Comparison(
+            source=model.export.request,
+            file=str(model.path),
+            pixels=str(tmp_path / "pixels.npy"),
+            preprocessing=Preprocessing(),
+            role="calibration",
+        )
+        answer = run_child(
+            "edgeq.pipeline.conversion_child",
+            msgspec.to_builtins(request),
+            log=tmp_path / "log",
+            limits=Make(),
+            what="the comparison",
+            kind=holder_of(model.export.request),
+            pooled=False,
+        )
+        assert idle.take(holder_of(model.export.request)) is None, "another child was started"
+    measured = structs.converted(answer, Conversion)
+    scores, whole = measured.outputs
+    assert ((scores.error or 0) > 0.1, whole.error) == (True, 0.0)
+    assert conversion(measured).status is Verdict.FAIL
 
 
 def test_code_in_a_keras_file_does_not_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -48,6 +49,8 @@ class Child:
     def __init__(self, kind: str, log: Path, variables: Sequence[str] = ()) -> None:
         self.kind = kind
         self._lifeline = Lifeline()
+        # Converters leave files behind when they end, and more when they are killed.
+        self._scratch = tempfile.TemporaryDirectory(prefix="edgeq-", ignore_cleanup_errors=True)
         self._answers, theirs = os.pipe()
         try:
             with log.open("ab") as output:
@@ -57,12 +60,13 @@ class Child:
                     stdout=output.fileno(),
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    env=_environment(variables),
+                    env={**_environment(variables), "TMPDIR": self._scratch.name},
                     pass_fds=(self._lifeline.end, theirs),
                 )
         except BaseException:
             self._lifeline.cut()
             os.close(self._answers)
+            self._scratch.cleanup()
             raise
         finally:
             os.close(theirs)
@@ -97,7 +101,7 @@ class Child:
         return structs.from_json(line, Response)
 
     def end(self) -> None:
-        """Kill the child and everything it started."""
+        """Kill the child and everything it started, and delete its temporary files."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -105,6 +109,7 @@ class Child:
         os.close(self._answers)
         with suppress(BrokenPipeError):
             self._stdin.close()
+        self._scratch.cleanup()
 
     @property
     def _stdin(self) -> IO[bytes]:

@@ -15,7 +15,7 @@ from edgeq.store.content import Store
 MAKE = Make(timeout_s=60)
 
 CHILD = """
-import mmap, os, signal, sys, time
+import mmap, os, signal, sys, tempfile, time
 from edgeq.errors import ModelError
 
 told = 0
@@ -38,6 +38,9 @@ def work(request):
             raise RuntimeError("first line\\n   second line")
         case "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
+        case "leave":
+            print("left in", tempfile.mkstemp()[1], flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
         case "exit":
             print("the last words"); sys.stdout.flush(); os._exit(7)
         case "take":
@@ -120,6 +123,15 @@ def test_a_child_that_takes_too_much_memory_is_named(child: str, tmp_path: Path,
     with pytest.raises(ConversionError, match="went over its memory limit of 300 MB") as caught:
         ask(child, tmp_path / "child.log", limits, do=do)
     assert "make.memory_limit" in str(caught.value)
+
+
+def test_what_a_killed_child_leaves_behind_is_deleted(child: str, tmp_path: Path) -> None:
+    log = tmp_path / "child.log"
+    with pytest.raises(ConversionError, match="SIGKILL"):
+        ask(child, log, do="leave")
+    left = Path(log.read_text().split("left in ")[1].split()[0])
+    assert left.parent.name.startswith("edgeq-")
+    assert not left.parent.exists()
 
 
 def test_a_full_disk_is_not_the_models_fault(child: str, tmp_path: Path) -> None:

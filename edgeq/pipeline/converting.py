@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
     from edgeq.samples.sets import ImageSet
 
-SAMPLES = 16
+SAMPLES = 8
 """Number of samples. A fault of an export shows on any of them."""
 
 _CHILD = "edgeq.pipeline.conversion_child"

@@ -79,7 +79,7 @@ MISTAKES: dict[Callable[[Project], None], str] = {
     wrong_function: "*module 'net' has no function 'build'. Did you mean 'built'?*",
     lacking_import: "*net.py, line 1: no module named 'no_such_library'. Install no_such_library*",
     custom_layer: "net.keras: has a class that Keras can't locate*: Scale. *package.module:func*",
-    grey_images: "net.tflite: its input * has 1 channel. *if it takes grey images, *",
+    grey_images: "net.tflite: its input * has 1 channel. Name its grey images *",
 }
 
 

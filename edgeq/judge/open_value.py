@@ -1,6 +1,6 @@
 """A value whose interval contains its limit: how it leans, and whether more samples would help.
 
-Which verdict an INCONCLUSIVE value leans to: that of the side of the limit it lies on.
+It leans to the verdict of the side of the limit that it lies on.
 """
 
 from __future__ import annotations

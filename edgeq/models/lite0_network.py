@@ -1,14 +1,12 @@
-"""EfficientNet-Lite0 in Keras; imported in the export child only.
+"""EfficientNet-Lite0 in Keras, and its weights; imported in the export child only.
 
 The network is EfficientNet-B0 without squeeze-and-excite, with ReLU6 instead of SiLU, and with a
 stem and head of fixed width: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 
-Reads the weights of EfficientNet-Lite0 from PyTorch's legacy file format without PyTorch.
-
-The format is five pickles (a magic number, a version, facts about the machine, the state with
-references to storages, the storages' keys) followed by each storage: its length as int64 and its
-elements. The unpickler builds only the few types that a state needs and refuses everything else,
-so no code in the file runs.
+The weights are read from PyTorch's legacy file format without PyTorch. It is five pickles (a magic
+number, a version, facts about the machine, the state with references to storages, the storages'
+keys) followed by each storage: its length as int64 and its elements. The unpickler builds only the
+few types that a state needs and refuses everything else, so no code in the file runs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Looks up what models, variants and image sets of a spec need, without building anything.
 
-Lists what a run reads from the folder ``$EDGEQ_DATA``, so that others can repeat the run.
+Also lists what a run reads from the folder ``$EDGEQ_DATA``, so that others can repeat the run.
 """
 
 from __future__ import annotations

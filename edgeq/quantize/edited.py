@@ -1,6 +1,6 @@
 """Float models that are changed before anything is quantized, in the store like exported ones.
 
-Magnitude pruning: setting the smallest weights to zero in place.
+Magnitude pruning sets the smallest weights to zero in place.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ contain nothing but what was measured. They are the candidates of the complete t
 savings that don't count (``LEAST_SAVING``), since what was not measured is at best as good as its
 bound.
 
-Timing each unit at other precisions than the method's, for mixes that are to be fast.
+For mixes that are to be fast, each unit is also timed at other precisions than the method's.
 """
 
 from __future__ import annotations

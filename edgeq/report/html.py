@@ -2,7 +2,7 @@
 
 The only script sorts and filters. The page allows it by its hash and allows no other script.
 
-Loading the templates of the pages, which escape by default and reject unknown names.
+The templates of all pages escape by default and reject unknown names.
 """
 
 from __future__ import annotations

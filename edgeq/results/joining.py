@@ -5,7 +5,7 @@ everything that the variant's verdicts depend on are the same: the baseline's fi
 file, both image sets with their labels and, for times and memory, the machine. A case for which
 this can't be shown counts as not run.
 
-Merging what several processes of one run know about its models.
+What several processes of one run know about its models is merged here too.
 """
 
 from __future__ import annotations

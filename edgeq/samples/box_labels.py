@@ -6,7 +6,7 @@
 - COCO: one JSON file with ``images``, ``annotations`` and ``categories``; boxes are left, top,
   width and height in pixels. A photograph without an annotation shows no object.
 
-Width and height of the photographs of a set, which boxes in pixels refer to.
+Boxes in pixels refer to the width and height of their photograph.
 """
 
 from __future__ import annotations

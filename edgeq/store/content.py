@@ -6,8 +6,6 @@ whole entry or none. Making an entry, and setting a damaged one aside, happen un
 leftovers of an interrupted run for that key are therefore known to be abandoned, and are removed.
 Every run hashes every file that it reads, because a verdict must not rest on a file that changed. A
 process that has used a store keeps others from pruning it until it ends.
-
-Entries of the store: a folder, the facts it was made from, and the sha256 of its files.
 """
 
 from __future__ import annotations

@@ -288,7 +288,7 @@ def _preprocessing(name: str, model: Model, preset: str | None) -> Preprocessing
 
 def _preprocessing_notes(model: Model) -> tuple[str, ...]:
     if model.arrays is not None:
-        return ("Its samples are arrays, which are called images here and named by their rows",)
+        return ("Its samples are arrays, named by their rows",)
     if model.preprocessing is not None:
         return ()
     return ("The spec sets no preprocessing: pixels from 0 to 255 go in unchanged",)

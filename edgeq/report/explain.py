@@ -16,6 +16,7 @@ from edgeq.report.flips import flips_view
 from edgeq.report.variant_view import case_view, sentence
 from edgeq.report.view import flat
 from edgeq.words import plural
+from edgeq.words.samples import of_arrays
 
 MOST_FLIPS = 5
 """Most images named of those that a variant assigns to another class."""
@@ -49,6 +50,8 @@ def explain(record: RunRecord, case: CaseRecord) -> tuple[Line, ...]:
     facts = {name: fact for name, fact in case.evidence.items() if name != "resolution"}
     lines += [("evidence", f"{name}: {text}") for name, text in flat(facts)]
     lines.append(("repeat", _command(case)))
+    if model is not None and model.arrays:
+        lines = [(of_arrays(name), of_arrays(text or "")) for name, text in lines]
     return tuple((name, text) for name, text in lines if text)
 
 

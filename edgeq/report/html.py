@@ -29,6 +29,7 @@ from edgeq.report.trends import VariantTrends
 from edgeq.report.view import ReportView, view
 from edgeq.words import typeset
 from edgeq.words.escape import hidden
+from edgeq.words.samples import page_of_arrays
 
 if TYPE_CHECKING:
     from jinja2 import BytecodeCache, Environment, Template
@@ -101,6 +102,7 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     environment.filters["typeset"] = typeset
+    environment.filters["page_of_arrays"] = page_of_arrays
     return environment
 
 

@@ -12,6 +12,7 @@ from edgeq.record.ship_decision import answer, incomparable, leans, not_run, ove
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import words
 from edgeq.words import about, change, every, names, plural, typeset
+from edgeq.words.samples import of_arrays
 
 MOST_NAMES = 3
 """Greatest number of variants that a clause names; more are only counted."""
@@ -46,7 +47,8 @@ def about_model(record: RunRecord, model: ModelRecord) -> str:
         if decision in groups
     ]
     how = "" if model.task in {"", CLASSIFICATION} else f", judged as {model.task}"
-    return f"{model.name}{how}: {'; '.join(clauses) or 'no variant was declared'}"
+    result = "; ".join(clauses) or "no variant was declared"
+    return f"{model.name}{how}: {of_arrays(result) if model.arrays else result}"
 
 
 def _count(model: ModelRecord) -> int:
@@ -71,7 +73,8 @@ def what_would_settle(record: RunRecord) -> str:
         settled = [case for case in open_ if _images_needed(case)]
         if settled:
             what = "it" if len(settled) == len(open_) else "what its predictions leave open"
-            parts.append((_needed(settled), what, model.name))
+            number = of_arrays(_needed(settled)) if model.arrays else _needed(settled)
+            parts.append((number, what, model.name))
     if not parts:
         return ""
     if len(parts) == 1:

@@ -35,6 +35,7 @@ class ModelView:
         baseline: The view of the baseline.
         chart: Chart of the trade-off; None if there is nothing to draw.
         pictures_note: Note on photographs without a picture; empty if there is nothing to note.
+        arrays: Whether its samples are arrays, not photographs.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ModelView:
     variants: tuple[VariantView, ...]
     chart: scatter.Chart | None
     pictures_note: str
+    arrays: bool
 
     @property
     def rows(self) -> tuple[VariantView, ...]:
@@ -248,6 +250,7 @@ def _model(record: RunRecord, model: ModelRecord, shown: Pictures) -> ModelView:
         variants=variants,
         chart=scatter.chart(baseline, _on_the_first_target(model, variants)),
         pictures_note=pictures.note(model, shown),
+        arrays=model.arrays,
     )
 
 

@@ -60,7 +60,7 @@ class Beforehand:
         try:
             tools_of(variant)
         except EdgeqError as error:
-            return in_own_words(error, self.spec)
+            return in_own_words(error, self.spec, variant.model)
         return lack_of_calibration(variant)
 
     def _lack(self, variant: VariantUnderTest) -> EdgeqError | None:
@@ -82,14 +82,14 @@ class Beforehand:
                     images_of(self.spec, model, what)
                 self._errors[key] = None
             except EdgeqError as error:
-                self._errors[key] = in_own_words(error, self.spec)
+                self._errors[key] = in_own_words(error, self.spec, model)
         return self._errors[key]
 
 
 def unjudged(case: Case, error: EdgeqError, spec: Spec) -> CaseRecord:
     """Return the record, MISSING, of a case whose variant is stopped by bad input."""
     judgement = not_measured(error, gate=case.gate.name, allow_missing=spec.allow_missing)
-    return in_lines(recorded(case, judgement))
+    return in_lines(case, recorded(case, judgement))
 
 
 def without_baseline(run: Run, cases: Iterable[Case]) -> dict[str, EdgeqError]:

@@ -31,6 +31,7 @@ from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.structs import CaseRecord
 from edgeq.tasks.kinds import KINDS
 from edgeq.words.escape import printable
+from edgeq.words.samples import of_arrays
 
 _LABELS = {
     DETECTION: "Name YOLO's text files or a JSON file in COCO's format in images.labels",
@@ -58,21 +59,21 @@ def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError |
 
     try:
         record = because(_foreseen(case))
-        return in_lines(_offered(case, record)), None
+        return in_lines(case, _offered(case, record)), None
     except EdgeqError as raised:
-        error = in_own_words(case.variant.run.blame(raised), case.variant.spec)
+        error = in_own_words(case.variant.run.blame(raised), case.variant.spec, case.variant.model)
         if isinstance(error, TargetError):
-            return in_lines(recorded(case, _absent(case, error))), error
+            return in_lines(case, recorded(case, _absent(case, error))), error
         if isinstance(error, UnforeseenError) and not _lacks_baseline(case):
-            return in_lines(recorded(case, broken(error))), None
+            return in_lines(case, recorded(case, broken(error))), None
         if isinstance(error, ConversionError | WorkerError) and not _lacks_baseline(case):
-            return in_lines(because(broken(error), error)), None
+            return in_lines(case, because(broken(error), error)), None
         own = case.variant.choice is None and (
             isinstance(error, ChangedFileError) or case.variant.results.error("artifact") is error
         )
         ready = own and not _lacks_baseline(case)
         if ready and isinstance(error, ModelError | ImageError):
-            return in_lines(because(broken(error), error)), error
+            return in_lines(case, because(broken(error), error)), error
         return recorded(case, _absent(case, error)), error
 
 
@@ -99,18 +100,39 @@ def _offered(case: Case, record: CaseRecord) -> CaseRecord:
     return msgspec.structs.replace(record, next_step=steps)
 
 
-def in_lines(record: CaseRecord) -> CaseRecord:
-    """Return a record with each sentence on one line, as they may quote text from users' files."""
+def in_lines(case: Case, record: CaseRecord) -> CaseRecord:
+    """Return a record with each sentence on one line, as they may quote text from users' files.
+
+    What is true of images is said of samples if the model takes arrays.
+    """
+    arrays = case.variant.spec.models[case.variant.model].arrays is not None
+
+    def line(sentence: str) -> str:
+        return printable(of_arrays(sentence) if arrays else sentence)
+
+    evidence = dict(record.evidence)
+    if isinstance(evidence.get("resolution"), str):
+        evidence["resolution"] = line(str(evidence["resolution"]))
     return msgspec.structs.replace(
         record,
-        reason=printable(record.reason),
-        cause=None if record.cause is None else printable(record.cause),
-        next_step=None if record.next_step is None else printable(record.next_step),
+        reason=line(record.reason),
+        cause=None if record.cause is None else line(record.cause),
+        next_step=None if record.next_step is None else line(record.next_step),
+        evidence=evidence,
     )
 
 
-def in_own_words(error: EdgeqError, spec: Spec) -> EdgeqError:
-    """Return an error with paths relative to the project and tables as the user's file has them."""
+def in_own_words(error: EdgeqError, spec: Spec, model: str | None = None) -> EdgeqError:
+    """Return an error with paths relative to the project and tables as the user's file has them.
+
+    Args:
+        error: The error.
+        spec: The spec.
+        model: The model that it is about, which may take arrays; None for none.
+    """
+    if model is not None and spec.models[model].arrays is not None:
+        error.what = of_arrays(error.what)
+        error.remedy = None if error.remedy is None else of_arrays(error.remedy)
     if error.where is not None:
         error.where = error.where.replace(f"{spec.root}{os.sep}", "")
     if error.remedy is not None:

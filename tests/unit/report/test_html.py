@@ -7,6 +7,7 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -229,3 +230,12 @@ def test_a_full_disk_keeps_no_report_from_being_written(
     monkeypatch.setattr("tempfile.NamedTemporaryFile", full)
     fresh()
     assert not list(folder.iterdir())
+
+
+def test_a_page_about_models_that_take_arrays_speaks_of_samples() -> None:
+    record = records.full_record()
+    models = tuple(msgspec.structs.replace(model, arrays=True) for model in record.models)
+    page = Page(html.render(msgspec.structs.replace(record, models=models)))
+    main = page.text.partition("Data, machine and tools")[0]
+    assert "500 samples" in main
+    assert not re.search(r"\b\d+ (images|photographs)\b", main)

@@ -237,6 +237,14 @@ def test_what_would_settle_it_comes_last() -> None:
     assert settling == "About 340 labelled images would settle it"
 
 
+def test_of_arrays_samples_are_told() -> None:
+    record = two_models()
+    models = tuple(msgspec.structs.replace(model, arrays=True) for model in record.models)
+    first, *_, settling = findings(msgspec.structs.replace(record, models=models))
+    assert "500 samples prove too little" in plain(first)
+    assert settling == "About 340 labelled samples would settle it"
+
+
 def test_what_images_do_not_settle_is_not_promised() -> None:
     one = measured("a", 471)
     absent = records.case("a", "max_peak_memory", Verdict.MISSING, declared=True)

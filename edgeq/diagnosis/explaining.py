@@ -143,7 +143,8 @@ def with_cause(record: CaseRecord, explanation: Diagnosis) -> CaseRecord:
         return msgspec.structs.replace(record, cause=known, evidence=evidence)
     # The reasons of the proofs on weights and ranges already describe what the experiment showed.
     sentence = explanation.cause.sentence.removeprefix(record.reason).removeprefix("; ")
-    sentence = ". ".join(part for part in sentence.split(". ") if part not in record.reason)
+    first, *more = sentence.split(". ")
+    sentence = ". ".join([first, *(part for part in more if part not in record.reason)])
     # An output's own name may be among the facts.
     cause = {**explanation.cause.evidence, "name": explanation.cause.name}
     evidence["cause"] = msgspec.to_builtins(cause)

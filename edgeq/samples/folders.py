@@ -9,7 +9,8 @@ A folder is read in one of three ways:
 - One folder per class, if the photographs are in sub-folders: the sub-folders' names must all be
   class names of the label set, class indices or WordNet ids. Without a label set, other names are
   numbered in sorted order, with a note; with one they are refused.
-- Unlabelled, if the photographs are in the folder itself.
+- Unlabelled, if the photographs are in the folder itself, or all of them in folders inside a
+  single one, or inside ``train``, ``val`` and the like.
 """
 
 from __future__ import annotations
@@ -271,12 +272,14 @@ def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) 
             remedy="Move them into class folders, or add a labels.csv that names them all",
         )
     names = {name.split("/")[0] for name in photos}
-    if all(name.count("/") > 1 for name in photos) and (len(names) == 1 or names <= _SPLITS):
-        raise ImageError(
-            f"holds no class folders itself: they are in {names_of(sorted(names))}",
-            where=folder,
-            remedy=f"Name that folder: {folder.name}/{printable(min(names))}",
+    deep = all(name.count("/") > 1 for name in photos)
+    named = classes is not None or any(name.isdecimal() or is_wordnet_id(name) for name in names)
+    if deep and not named and (len(names) == 1 or names <= _SPLITS):
+        note = (
+            f"all photographs lie deeper, in {names_of(sorted(names))}, so they have no labels; if "
+            f"the folders in there are the classes, name {folder.name}/{printable(min(names))}"
         )
+        return Photographs([SampleFile(path, name, None) for name, path in photos.items()], (note,))
     empty = sorted(
         child.name
         for child in folder.iterdir()

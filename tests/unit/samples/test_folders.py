@@ -129,17 +129,21 @@ def test_photographs_beside_class_folders_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("splits", [("images",), ("train", "val")])
-def test_a_folder_above_the_class_folders_is_refused(
+def test_a_folder_above_the_class_folders_has_no_labels(
     tmp_path: Path, splits: tuple[str, ...]
 ) -> None:
     folder = make(tmp_path / "set", *(f"{split}/{name}/1.png" for split in splits for name in "ab"))
-    with pytest.raises(ImageError, match=f"no class folders itself.*: set/{splits[0]}"):
-        labels_of(folder)
+    found = find_photos(folder, "evaluation", labels_file=None, classes=None)
+    assert {item.label for item in found.photos} == {None}
+    assert found.notes[0].endswith(f"are the classes, name set/{splits[0]}")
 
 
 def test_photographs_may_lie_deeper_than_their_class_folders(tmp_path: Path) -> None:
     folder = make(tmp_path / "set", "cat/home/1.png", "dog/home/1.png")
     assert labels_of(folder) == {"cat/home/1.png": 0, "dog/home/1.png": 1}
+    assert labels_of(make(tmp_path / "one", "3/home/1.png")) == {"3/home/1.png": 3}
+    dogs = make(tmp_path / "dogs", "dog/home/1.png")
+    assert labels_of(dogs, classes=PETS) == {"dog/home/1.png": 2}
 
 
 def test_an_empty_class_folder_is_refused(tmp_path: Path) -> None:

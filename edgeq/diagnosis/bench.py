@@ -11,17 +11,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.diagnosis.layers import Pair, pairs
+from edgeq.diagnosis.values import Values, errors_of_values, mean_of_finite, near_share
 from edgeq.errors import EdgeqError
 from edgeq.measure.agreement import agreeing, require_same_shape
 from edgeq.measure.box_agreement import Detected, errors_of_boxes, mean_error, shared_boxes
 from edgeq.measure.predictions import Predictions
+from edgeq.measure.tensors import Output
 from edgeq.pipeline.detecting import boxes_in, decoder_of
 from edgeq.pipeline.readout import as_answers
 from edgeq.pipeline.variant import VariantUnderTest
@@ -42,12 +44,14 @@ CONTROLS = 1.5
 """Largest multiple of the control's error that an experiment may leave."""
 LEAST_LEVEL = 1e-4
 """Float arithmetic alone causes smaller errors than this."""
+_UNLIKE = "classes, boxes and values can't be compared with each other"
 DISAGREEING = 0.75
 """Fraction of the images that is reserved for those on which the variant is worst."""
 
 Order = npt.NDArray[np.intp]
 Reals = npt.NDArray[np.float32]
-Answers = Predictions | Detected
+Kind = Literal["classes", "boxes", "values"]
+Answers = Predictions | Detected | Values
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,10 @@ class Trial:
     """How the variant's predictions in one experiment compare with the baseline's.
 
     Attributes:
-        agreeing: Fraction of the images with the baseline's class, or of a detector's and its
-            baseline's boxes that both give.
-        error: Median over the images of the relative error of centred logits, or the mean error of
-            a detector's boxes.
+        agreeing: Fraction of the images with the baseline's class, of a detector's and its
+            baseline's boxes that both give, or of the images with an output near the baseline's.
+        error: Median over the images of the relative error of centred logits, the mean error of a
+            detector's boxes, or the mean error of an output over the images.
     """
 
     agreeing: float
@@ -128,13 +132,45 @@ class Bench:
     @cached_property
     def own(self) -> Answers:
         """What the variant says about all of its samples."""
-        return self._whole(self.variant) if self.variant.detects else self.predictions
+        return self.predictions if self.variant.classifies else self._whole(self.variant)
 
     def _whole(self, model: VariantUnderTest) -> Answers:
         """Return what a model says about all of its samples."""
-        if not model.detects:
+        if model.classifies:
             return model.predictions
-        return Detected(tuple(model.detections), decoder_of(model).operating_score)
+        if model.detects:
+            return Detected(tuple(model.detections), decoder_of(model).operating_score)
+        return Values(model.tensors[self.output])
+
+    @cached_property
+    def output(self) -> int:
+        """Place among the judged outputs of the one that experiments look at.
+
+        Of a model without classes or boxes, it is the output that differs most from the
+        baseline's, compared with the control's.
+        """
+        control = self._control
+        errors = [fit.error or 0.0 for fit in self.variant.outputs]
+        usual = [0.0] * len(errors)
+        if control is not None:
+            usual = [fit.error or 0.0 for fit in control.outputs]
+        excess = [
+            error / max(level, LEAST_LEVEL) for error, level in zip(errors, usual, strict=True)
+        ]
+        return int(np.argmax(excess))
+
+    @property
+    def kind(self) -> Kind:
+        """What experiments compare."""
+        if self.variant.classifies:
+            return "classes"
+        return "boxes" if self.variant.detects else "values"
+
+    @property
+    def _control(self) -> VariantUnderTest | None:
+        """The control, None if the variant has none or is its own."""
+        control = self.variant.control
+        return None if control is self.variant else control
 
     @property
     def images(self) -> ImageSet:
@@ -219,26 +255,37 @@ class Bench:
     def control_error(self) -> float | None:
         """The control's error on the photographs of experiments, None if there is no control.
 
-        A variant that is its own control has none, and neither has one whose outputs are neither
-        classes nor boxes.
+        A variant that is its own control has none.
         """
-        if not (self.variant.classifies or self.variant.detects):
+        theirs = self.of_control(self.chosen)
+        if theirs is None:
             return None
-        control = self.variant.control
-        if control is None or control is self.variant:
-            return None
-        ours, theirs = self._whole(self.variant.baseline), self._whole(control)
-        return trial(part(ours, self.chosen), part(theirs, self.chosen)).error
+        return trial(part(self._whole(self.variant.baseline), self.chosen), theirs).error
+
+    def of_control(self, chosen: Order) -> Answers | None:
+        """Return what the control gives on chosen photographs, None if there is no control."""
+        control = self._control
+        return None if control is None else part(self._whole(control), chosen)
 
     @property
     def needs_no_explanation(self) -> bool:
-        """Whether the variant is as close to the baseline as its control."""
-        level = self.control_error
-        return level is not None and self.known(self.chosen).error <= CONTROLS * level
+        """Whether the variant is as close to the baseline as its control or float arithmetic."""
+        level = max(CONTROLS * (self.control_error or 0.0), LEAST_LEVEL)
+        return self.known(self.chosen).error <= level
 
-    def recovers(self, before: Trial, after: Trial, left: float = RECOVERED) -> bool:
-        """Return whether an experiment removes the unexplained error; see ``recovers``."""
-        return recovers(before, after, left, self.control_error)
+    def recovers(
+        self,
+        before: Trial,
+        after: Trial,
+        left: float = RECOVERED,
+        control_error: float | None = None,
+    ) -> bool:
+        """Return whether an experiment removes the unexplained error; see ``recovers``.
+
+        The control's error is that of the photographs of experiments unless it is given.
+        """
+        level = self.control_error if control_error is None else control_error
+        return recovers(before, after, left, level)
 
     def computed(self, *, baseline: bool, chosen: Order) -> Iterator[tuple[Reals, ...]]:
         """Yield for each chosen photograph what each common layer computes, as real numbers.
@@ -329,8 +376,12 @@ class Bench:
             preprocessing: How the samples were fed.
             places: Places of the samples in the set.
         """
-        if not model.detects:
+        if model.classifies:
             return as_answers(model, outputs)
+        if not model.detects:
+            place, like = model.readout.judged[self.output], model.baseline.tensors[self.output]
+            values = outputs[place.at].reshape(len(places), -1)
+            return Values(Output(place.name, like.shape, values, place.step))
         sizes = model.inputs.images.sizes(self.images)[places]
         return boxes_in(model, outputs, sizes, preprocessing)
 
@@ -366,7 +417,7 @@ class Laid:
     def said(
         self, pixels: npt.NDArray[Any], preprocessing: Preprocessing, places: Order
     ) -> Answers:
-        """Return the variant's predictions or boxes on the pixels of some samples.
+        """Return what the variant gives on the pixels of some samples.
 
         Args:
             pixels: The decoded photographs, shape ``(n, h, w, 3)``.
@@ -391,7 +442,7 @@ class Laid:
 
 def part(answers: Answers, places: Order) -> Answers:
     """Return the predictions on some of the images."""
-    if isinstance(answers, Detected):
+    if not isinstance(answers, Predictions):
         return answers.part(places)
     return replace(answers, scores=answers.scores[places], logits=answers.logits[places])
 
@@ -405,7 +456,10 @@ def trial(baseline: Answers, variant: Answers) -> Trial:
         return Trial(float(agreeing(baseline, variant).mean()), middle)
     if isinstance(baseline, Detected) and isinstance(variant, Detected):
         return Trial(shared_boxes(baseline, variant), mean_error(baseline, variant))
-    raise TypeError("boxes can't be compared with classes")
+    if isinstance(baseline, Values) and isinstance(variant, Values):
+        errors = errors_of_values(baseline, variant)
+        return Trial(near_share(errors), mean_of_finite(errors))
+    raise TypeError(_UNLIKE)
 
 
 def recovers(
@@ -436,7 +490,9 @@ def _errors(baseline: Answers, variant: Answers) -> npt.NDArray[np.float64]:
         return relative_errors(baseline, variant)
     if isinstance(baseline, Detected) and isinstance(variant, Detected):
         return errors_of_boxes(baseline, variant)
-    raise TypeError("boxes can't be compared with classes")
+    if isinstance(baseline, Values) and isinstance(variant, Values):
+        return errors_of_values(baseline, variant)
+    raise TypeError(_UNLIKE)
 
 
 def relative_errors(baseline: Predictions, variant: Predictions) -> npt.NDArray[np.float64]:

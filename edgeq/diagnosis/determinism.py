@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from edgeq.diagnosis.bench import Bench, Laid, Order
 from edgeq.diagnosis.cause import Cause
-from edgeq.measure.predictions import outputs_facts
+from edgeq.diagnosis.values import Values
+from edgeq.measure.predictions import Predictions, outputs_facts
 
 IMAGES = 6
 SAME = 1e-4
@@ -84,9 +85,13 @@ def constant(bench: Bench) -> Cause | None:
 
 
 def _logits(bench: Bench, laid: Laid, places: Order) -> Rows:
-    return laid.answers(
-        bench.pixels(bench.variant.preprocessing, places), bench.variant.preprocessing
-    ).logits
+    how = bench.variant.preprocessing
+    answers = laid.said(bench.pixels(how, places), how, places)
+    if isinstance(answers, Predictions):
+        return answers.logits
+    if isinstance(answers, Values):
+        return np.asarray(answers.output.rows[:, :])
+    raise TypeError("boxes have no order in which they could be compared")
 
 
 def _same(first: Rows, second: Rows) -> bool:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from edgeq import words
 from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import Preprocessing
-from edgeq.diagnosis.bench import Bench, Laid, Trial, part, recovers, trial
+from edgeq.diagnosis.bench import Bench, Kind, Laid, Trial, part, recovers, trial
 from edgeq.diagnosis.cause import Cause
 
 RECOVERED = 0.5
@@ -31,6 +31,7 @@ _SAID = {
     "resize": "resize",
     "samples": "variant's own samples",
 }
+_ERRORS = {"classes": "logits_error", "boxes": "boxes_error", "values": "output_error"}
 _RANGES = {"mean", "std"}
 _GEOMETRY = {"resize", "filter", "crop_fraction"}
 
@@ -54,6 +55,8 @@ class Way:
 
 def other_feeding(bench: Bench) -> Cause | None:
     """Test whether the variant predicts like its baseline if it is fed in another way."""
+    if bench.variant.takes_arrays:
+        return None
     laid, few = bench.laid(), bench.chosen[::EVERY]
     least = bench.known(few).error
     promising = [
@@ -63,8 +66,7 @@ def other_feeding(bench: Bench) -> Cause | None:
     ]
     before = bench.known(bench.chosen)
     tried = [(way, laid.attempt(way.preprocessing)) for way in promising]
-    detects = bench.variant.detects
-    cause = explain(before, tried, len(bench.chosen), detects=detects)
+    cause = explain(before, tried, len(bench.chosen), bench.kind)
     return cause or _combined(bench, laid, before)
 
 
@@ -76,11 +78,11 @@ def own_samples(bench: Bench) -> Cause | None:
     answers = bench.laid().said(bench.pixels(own, chosen, bench.images), own, chosen)
     after = trial(part(bench.reference, chosen), answers)
     way = Way("samples", "on the samples of the baseline", own, RECOVERED_AS_BASELINE)
-    return explain(bench.known(chosen), [(way, after)], len(chosen), detects=bench.variant.detects)
+    return explain(bench.known(chosen), [(way, after)], len(chosen), bench.kind)
 
 
 def explain(
-    before: Trial, tried: list[tuple[Way, Trial]], images: int, *, detects: bool = False
+    before: Trial, tried: list[tuple[Way, Trial]], images: int, kind: Kind = "classes"
 ) -> Cause | None:
     """Return the way that recovers the baseline's predictions as a cause, None if none does.
 
@@ -88,7 +90,7 @@ def explain(
         before: The variant as it is fed.
         tried: The other ways, each with its result.
         images: Number of images.
-        detects: Whether the predictions are boxes.
+        kind: What is compared.
     """
     helping = [
         (way, after)
@@ -100,22 +102,21 @@ def explain(
     best = min(after.error for _, after in helping)
     way, after = next(candidate for candidate in helping if candidate[1].error <= ABOUT * best)
     first, second = words.share(after.agreeing), words.share(before.agreeing)
-    found = (
-        f"the variant shares {first} of boxes on {images} images (error of boxes "
-        f"{after.error:.2g}), as it is fed now {second} ({before.error:.2g})"
-        if detects
-        else f"the variant agrees on {first} of {images} images (error of logits "
-        f"{after.error:.2g}), as it is fed now on {second} ({before.error:.2g})"
-    )
+    now, then = f"{after.error:.2g}", f"{before.error:.2g}"
+    result = {
+        "classes": f"the variant agrees on {first} of {images} images (error of logits {now}), "
+        f"as it is fed now on {second} ({then})",
+        "boxes": f"the variant shares {first} of boxes on {images} images (error of boxes {now}), "
+        f"as it is fed now {second} ({then})",
+        "values": f"the relative error of the outputs is {now} on {images} images, as it is fed "
+        f"now {then}",
+    }[kind]
     return Cause(
         way.cause,
-        f"the {_SAID[way.cause]}: {way.said} {found}",
+        f"the {_SAID[way.cause]}: {way.said} {result}",
         {
             "agreement": [round(before.agreeing, 4), round(after.agreeing, 4)],
-            "boxes_error" if detects else "logits_error": [
-                round(before.error, 4),
-                round(after.error, 4),
-            ],
+            _ERRORS[kind]: [round(before.error, 4), round(after.error, 4)],
             "preprocessing": way.said,
             "images": images,
         },
@@ -227,5 +228,5 @@ def _combined(bench: Bench, laid: Laid, before: Trial) -> Cause | None:
         before,
         [(Way(cause, text, expected, RECOVERED_AS_BASELINE), after)],
         len(bench.chosen),
-        detects=bench.variant.detects,
+        bench.kind,
     )

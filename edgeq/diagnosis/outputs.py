@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause
-from edgeq.judge.tensors import DEAD, LOST, NOT_FINITE, ONE_SCALE, ORDER, outline, problem_of
+from edgeq.judge.tensors import DEAD, LOST, NOT_FINITE, ONE_SCALE, ORDER, label, outline, problem_of
+from edgeq.measure.tensors import GAP, LEAST_STEPS
 
 
 def not_finite(bench: Bench) -> Cause | None:
@@ -24,7 +25,26 @@ def misplaced(bench: Bench) -> Cause | None:
 
 def one_scale(bench: Bench) -> Cause | None:
     """Test whether one scale serves values of different ranges, so that the smaller are lost."""
-    return _cause(bench, ONE_SCALE, "one scale for outputs of unlike range")
+    return _cause(bench, ONE_SCALE, "one scale for outputs of unlike range") or _shared(bench)
+
+
+def _shared(bench: Bench) -> Cause | None:
+    """Return the cause if an output has the scale of another one, which varies far more."""
+    scaled = [(fit, fit.steps) for fit in bench.variant.outputs if fit.steps is not None]
+    for fit, steps in scaled:
+        wider = [
+            other
+            for other, others in scaled
+            if others.step == steps.step and others.whole >= GAP * max(steps.whole, LEAST_STEPS)
+        ]
+        if steps.whole < LEAST_STEPS and wider:
+            return Cause(
+                ONE_SCALE,
+                f"{label(fit)} has the scale of {label(wider[0])}: all of its values lie within "
+                f"{steps.whole:.2g} steps of {steps.step:.3g}",
+                {**outline(fit), "output": fit.output},
+            )
+    return None
 
 
 def dead(bench: Bench) -> Cause | None:

@@ -53,24 +53,22 @@ def stored_values(bench: Bench) -> Cause | None:
         return None
     bench.known_fact = headline(findings, comparison)
     moved = transplant(bench.baseline_file, bench.variant_file, findings)
-    classifies = bench.variant.classifies
-    tells = classifies or bench.variant.detects
     if moved.done:
-        places = bench.chosen if tells else _first_places(bench)
+        places = bench.chosen
         outputs = bench.changed_baseline(moved.edits, places)
-        before, after = (_trials if tells else _tensor_trials)(bench, outputs, places)
+        before, after = _trials(bench, outputs, places)
         cause = _named(bench, findings, comparison, Tried(IN_BASELINE, before, after, len(places)))
         # A proven difference needs no error in order to be the cause of the proof's verdict.
-        if bench.recovers(before, after) or (tells and bench.needs_no_explanation):
+        if bench.recovers(before, after) or bench.needs_no_explanation:
             return cause
-    mended = _mended(bench, findings) if tells else None
+    mended = _mended(bench, findings)
     if mended is not None and bench.recovers(mended.before, mended.after):
         return _named(bench, findings, comparison, mended)
     if moved.done and variant.detects:
         tried = _by_outputs(bench, moved.edits)
         if recovers(tried.before, tried.after):
             return _named(bench, findings, comparison, tried)
-    if moved.done and classifies and after.error <= HELPS * before.error:
+    if moved.done and bench.variant.classifies and after.error <= HELPS * before.error:
         model = bench.variant.baseline
         bench.hold_against(as_answers(model, outputs), places)
         return replace(cause, partial=True)
@@ -137,9 +135,7 @@ def _named(
     if ordered is not None:
         return replace(ordered, evidence={**ordered.evidence, **facts})
     sentence = headline(findings, comparison)
-    if not (
-        (bench.variant.classifies or bench.variant.detects) and bench.needs_no_explanation
-    ):  # Class scores or boxes that are as good as the control's prove no cause.
+    if not bench.needs_no_explanation:  # outputs as good as the control's prove no cause
         sentence += (
             f"; {tried.what} (error {tried.after.error:.2g} in place of "
             f"{tried.before.error:.2g} on {plural(tried.images, 'image')})"
@@ -197,7 +193,7 @@ def _trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, T
 
 
 def _tensor_trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, Trial]:
-    """Return the same for outputs judged as tensors, of the output with the greatest error."""
+    """Return the same by the raw outputs, of the one with the greatest error."""
     model = bench.variant.baseline
     pairs = zip(
         bench.variant.baseline.tensors,

@@ -15,6 +15,7 @@ from edgeq.diagnosis import (
     outputs,
     parameters,
     ranges,
+    reading,
     stored,
 )
 from edgeq.diagnosis.bench import Bench
@@ -22,7 +23,18 @@ from edgeq.diagnosis.cause import Cause, Diagnosis
 from edgeq.errors import EdgeqError
 from edgeq.registry import Registry
 
-Needs = Literal["error", "file", "outputs", "classes", "boxes", "answers", "distance"]
+Needs = Literal[
+    "error",
+    "file",
+    "outputs",
+    "classes",
+    "boxes",
+    "classes or boxes",
+    "classes or values",
+    "values",
+    "answers",
+    "distance",
+]
 
 
 @dataclass(frozen=True)
@@ -31,8 +43,9 @@ class Hypothesis:
 
     Attributes:
         needs: What it requires: the error that prevented the variant from running, its readable
-            file, its outputs, its predictions in classes, its boxes, either of these (`answers`),
-            or either that are farther from the baseline's than the control's are.
+            file, its outputs, its predictions in classes, its boxes, values of an output without
+            either, any of these (`answers`), or any that are farther from the baseline's than the
+            control's are (`distance`).
         test: Returns the cause if the hypothesis is confirmed.
     """
 
@@ -53,15 +66,19 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("not_run", Hypothesis("error", failures.not_run)),
         ("shifted_boxes", Hypothesis("boxes", labels.shifted_answers)),
         ("renamed_boxes", Hypothesis("boxes", labels.renamed_answers)),
+        ("reordered_values", Hypothesis("values", reading.reordered)),
+        ("unnormalised_values", Hypothesis("values", reading.unnormalised)),
         ("stored_values", Hypothesis("outputs", stored.stored_values)),
         ("not_finite", Hypothesis("classes", determinism.not_finite)),
-        ("unsteady", Hypothesis("classes", determinism.unsteady)),
-        ("wrong_labels", Hypothesis("answers", labels.wrong_labels)),
+        ("unsteady", Hypothesis("classes or values", determinism.unsteady)),
+        ("wrong_labels", Hypothesis("classes or boxes", labels.wrong_labels)),
         ("shifted_answers", Hypothesis("classes", labels.shifted_answers)),
         ("renamed_answers", Hypothesis("classes", labels.renamed_answers)),
         ("own_samples", Hypothesis("answers", feeding.own_samples)),
         ("other_feeding", Hypothesis("distance", feeding.other_feeding)),
         ("activation_ranges", Hypothesis("outputs", ranges.activation_ranges)),
+        ("moved_values", Hypothesis("values", reading.moved)),
+        ("rescaled_values", Hypothesis("values", reading.rescaled)),
         ("parting", Hypothesis("distance", network.parting)),
         ("kernels", Hypothesis("distance", network.kernels)),
         ("dead_output", Hypothesis("outputs", outputs.dead)),
@@ -114,13 +131,11 @@ def _possible(hypothesis: Hypothesis, bench: Bench) -> bool:
     Raises:
         EdgeqError: That can't be determined because something does not run.
     """
-    if hypothesis.needs in {"error", "file"}:
-        return hypothesis.needs == "file" or bench.error is not None
-    if bench.error is not None or hypothesis.needs == "outputs":
+    needs = hypothesis.needs
+    if needs in {"error", "file"}:
+        return needs == "file" or bench.error is not None
+    if bench.error is not None or needs in {"outputs", "answers"}:
         return bench.error is None
-    classifies, detects = bench.variant.classifies, bench.variant.detects
-    if hypothesis.needs in {"classes", "boxes"}:
-        return classifies if hypothesis.needs == "classes" else detects
-    if not (classifies or detects):
-        return False
-    return hypothesis.needs == "answers" or not bench.needs_no_explanation
+    if needs == "distance":
+        return not bench.needs_no_explanation
+    return bench.kind in needs.split(" or ")

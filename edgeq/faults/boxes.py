@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from edgeq.config.structs import DETECTION
 from edgeq.errors import ModelError
 from edgeq.faults.fault import RANGES, STORED, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
@@ -47,7 +48,7 @@ def _box_rows(good: Good, graph: Graph) -> Iterator[tuple[Layer, Rows]]:
         raise NotApplicableError("no layer gives x, y, width and height of boxes")
 
 
-@fault("boxes_shifted", "bias", "medium", "damaged_tensor")
+@fault("boxes_shifted", "bias", "medium", "damaged_tensor", tasks=(DETECTION,))
 def boxes_shifted(good: Good) -> bytes:
     """Boxes lie up to a cell too far right."""
     graph = good.graph()
@@ -63,7 +64,7 @@ def boxes_shifted(good: Good) -> bytes:
     return graph.patched()
 
 
-@fault("boxes_transposed", "weights", "high", "damaged_tensor")
+@fault("boxes_transposed", "weights", "high", "damaged_tensor", tasks=(DETECTION,))
 def boxes_transposed(good: Good) -> bytes:
     """Boxes are given as y, x, height and width."""
     graph = good.graph()
@@ -72,10 +73,16 @@ def boxes_transposed(good: Good) -> bytes:
     return graph.patched()
 
 
-@fault("scores_clipped", "quantization", "high", "output_quantization", shown_by=RANGES)
+@fault(
+    "scores_clipped",
+    "quantization",
+    "high",
+    "output_quantization",
+    shown_by=RANGES,
+    tasks=(DETECTION,),
+)
 def scores_clipped(good: Good) -> bytes:
     """The range of what becomes scores is a quarter as wide, so that high scores are cut off."""
-    require_detector(good)
     graph = good.graph()
     layers = {layer.output for layer, _ in class_rows(good, graph)}
     path = good.variant.path
@@ -105,7 +112,7 @@ def outputs_swapped(good: Good) -> bytes:
     return graph.packed()
 
 
-@fault("heads_swapped", "graph", "high", LOST)
+@fault("heads_swapped", "graph", "high", LOST, tasks=(DETECTION,))
 def heads_swapped(good: Good) -> Faulty:
     """The output joins its heads in another order: scores are where boxes are expected."""
     require_detector(good)
@@ -132,7 +139,7 @@ def _joined_otherwise(graph: Graph, operator: object) -> Faulty:
     return Faulty(content=graph.packed(), where=graph.name(inputs[0]))
 
 
-@fault("one_scale", "graph", "high", ONE_SCALE, shown_by=STORED)
+@fault("one_scale", "graph", "high", ONE_SCALE, shown_by=STORED, tasks=(DETECTION,))
 def one_scale(good: Good) -> bytes:
     """The output gives boxes in pixels on one scale with scores, which keep none of their steps."""
     require_detector(good)
@@ -189,7 +196,7 @@ def _quantization(graph: Graph, scale: float, zero: int) -> object:
     return parameters
 
 
-@fault("letterbox", "preprocessing", "medium", "resize")
+@fault("letterbox", "preprocessing", "medium", "resize", tasks=(DETECTION,))
 def letterbox(good: Good) -> Faulty:
     """Photographs are stretched to the input instead of being padded, or vice versa."""
     require_detector(good)

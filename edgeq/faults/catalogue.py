@@ -17,6 +17,7 @@ FAMILIES = (
     "preprocessing",
     "labels",
     "boxes",
+    "values",
     "file",
     "runtime",
     "controls",

@@ -77,7 +77,7 @@ def challenge(
         models: Models to challenge; all if empty.
         variant: The variant to make faulty; if None, a good variant of each model, preferably
             ``int8``.
-        names: Faults and controls; all if empty.
+        names: Faults and controls; all that fit the task of a model if empty.
         store: As for ``Run``.
         diagnose: Function that names the cause of a caught fault, which is compared with the
             fault's own cause; if None, the cause that its cases name.
@@ -104,7 +104,9 @@ def challenge(
         run = Run(alone(spec, model), store=store, say=say)
         with tempfile.TemporaryDirectory(prefix="edgeq-challenge-") as folder:
             good = choose_good(run, model, variant, Path(folder))
-            answers = tuple(_answers(good, chosen, diagnose, say))
+            task = good.variant.reading.task
+            fitting = [fault for fault in chosen if names or fault.fits(task)]
+            answers = tuple(_answers(good, fitting, diagnose, say))
         faults += [answer for answer in answers if isinstance(answer, FaultAnswer)]
         controls += [answer for answer in answers if isinstance(answer, ControlAnswer)]
     return summed(

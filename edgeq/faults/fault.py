@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.config.structs import Preprocessing
+from edgeq.config.structs import Preprocessing, Task
 from edgeq.registry import Registry
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ class Fault:
             fault can't happen, and ``EdgeqError`` if making it fails.
         shown_by: Gates, or markers of gates, that can show the fault. If none of them is measured,
             it is not applicable. ``ANYTHING`` if any measurement may show it.
+        tasks: The tasks that it can happen to; all if empty.
     """
 
     name: str
@@ -122,6 +123,11 @@ class Fault:
     summary: str
     make: Callable[[Good], Faulty]
     shown_by: tuple[str, ...] = ANYTHING
+    tasks: tuple[Task, ...] = ()
+
+    def fits(self, task: Task) -> bool:
+        """Return whether it can happen to a model that is judged as a task."""
+        return not self.tasks or task in self.tasks
 
     def shows(self, measured: Collection[str]) -> bool:
         """Return whether one of the measured gates (names and markers) can show it."""
@@ -146,6 +152,7 @@ def fault(
     cause: str,
     *,
     shown_by: tuple[str, ...] | None = None,
+    tasks: tuple[Task, ...] = (),
 ) -> Callable[[Maker], Fault]:
     """Register a function as a fault, whose summary is the docstring's first line.
 
@@ -153,7 +160,8 @@ def fault(
     """
 
     def register(maker: Maker) -> Fault:
-        return BUILT_IN.add(name, new_fault(maker, name, place, severity, cause, shown_by=shown_by))
+        made = new_fault(maker, name, place, severity, cause, shown_by=shown_by, tasks=tasks)
+        return BUILT_IN.add(name, made)
 
     return register
 
@@ -166,6 +174,7 @@ def new_fault(
     cause: str,
     *,
     shown_by: tuple[str, ...] | None = None,
+    tasks: tuple[Task, ...] = (),
 ) -> Fault:
     """Return a fault that a function makes, without registering it.
 
@@ -177,9 +186,13 @@ def new_fault(
         severity: As in ``Fault``.
         cause: As in ``Fault``.
         shown_by: As in ``Fault``; None for the default of the place in ``SHOWN_BY``.
+        tasks: As in ``Fault``.
     """
 
     def make(good: Good) -> Faulty:
+        if tasks and good.variant.reading.task not in tasks:
+            judged = good.variant.reading.task
+            raise NotApplicableError(f"the model is judged as {judged}, not {' or '.join(tasks)}")
         faulty = maker(good)
         if not isinstance(faulty, bytes | Faulty):
             raise TypeError(f"returned {type(faulty).__name__}, not bytes or Faulty")
@@ -187,4 +200,4 @@ def new_fault(
 
     summary = (maker.__doc__ or name).strip().splitlines()[0].rstrip(".")
     seen = SHOWN_BY[place] if shown_by is None else shown_by
-    return Fault(name, place, severity, cause, summary, make, seen)
+    return Fault(name, place, severity, cause, summary, make, seen, tasks)

@@ -14,6 +14,8 @@ from edgeq.faults.rewiring import makers
 
 Rows = npt.NDArray[np.intp]
 
+_MAP_AND_CHANNELS = 3
+
 _BESIDE_CLASSES = 5
 """Values of a box besides its classes: its place, its size and an objectness."""
 
@@ -30,16 +32,21 @@ def require_detector(good: Good) -> int:
 
 
 def classes_of(good: Good) -> int:
-    """Return the number of classes of a classifier or detector.
+    """Return the number of classes of a classifier or detector, or of labels or classes of a map.
 
     Raises:
-        NotApplicableError: It is neither.
+        NotApplicableError: It has none.
     """
-    if good.variant.detects:
-        return good.variant.reading.classes
-    if not good.variant.classifies:
-        raise NotApplicableError("the model has no classes")
-    return int(good.variant.predictions.scores.shape[1])
+    variant = good.variant
+    if variant.detects:
+        return variant.reading.classes
+    if variant.classifies:
+        return int(variant.predictions.scores.shape[1])
+    shape = variant.baseline.tensors[variant.reading.output].shape
+    of_map = variant.reading.task == "segmentation" and len(shape) == _MAP_AND_CHANNELS
+    if variant.reading.task == "multilabel" or (of_map and shape[-1] > 1):
+        return shape[-1]
+    raise NotApplicableError("the model has no classes")
 
 
 def last_layers(graph: Graph) -> tuple[Layer, ...]:
@@ -71,7 +78,7 @@ def class_rows(good: Good, graph: Graph) -> Iterator[tuple[Layer, Rows]]:
     for layer in last_layers(graph):
         rows, starts = len(graph.values(layer.weights)), list[int]()
         if layer.name != "DEPTHWISE_CONV_2D" and classes > 1:
-            if rows == classes or (rows > classes and not good.variant.detects):
+            if rows == classes or (rows > classes and good.variant.classifies):
                 starts = [0]
             elif good.variant.detects and rows % block == 0:
                 starts = list(range(_BESIDE_CLASSES, rows, block))

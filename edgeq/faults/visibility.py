@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from edgeq.config.gates import GATES
 from edgeq.errors import EdgeqError
 from edgeq.faults.fault import PREDICTIONS, Fault, Faulty
 from edgeq.faults.good import Good
@@ -16,10 +19,26 @@ LEAST = {
     "new_boxes": 0.05,
     "score_shift": 0.02,
     "map_drop": 0.02,
+    "head_agreement": 0.01,
+    "label_overlap": 0.02,
+    "f1_drop": 0.02,
+    "low_cosine": 0.02,
+    "neighbour_recall": 0.05,
+    "verification_drop": 0.02,
+    "mean_iou": 0.02,
+    "iou_drop": 0.02,
+    "psnr": 3.0,
+    "ssim": 0.01,
+    "psnr_drop": 0.3,
+    "point_error": 0.01,
+    "point_error_rise": 0.01,
+    "value_error": 0.05,
+    "value_error_rise": 0.05,
 }
 """Least changes that make a fault visible, relative to the good variant on the same samples: a
 point of agreement or accuracy, or 0.05 of the worst cosine; of a detector 5 points of the boxes
-that it shares with its baseline, 0.02 of the scores, or 2 points of mAP."""
+that it shares with its baseline, 0.02 of the scores, or 2 points of mAP; of other tasks what their
+figures lose, 0.3 dB of a labelled picture's PSNR."""
 
 ERROR = 1.5
 """Factor of the error from which a fault is visible in outputs without classes."""
@@ -52,7 +71,8 @@ def visible(fault: Fault, faulty: Faulty, good: Good, variant: VariantUnderTest)
     except EdgeqError:
         return True  # it does not run, or its outputs can't be compared with its baseline's
     return any(
-        after[name] >= (ERROR * value if name == "error" else value + LEAST[name]) - ROUNDED
+        after.get(name, np.inf)
+        >= (ERROR * value if name == "error" else value + LEAST[name]) - ROUNDED
         for name, value in before.items()
     )
 
@@ -66,14 +86,26 @@ def _values(variant: VariantUnderTest) -> dict[str, float]:
     if variant.detects:
         return _of_boxes(variant)
     if not variant.classifies:
+        figures = _of_figures(variant)
         errors = [output.error for output in variant.outputs if output.error is not None]
-        return {"error": max(errors, default=0.0)}
+        return figures or {"error": max(errors, default=0.0)}
     agreement = variant.agreement
     values = {"disagreement": 1 - agreement.top1, "distance": 1 - agreement.cosine.worst}
     images = variant.inputs.images.evaluation
     if images is not None and images.labelled:
         values["accuracy_drop"] = variant.accuracy.drop
-    return values
+    return values | _of_figures(variant) if variant.reading.heads else values
+
+
+def _of_figures(variant: VariantUnderTest) -> dict[str, float]:
+    """Return the figures of a task whose least visible change is known; empty if it has none."""
+    if variant.reading.kind is None and not variant.reading.heads:
+        return {}
+    return {
+        figure.name: -figure.value if GATES.get(figure.name).sense == "min" else figure.value
+        for figure in variant.figures.figures
+        if figure.name in LEAST
+    }
 
 
 def _of_boxes(variant: VariantUnderTest) -> dict[str, float]:

@@ -255,7 +255,8 @@ def _layouts(bench: Bench, shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:
         each = options_of(bench.variant).values_per_point or VALUES_PER_POINT
         if whole % each == 0:
             yield whole // each, each
-    if len(shape) > 1 and shape[-1] <= MOST_COLUMNS:
+    is_plain_map = len(shape) == 2 and min(shape) >= LEAST_SIDE  # noqa: PLR2004 - no channels
+    if len(shape) > 1 and shape[-1] <= MOST_COLUMNS and not is_plain_map:
         yield whole // shape[-1], shape[-1]
     if len(shape) == 1 and shape[0] <= MOST_COLUMNS:
         yield 1, shape[0]

@@ -52,6 +52,8 @@ class Cell:
         limits: The limits that it is compared with.
         names_measure: Whether the text says what was measured, because it is not what the column's
             heading says.
+        gate: The gate that judges the number, whose limit needs no name; empty for the first one of
+            the column.
     """
 
     text: str
@@ -60,6 +62,7 @@ class Cell:
     order: float | None = None
     limits: tuple[Limit, ...] = ()
     names_measure: bool = False
+    gate: str = ""
 
 
 def cells(
@@ -89,7 +92,9 @@ def cells(
             "agreement": Cell(words.NONE, order=1.0),
         }
     by_gate = {case.gate: case for case in cases}
-    return {name: replace(cell, limits=_limits(name, by_gate)) for name, cell in row.items()}
+    return {
+        name: replace(cell, limits=_limits(name, by_gate, cell.gate)) for name, cell in row.items()
+    }
 
 
 def headings(rows: Iterable[Mapping[str, Cell]]) -> dict[str, str]:
@@ -112,17 +117,19 @@ def _is_empty(cell: Cell) -> bool:
     return cell.absent or cell.text == words.NONE
 
 
-def _limits(column: str, cases: Mapping[str, CaseRecord]) -> tuple[Limit, ...]:
+def _limits(column: str, cases: Mapping[str, CaseRecord], own: str) -> tuple[Limit, ...]:
+    """Return the limits of a cell, first that of the number that it shows."""
     cells_with_limits = [
         (gate, case, case.limit)
         for gate, row in GATES
         if row.column == column and (case := cases.get(gate)) is not None and case.limit is not None
     ]
+    cells_with_limits.sort(key=lambda row: row[0] != own)
     limits = []
     for place, (gate, case, limit) in enumerate(cells_with_limits):
         text = words.limit(gate, case.unit, limit, beside=case.value)
-        # The first limit is that of the cell's number; further limits need the name of their gate.
-        name = f"{gate.replace('_', ' ')} " if place else ""
+        is_own = gate == own if own else place == 0
+        name = "" if is_own else f"{gate.replace('_', ' ')} "
         limits.append(Limit(words.verdict_mark(case.status, leans(case)), f"{name}{text}"))
     return tuple(limits)
 
@@ -152,7 +159,7 @@ def _agreement(variant: VariantRecord) -> Cell:
             words.span("percent", recall.interval),
             order=recall.value,
         )
-        return replace(cell, names_measure=True)
+        return replace(cell, names_measure=True, gate="box_recall")
     worst = worst_output(variant)
     if worst is None or worst.error is None:
         return _cell(None)
@@ -200,10 +207,8 @@ def _of_task(variant: VariantRecord, column: str) -> Cell | None:
     figure, kind = main
     order = figure.value if GATES.get(figure.name).sense == "min" else -figure.value
     span = "" if figure.interval is None else words.span(kind, figure.interval)
-    name = short_name(figure.name)
-    return replace(
-        _cell(f"{name} {words.number(kind, figure.value)}", span, order=order), names_measure=True
-    )
+    text = f"{short_name(figure.name, kind)} {words.number(kind, figure.value)}"
+    return replace(_cell(text, span, order=order), names_measure=True, gate=figure.name)
 
 
 def _labelled(variant: VariantRecord, *, is_baseline: bool) -> Cell | None:

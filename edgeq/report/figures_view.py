@@ -148,9 +148,15 @@ def main_figure(figures: RecordedFigures, column: str) -> tuple[Figure, Kind] | 
     return None
 
 
-def short_name(name: str) -> str:
-    """Return the name of a figure for a table, which says itself what was lost or added."""
-    words_ = name.removesuffix("_drop").removesuffix("_rise").split("_")
+def short_name(name: str, kind: Kind = "points") -> str:
+    """Return the name of a figure for a table.
+
+    Args:
+        name: Name of the figure.
+        kind: How its value is written: points say themselves that they were lost.
+    """
+    plain = name.removesuffix("_drop").removesuffix("_rise") if kind == "points" else name
+    words_ = plain.split("_")
     return " ".join(_ACRONYMS.get(word, word) for word in words_)
 
 

@@ -27,6 +27,8 @@ _K1, _K2 = 0.01, 0.03
 _RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 """Ranges that pictures have; the first that holds a baseline's values, up to ``_OVER``."""
 _OVER = 0.1
+_STRONG = 0.99
+"""Quantile of a picture's differences that is drawn in the full colour: they are small."""
 
 
 def measure(data: TaskData) -> TaskFigures:
@@ -48,7 +50,8 @@ def measure(data: TaskData) -> TaskFigures:
         ours, theirs = (np.nan_to_num(values) for values in data.pair(image))
         psnrs[image], ssims[image] = psnr(ours, theirs, peak), ssim(ours, theirs, peak)
         apart = np.abs(ours - theirs).reshape(*ours.shape[:2], -1).mean(axis=2) / peak
-        drawn[image] = difference_map(np.clip(apart, 0, 1))
+        most = max(float(np.quantile(apart, _STRONG)), np.finfo(np.float64).tiny)
+        drawn[image] = difference_map(np.clip(apart / most, 0, 1))
         for at in sorted(drawn, key=lambda which: psnrs[which])[WORST:]:
             del drawn[at]
         if data.labels is not None:

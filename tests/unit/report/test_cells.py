@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import msgspec
 
-from edgeq.record.measured import RecordedMemory
+from edgeq.measure.figures import Figure
+from edgeq.record.measured import RecordedFigures, RecordedMemory
 from edgeq.record.structs import VariantRecord
 from edgeq.report import words
 from edgeq.report.cells import HEADINGS, Cell, cells, headings
@@ -132,3 +133,24 @@ def test_a_heading_says_top_1_only_of_what_is() -> None:
     assert list(of_detectors) == list(HEADINGS)
     unlabelled = boxes | {"accuracy": Cell(words.ABSENT, absent=True)}
     assert headings([unlabelled])["accuracy"] == "Accuracy"
+
+
+def test_the_limit_of_a_task_s_figure_comes_first_and_others_are_named() -> None:
+    drop = Figure(name="psnr_drop", value=0.04, interval=(0.0, 0.1), text="PSNR", images=9)
+    psnr = Figure(name="psnr", value=42.0, interval=(40.0, 44.0), text="mean PSNR", images=9)
+    figures = RecordedFigures(images=9, confidence=0.95, figures=(psnr, drop))
+    one = records.variant("int8", 900, figures=figures, agreement=None, accuracy=None)
+    cases = tuple(
+        msgspec.structs.replace(
+            records.case("int8", "top1_agreement"), gate=gate, unit="ratio", limit=limit
+        )
+        for gate, limit in (("relative_error", 0.5), ("psnr", 25.0), ("psnr_drop", 1.0))
+    )
+    model = records.record((one,), cases).models[0]
+    shown = cells(model, one, cases, is_baseline=False)
+    assert _text(shown["agreement"]) == "PSNR 42.0 dB [40.0 to 44.0 dB]"
+    assert [_text(Cell(limit.text)) for limit in shown["agreement"].limits] == [
+        "at least 25 dB",
+        "relative error at most 0.5",
+    ]
+    assert _text(shown["accuracy"]).startswith("PSNR drop 0.0 dB")

@@ -88,7 +88,7 @@ def reordered(bench: Bench) -> Cause | None:
 
 
 def unnormalised(bench: Bench) -> Cause | None:
-    """Test whether vectors have the baseline's directions, but not its one length."""
+    """Test whether vectors have the baseline's directions, but were not scaled to its length."""
     sides = _sides(bench)
     lengths = np.linalg.norm(sides.ours.rows, axis=1)
     if len(sides.shape) != 1 or sides.shape[0] <= 1 or lengths.std() > CONSTANT * lengths.mean():

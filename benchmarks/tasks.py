@@ -40,7 +40,7 @@ FAULTS = (
     *("first_layer_bgr", "classes_shifted", "classes_permuted", "foreground_swapped"),
     *("values_permuted", "points_transposed", "picture_channels_swapped", "not_normalised"),
     *("dimension_dead", "map_shifted", "values_shifted", "outputs_swapped", "head_dead"),
-    *("outputs_share_scale", "scores_clipped", "output_scale", "temperature", "stale_output"),
+    *("outputs_share_scale", "output_scale", "temperature", "stale_output"),
 )
 """Faults of the input, and of what an output means; each model gets those that fit its task."""
 

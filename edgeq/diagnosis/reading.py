@@ -1,7 +1,6 @@
 """Hypotheses about how the values of an output are meant: their order, length, place or scale.
 
-Each changes the variant's values and tests whether they are then the baseline's. What is fitted is
-fitted on every second image.
+Each changes the variant's values and tests whether they are then the baseline's.
 """
 
 from __future__ import annotations
@@ -33,8 +32,11 @@ LEFT = 0.25
 MOST_COLUMNS = 2048
 MOST_ROWS = 50_000
 LEAST_IMAGES = 4
+SURE_ROWS = 16
+"""Rows of a table from which its columns can't agree by chance in any order."""
+
 OFFSET = 0.9
-"""Least share of the columns that must have moved by the same distance to be off by it."""
+"""Least share of what varies that must have moved by the same distance to be off by it."""
 
 CONSTANT = 1e-3
 """Relative spread of the lengths of vectors up to which they were scaled to one length."""
@@ -76,9 +78,7 @@ def reordered(bench: Bench) -> Cause | None:
     if len(bench.chosen) < LEAST_IMAGES:
         return None
     for shape in _layouts(bench, sides.shape):
-        order = column_order(
-            _columns(sides.ours.rows[::2], shape), _columns(sides.theirs.rows[::2], shape)
-        )
+        order = column_order(*_for_order(bench, sides, shape))
         if (order == np.arange(order.size)).all():
             continue
         result = _tried(bench, partial(_put_back, shape=shape, order=order))
@@ -262,6 +262,18 @@ def _layouts(bench: Bench, shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:
         yield 1, shape[0]
 
 
+def _for_order(bench: Bench, sides: _Sides, shape: tuple[int, int]) -> tuple[Rows, Rows]:
+    """Return the tables of both models that an order is read from.
+
+    Those of all images, because rare labels show in few, and every second image of experiments if
+    so few rows could agree by chance.
+    """
+    ours, theirs = bench.reference, bench.own
+    whole = (ours, theirs) if shape[0] == 1 else (sides.ours, sides.theirs)
+    first, second = (_columns(side.rows, shape) for side in whole if isinstance(side, Values))
+    return (first, second) if len(first) >= SURE_ROWS else (first[::2], second[::2])
+
+
 def _columns(rows: Rows, shape: tuple[int, int]) -> Rows:
     """Return the values of all images as one table, ``(n * rows, columns)``."""
     return rows.reshape(-1, shape[1])
@@ -311,13 +323,15 @@ def _tried(bench: Bench, change: Change, plain: Change = lambda rows: rows) -> T
 
 def _of_order(bench: Bench, order: Order, columns: Rows, trials: Trials) -> Cause:
     """Return the cause for values in another order, named by what the columns are."""
-    count, varies = order.size, columns.std(axis=0) > 0
+    count = order.size
     offsets = (np.arange(count) - order + count // 2) % count - count // 2
-    values, counts = np.unique(offsets[varies[order]], return_counts=True)
-    offset = int(values[counts.argmax()]) if counts.size else 0
+    values, places = np.unique(offsets, return_inverse=True)
+    # What never varies has no place of its own.
+    weights = np.bincount(places, columns.std(axis=0)[order])
+    offset = int(values[weights.argmax()])
     named = bench.variant.reading.task in _NAMED
     noun = "classes" if named else "values"
-    if named and offset and counts.max() >= OFFSET * counts.sum():
+    if named and offset and weights.max() >= OFFSET * weights.sum():
         head = f"its classes are off by {offset:+d}: moved back"
         return _cause(bench, "label_offset", head, trials, {"offset": offset})
     number = int((order != np.arange(count)).sum())

@@ -42,7 +42,17 @@ NOT_FOR_A_CLASSIFIER = {
     "heads_swapped",
     "one_scale",
     "letterbox",
-}  # see test_boxes.py
+    "values_permuted",
+    "points_transposed",
+    "picture_channels_swapped",
+    "foreground_swapped",
+    "dimension_dead",
+    "not_normalised",
+    "map_shifted",
+    "values_shifted",
+    "head_dead",
+    "outputs_share_scale",
+}  # see test_boxes.py and test_values.py
 METHODS = ("float16", "dynamic_range", "weight_only_int8", "int16x8")
 
 Scores = npt.NDArray[np.float32]

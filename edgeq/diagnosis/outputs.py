@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause
+from edgeq.errors import UnlikeOutputsError
 from edgeq.judge.tensors import DEAD, LOST, NOT_FINITE, ONE_SCALE, ORDER, label, outline, problem_of
 from edgeq.measure.tensors import GAP, LEAST_STEPS
 
@@ -21,6 +22,19 @@ def misplaced(bench: Bench) -> Cause | None:
         return None
     places = ", ".join(f"output {at} is the baseline's output {of}" for at, of in others.items())
     return Cause(ORDER, places, {"outputs": {str(at): of for at, of in others.items()}})
+
+
+def exchanged(bench: Bench) -> Cause | None:
+    """Test whether outputs of unlike shapes, which can't be compared, come in another order."""
+    if not isinstance(bench.error, UnlikeOutputsError):
+        return None
+    ours, theirs = (
+        [model.tensors[index].shape for index in model.outputs]
+        for model in (bench.baseline_file, bench.variant_file)
+    )
+    if ours == theirs or sorted(ours) != sorted(theirs):
+        return None
+    return Cause(ORDER, "", {"shapes": [list(shape) for shape in theirs]})
 
 
 def one_scale(bench: Bench) -> Cause | None:

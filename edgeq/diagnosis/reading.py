@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq import words
-from edgeq.diagnosis.bench import Bench, Trial, part, trial
+from edgeq.diagnosis.bench import CONTROLS, LEAST_LEVEL, Bench, Trial, part, trial
 from edgeq.diagnosis.cause import Cause
 from edgeq.diagnosis.values import Values
 from edgeq.judge.tensors import label_of
@@ -303,7 +303,7 @@ Trials = tuple[Trial, Trial]
 
 
 def _tried(bench: Bench, change: Change, plain: Change = lambda rows: rows) -> Trials | None:
-    """Return the variant as it is and with its values changed, None if that does not recover.
+    """Return the variant as it is and with its values changed, None if that explains nothing.
 
     Args:
         bench: The bench.
@@ -318,6 +318,8 @@ def _tried(bench: Bench, change: Change, plain: Change = lambda rows: rows) -> T
     level = None
     if isinstance(control, Values):
         level = trial(ours, control.with_rows(plain(control.rows))).error
+    if before.error <= max(CONTROLS * (level or 0.0), LEAST_LEVEL):
+        return None  # it is as close as its control, and whatever improves it explains nothing
     return (before, after) if bench.recovers(before, after, LEFT, level) else None
 
 

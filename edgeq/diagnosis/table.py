@@ -57,6 +57,7 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
     "hypothesis",
     [
         ("unreadable", Hypothesis("error", failures.unreadable)),
+        ("exchanged_outputs", Hypothesis("error", outputs.exchanged)),
         ("not_finite_outputs", Hypothesis("outputs", outputs.not_finite)),
         ("misplaced_outputs", Hypothesis("outputs", outputs.misplaced)),
         ("one_scale", Hypothesis("outputs", outputs.one_scale)),

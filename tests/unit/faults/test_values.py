@@ -13,6 +13,7 @@ import pytest
 from edgeq.config.load import parse
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.table import diagnose
+from edgeq.errors import UnlikeOutputsError
 from edgeq.faults.catalogue import faults
 from edgeq.faults.challenge import make
 from edgeq.faults.fault import ARRAYS, PREDICTIONS, STORED, NotApplicableError
@@ -136,8 +137,9 @@ def test_faults_of_photographs_do_not_happen_to_arrays(tmp_path: Path) -> None:
         good.calibrated_on_pixels("noise", np.zeros((1, 4, 4, 3), np.uint8))
 
 
-def test_outputs_of_unlike_range_on_one_scale_have_that_cause(tmp_path: Path) -> None:
-    """A flag from 0 to 1 on the scale of points from 0 to 200 has a step or two."""
+@pytest.fixture
+def points_and_flag(tmp_path: Path) -> Good:
+    """A model whose outputs, points from 0 to 200 and a flag from 0 to 1, are quantized."""
     points = Head("points", 8, gain=40, offset=100.0, seed=2)
     flag = Head("flag", 1, last="LOGISTIC", seed=3)
     quantized = heads(
@@ -156,10 +158,15 @@ def test_outputs_of_unlike_range_on_one_scale_have_that_cause(tmp_path: Path) ->
         "variants": {"quantized": {"model": "net", "file": "quantized.tflite"}},
     }
     run = Run(parse(spec, root=tmp_path, origin=tmp_path / "edgeq.toml"))
-    good = Good(run.variants[0], tmp_path, frozenset(STORED))
+    return Good(run.variants[0], tmp_path, frozenset(STORED))
+
+
+def test_outputs_of_unlike_range_on_one_scale_have_that_cause(points_and_flag: Good) -> None:
+    good = points_and_flag
     attempt = make(faults().get("outputs_share_scale"), good)
     assert attempt.faulty is not None, attempt.broken or attempt.inapplicable
-    variant = Run(join(good, "shared", attempt.faulty), store=run.store).variants[0]
+    store = good.variant.run.store
+    variant = Run(join(good, "shared", attempt.faulty), store=store).variants[0]
     bench = Bench(variant)
     try:
         cause = diagnose(bench).cause
@@ -168,3 +175,20 @@ def test_outputs_of_unlike_range_on_one_scale_have_that_cause(tmp_path: Path) ->
     assert cause is not None
     assert cause.name == "one_scale"
     assert cause.evidence["output"] == 1
+
+
+def test_outputs_of_unlike_shapes_in_another_order_have_that_cause(points_and_flag: Good) -> None:
+    good = points_and_flag
+    attempt = make(faults().get("outputs_swapped"), good)
+    assert attempt.faulty is not None, attempt.broken or attempt.inapplicable
+    store = good.variant.run.store
+    variant = Run(join(good, "swapped", attempt.faulty), store=store).variants[0]
+    with pytest.raises(UnlikeOutputsError) as caught:
+        variant.outputs  # noqa: B018 - measuring them is refused
+    bench = Bench(variant, caught.value)
+    try:
+        cause = diagnose(bench).cause
+    finally:
+        bench.close()
+    assert cause is not None
+    assert cause.name == "output_order"

@@ -7,7 +7,7 @@ differs, an interval reaches as far as so many images can't rule out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -29,6 +29,9 @@ WORST = 6
 
 GRID = 24
 """Most rows or columns of a map of differences."""
+
+_VALUES = 500_000
+"""Values of each model that ``TaskData.portions`` holds in memory at once."""
 
 GAFFKE = "Gaffke's bounds"
 RESAMPLED = f"{RESAMPLES:,} resamples of the images"
@@ -192,6 +195,20 @@ class TaskData:
             for side in (self.baseline, self.variant)
         )
         return ours, theirs
+
+    def portions(self) -> Iterator[tuple[slice, Doubles, Doubles]]:
+        """Yield some images at a time with what baseline and variant give, ``(m, d)`` each.
+
+        At most ``_VALUES`` values of a model are in memory, whatever the number of images.
+        """
+        step = max(1, _VALUES // max(int(np.prod(self.shape)), 1))
+        for start in range(0, self.images, step):
+            rows = slice(start, min(start + step, self.images))
+            ours, theirs = (
+                side[self.output].rows[rows, :].astype(np.float64)
+                for side in (self.baseline, self.variant)
+            )
+            yield rows, ours, theirs
 
     def whole(self) -> tuple[Doubles, Doubles]:
         """Return what baseline and variant give for all images, ``(n, d)``; for short outputs."""

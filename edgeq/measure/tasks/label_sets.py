@@ -36,7 +36,9 @@ def measure(data: TaskData) -> TaskFigures:
         data: Both models' probabilities; a label is 1 for each class that applies, else 0.
     """
     threshold = THRESHOLD if data.options.threshold is None else data.options.threshold
-    ours, theirs = (np.nan_to_num(values) >= threshold for values in data.whole())
+    ours, theirs = np.zeros((2, data.images, int(np.prod(data.shape))), np.bool_)
+    for rows, *sides in data.portions():
+        ours[rows], theirs[rows] = (np.nan_to_num(values) >= threshold for values in sides)
     both, either = (ours & theirs).sum(axis=1), (ours | theirs).sum(axis=1)
     some = either > 0
     figures, absent = [], dict[str, str]()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import msgspec
@@ -55,11 +55,10 @@ def measure_points(data: TaskData) -> TaskFigures:
             f"{count} values are not points of {each}: set `task_options.values_per_point`"
         )
     text = f"mean distance of {count // each} points, by the diagonal of their box,"
-    places = _places(data.whole()[0], each)
-    reading = OutputReading(
-        values="points", values_per_point=each, relative=bool(np.abs(places).max() <= _RELATIVE)
-    )
-    figures = _figures(data, "point", text, partial(_places, each=each), _distances)
+    greatest = max(float(np.abs(_places(ours, each)).max()) for _, ours, _ in data.portions())
+    reading = OutputReading(values="points", values_per_point=each, relative=greatest <= _RELATIVE)
+    read = partial(_places, each=each)
+    figures = _figures(data, "point", text, read, (_distances, _distances))
     return msgspec.structs.replace(figures, reading=reading)
 
 
@@ -79,7 +78,12 @@ def measure_values(data: TaskData) -> TaskFigures:
     """
     text = "mean distance of the values, in their standard deviations,"
     reading = OutputReading(values="numbers")
-    figures = _figures(data, "value", text, lambda values: values, _deviations)
+    spreads = (
+        _spread(lambda: (ours for _, ours, _ in data.portions())),
+        _spread(lambda: (_labels(data, rows) for rows, _, _ in data.portions())),
+    )
+    distances = tuple(partial(_deviations, spread=spread) for spread in spreads)
+    figures = _figures(data, "value", text, lambda values: values, distances)
     return msgspec.structs.replace(figures, reading=reading)
 
 
@@ -88,14 +92,18 @@ def _figures(
     noun: str,
     text: str,
     read: Callable[[Doubles], Doubles],
-    distance: Callable[[Doubles, Doubles], Doubles],
+    distances: tuple[Callable[[Doubles, Doubles], Doubles], ...],
 ) -> TaskFigures:
-    ours, theirs = (read(values) for values in data.whole())
-    errors = distance(theirs, ours)
+    """Return the figures, given the distances from the baseline and from the labels."""
+    errors, before, after = np.zeros((3, data.images))
+    for rows, *sides in data.portions():
+        ours, theirs = (read(side) for side in sides)
+        errors[rows] = distances[0](theirs, ours)
+        if data.labels is not None:
+            labels = read(_labels(data, rows))
+            before[rows], after[rows] = (distances[1](side, labels) for side in (ours, theirs))
     figures = [data.mean(f"{noun}_error", errors, f"{text} from the baseline's", bounded=False)]
     if data.labels is not None:
-        labels = read(_labels(data))
-        before, after = (distance(side, labels) for side in (ours, theirs))
         figures.append(
             data.drop(
                 f"{noun}_error_rise",
@@ -113,10 +121,12 @@ def _figures(
     )
 
 
-def _labels(data: TaskData) -> Doubles:
+def _labels(data: TaskData, rows: slice) -> Doubles:
+    """Return the labels of some images, shape ``(m, d)``; none without labels."""
     count = int(np.prod(data.shape))
-    labels = np.stack([np.asarray(label, np.float64).ravel() for label in data.labels or ()])
-    if labels.shape[1] != count:
+    some = [] if data.labels is None else data.labels[rows]
+    labels = np.array([np.asarray(label, np.float64).ravel() for label in some])
+    if len(labels) and labels.shape[1] != count:
         raise ValueError(f"the labels have {labels.shape[1]} values, the output has {count}")
     return labels
 
@@ -135,12 +145,22 @@ def _distances(points: Doubles, others: Doubles) -> Doubles:
     return _divided(apart, diagonal)
 
 
-def _deviations(values: Doubles, others: Doubles) -> Doubles:
-    """Return the mean distance of values in the others' standard deviations, shape ``(n,)``."""
+def _deviations(values: Doubles, others: Doubles, *, spread: Doubles) -> Doubles:
+    """Return the mean distance of values in standard deviations, shape ``(n,)``."""
     apart = np.nan_to_num(np.abs(values - others), nan=np.inf)
-    deviation = np.broadcast_to(others.std(axis=0), apart.shape)
-    error: Doubles = _divided(apart, deviation).mean(axis=1)
+    error: Doubles = _divided(apart, np.broadcast_to(spread, apart.shape)).mean(axis=1)
     return error
+
+
+def _spread(portions: Callable[[], Iterable[Doubles]]) -> Doubles:
+    """Return the standard deviation of each column of rows that come in portions, ``(d,)``."""
+    parts = [(len(rows), rows.sum(axis=0)) for rows in portions() if len(rows)]
+    if not parts:
+        return np.zeros(0)
+    count = sum(length for length, _ in parts)
+    mean = sum(total for _, total in parts) / count
+    squares = sum(np.square(rows - mean).sum(axis=0) for rows in portions())
+    return np.asarray(np.sqrt(squares / count))
 
 
 def _divided(apart: Doubles, size: Doubles) -> Doubles:

@@ -51,7 +51,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 def compare(request: Comparison) -> Conversion:
     """Run both on every sample.
 
-    A source that can run several samples at once does so. If it then differs from the file, it
+    A source runs several samples at once if it can. If it then differs from the file, it
     runs them one by one, as the file does.
 
     Raises:

@@ -191,8 +191,9 @@ def _with_shapes(model: Any, shapes: Mapping[str, Sequence[int]]) -> Any:
 def _convert(model: Any, options: Mapping[str, Any], request: ExportRequest) -> Any:
     """Return the Keras model that onnx2tf makes.
 
-    If it gives up, it gets the model once more with everything folded that the fixed size makes
-    constant, such as the arithmetic on shapes that an export with an open size contains.
+    If it gives up, or makes a model that does not run, it gets the model once more with everything
+    folded that the fixed size makes constant, such as the arithmetic on shapes that an export with
+    an open size contains.
 
     Args:
         model: The ONNX model, with inputs of fixed shapes.
@@ -222,7 +223,7 @@ def _convert(model: Any, options: Mapping[str, Any], request: ExportRequest) -> 
 
 
 def _keras_model(path: str, options: Mapping[str, Any]) -> Any:
-    return onnx2tf.convert(
+    converted = onnx2tf.convert(
         input_onnx_file_path=path,
         output_folder_path="out",
         **options,
@@ -230,6 +231,9 @@ def _keras_model(path: str, options: Mapping[str, Any]) -> Any:
         disable_model_save=True,
         verbosity="info",
     )
+    blank = [tf.zeros(entry.shape, entry.dtype) for entry in converted.inputs]
+    converted(blank[0] if len(blank) == 1 else blank, training=False)
+    return converted
 
 
 def _fold(source: Path, target: Path) -> None:

@@ -27,9 +27,10 @@ from edgeq.faults.inject import faulty_target
 from edgeq.judge.growing import growing, steady_memory
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.growth import Growth, Samples, Watched, growth
-from edgeq.run.results import IMAGE_AXES, RGB
+from edgeq.run.results import IMAGE_AXES
 from edgeq.run.session import Session
 from edgeq.run.targets import Target, local_target
+from edgeq.tflite.image_input import RGB
 
 PORTION = 63
 PORTIONS = 4

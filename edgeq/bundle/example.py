@@ -29,7 +29,7 @@ except ImportError:  # a model that takes arrays needs none
 
 
 def prepare(photograph: Path, how: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return a photograph as (1, height, width, 3), following `preprocessing`."""
+    """Return a photograph as the model's input with a batch of 1, following `preprocessing`."""
     with Image.open(photograph) as opened:
         image = ImageOps.exif_transpose(opened)
     if image.has_transparency_data:
@@ -47,8 +47,13 @@ def prepare(photograph: Path, how: dict[str, Any]) -> np.ndarray[Any, np.dtype[n
         image = padded
     else:
         image = image.resize((how["width"], how["height"]), resampling)
-    x = (np.asarray(image, np.float32) - np.float32(how["mean"])) / np.float32(how["std"])
-    return (x if how["channels"] == "rgb" else x[..., ::-1])[np.newaxis]
+    pixels, mean, std = np.asarray(image, np.float32), how["mean"], how["std"]
+    if how["channels"] == "grey":
+        luma = np.asarray(image.convert("L"), np.float32)
+        pixels, mean, std = luma[..., np.newaxis], mean[:1], std[:1]
+    x = (pixels - np.float32(mean)) / np.float32(std)
+    x = x[..., ::-1] if how["channels"] == "bgr" else x
+    return (np.moveaxis(x, -1, 0) if how["channels_first"] else x)[np.newaxis]
 
 
 def arrays(sample: Path, entries: list[dict[str, Any]]) -> list[np.ndarray[Any, Any]]:
@@ -107,6 +112,8 @@ def run(
     """Run the model on a photograph, or on arrays; return the real values of each output."""
     how, entries = metadata["preprocessing"], metadata["inputs"]
     inputs = arrays(photograph, entries) if how is None else [prepare(photograph, how)]
+    batch = 1 if how is None else entries[0]["shape"][0]
+    inputs = [np.repeat(x, batch, axis=0) for x in inputs]
     interpreter = Interpreter(str(folder / metadata["file"]["name"]))
     interpreter.allocate_tensors()
     for detail, entry, x in zip(interpreter.get_input_details(), entries, inputs, strict=True):
@@ -121,6 +128,7 @@ def run(
         y = interpreter.get_tensor(detail["index"])
         if result["scale"] is not None:
             y = (y.astype(np.float64) - result["zero_point"]) * result["scale"]
+        y = y[:1] if batch > 1 and y.shape[:1] == (batch,) else y
         values.append(np.asarray(y, np.float32))
     return values
 

@@ -7,16 +7,21 @@ import msgspec
 from edgeq.bundle.select import Chosen
 from edgeq.config.structs import CLASSIFICATION, DETECTION, Preprocessing
 from edgeq.record.structs import ModelRecord
-from edgeq.samples.resize import GREY
+from edgeq.samples.resize import GREY as PADDING
 from edgeq.tasks.detection import heads
 from edgeq.tasks.detection.decoders import DECODERS
 from edgeq.tasks.recognition import further_heads
+from edgeq.tflite.image_input import GREY, image_input
 from edgeq.tflite.model_file import ModelFile, Tensor
 
 BACKGROUND = "background"
 DECODED = (
     "decode the photograph to 8 bits, rotate it by its EXIF orientation, make transparent areas "
     "white, convert it to RGB"
+)
+LUMA = (
+    "take the luma, (19595 R + 38470 G + 7471 B + 32768) >> 16, as the only channel, with the "
+    "first of mean and std"
 )
 STORED = (
     "if the input has a scale: stored = round_half_to_even(x / scale) + zero_point, clipped to "
@@ -43,7 +48,6 @@ _MEANING = {
 }
 """How the real values of the judged output are read, by task."""
 
-_PHOTOGRAPH = (3, 4)
 _ONE_SIGMOID = (1, 2)
 """Values and classes of an output that is the probability of the second class."""
 
@@ -84,14 +88,17 @@ def preprocessing_facts(preprocessing: Preprocessing, model_file: ModelFile) -> 
     """Return the complete preprocessing: every parameter, the size, and the steps in words.
 
     Raises:
-        UnusableError: The file does not have a single photograph as input (NHWC, three channels).
+        UnusableError: The file does not have a single photograph as input.
     """
     shapes = [model_file.tensors[index].shape for index in model_file.inputs]
-    if len(shapes) != 1 or (shapes[0][-1:], len(shapes[0])) != (_PHOTOGRAPH[:1], _PHOTOGRAPH[1]):
+    image = image_input(shapes[0]) if len(shapes) == 1 else None
+    if image is None:
         raise UnusableError(
-            f"its inputs have the shapes {list(shapes)}, not one photograph (N, height, width, 3)"
+            f"its inputs have the shapes {list(shapes)}, not one photograph (N, height, width, 3), "
+            "grey or with the channels first"
         )
-    height, width = shapes[0][1:3]
+    height, width, grey = image.height, image.width, image.channels == GREY
+    channels = "grey" if grey else preprocessing.channels
     filter_name = preprocessing.filter.upper()
     resizing = _PADDED if preprocessing.resize == "letterbox" else "resize"
     crop = (
@@ -103,6 +110,8 @@ def preprocessing_facts(preprocessing: Preprocessing, model_file: ModelFile) -> 
     )
     return {
         **msgspec.to_builtins(preprocessing),
+        "channels": channels,
+        "channels_first": image.channels_first,
         "height": height,
         "width": width,
         "steps": [
@@ -110,16 +119,18 @@ def preprocessing_facts(preprocessing: Preprocessing, model_file: ModelFile) -> 
             *_scaling(preprocessing, max(height, width)),
             crop,
             f"{resizing} to height {height}, width {width}, Pillow's {filter_name}",
+            *((LUMA,) if grey else ()),
             "x = (pixel - mean) / std per channel in float32, pixels 0 to 255, all in RGB order",
-            f"order the channels as {preprocessing.channels.upper()}",
+            *(() if grey else (f"order the channels as {channels.upper()}",)),
+            *(("put the channels before the rows",) if image.channels_first else ()),
             STORED,
         ],
     }
 
 
 _PADDED = (
-    f"resize with its proportions kept, so that it just fits, and pad evenly with grey {GREY} on "
-    "both sides"
+    "resize with its proportions kept, so that it just fits, and pad evenly with grey "
+    f"{PADDING} on both sides"
 )
 
 

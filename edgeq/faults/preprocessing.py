@@ -10,6 +10,8 @@ from edgeq.config.structs import Preprocessing
 from edgeq.faults.fault import INPUT, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.faults.photographs import compressed, limited_range, other_matrix, photographed
+from edgeq.tflite.image_input import GREY, image_input
+from edgeq.tflite.model_file import read_content
 
 Three = tuple[float, float, float]
 _ZERO, _ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
@@ -28,6 +30,10 @@ def _other(good: Good, mean: Three, std: Three) -> Faulty:
 def channels_swapped(good: Good) -> Faulty:
     """Red and blue are swapped."""
     own = good.variant.preprocessing
+    file = read_content(good.variant.path, good.content)
+    image = image_input(file.tensors[file.inputs[0]].shape)
+    if image is not None and image.channels == GREY:
+        raise NotApplicableError("the input has one channel")
     order: Literal["rgb", "bgr"] = "rgb" if own.channels == "bgr" else "bgr"
     return Faulty(preprocessing=msgspec.structs.replace(own, channels=order))
 

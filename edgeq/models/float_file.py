@@ -6,6 +6,7 @@ from collections.abc import Container
 
 from edgeq.errors import ModelError
 from edgeq.models.layout import NO_IMAGE, unlike_an_image
+from edgeq.tflite import image_input
 from edgeq.tflite.model_file import ModelFile, Tensor, require_runnable
 
 _QUANTIZED = frozenset({"float16", "int16", "int8", "uint8", "int4", "uint4", "int2"})
@@ -24,7 +25,7 @@ def require_float(
     quantized_weights: bool = False,
     arrays: bool = False,
 ) -> tuple[int, int]:
-    """Check that a model is float and takes one RGB image; return the image size.
+    """Check that a model is float and takes one image; return the image size.
 
     Args:
         model: The file's contents.
@@ -36,7 +37,7 @@ def require_float(
         Height and width in pixels; ``NO_IMAGE`` for a model that takes arrays.
 
     Raises:
-        ModelError: The model can't be run, is quantized, or takes anything but one RGB image of
+        ModelError: The model can't be run, is quantized, or takes anything but one image of
             fixed size.
     """
     require_runnable(model)
@@ -106,7 +107,7 @@ def image_size(model: ModelFile) -> tuple[int, int]:
     """Return height and width of a model's first input, in pixels.
 
     Raises:
-        ModelError: The input is not an RGB image of fixed size with the channels last.
+        ModelError: The input is not an image of fixed size.
     """
     entry = model.tensors[model.inputs[0]]
     shape = entry.shape_signature
@@ -114,19 +115,18 @@ def image_size(model: ModelFile) -> tuple[int, int]:
     if unlike is not None:
         what, remedy = unlike
         raise ModelError(
-            f"its input {entry.name!r} of shape {list(shape)} is not one RGB image "
-            f"(1, height, width, 3): it {what}",
+            f"its input {entry.name!r} of shape {list(shape)} is not one image "
+            f"(1, height, width, 3), grey or with the channels first: it {what}",
             where=model.path,
             remedy=remedy,
         )
-    _, height, width, channels = shape
-    if min(height, width, channels) < 1:
+    if min(shape[1:]) < 1:
         raise ModelError(
             f"its input {entry.name!r} leaves the size open: {list(shape)}",
             where=model.path,
             remedy="Export the model with a fixed height and width",
         )
-    return height, width
+    return image_input.image_size(shape)
 
 
 def has_quantized_weights(model: ModelFile, halves: Container[int] = ()) -> bool:

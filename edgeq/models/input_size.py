@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
-from edgeq.models.layout import CHANNELS, NO_IMAGE, unlike_an_image
+from edgeq.models.layout import FROM_RGB, NO_IMAGE, unlike_an_image
+from edgeq.tflite.image_input import GREY, RGB, ImageInput, image_input, image_size
 
 
 def fixed_shape(
@@ -23,7 +25,7 @@ def fixed_shape(
         ModelError: As for ``fixed_size``; of a model that takes arrays, only if a size is open.
     """
     if not request.arrays:
-        return (1, *fixed_size(shape, request, table), CHANNELS)
+        return (1, *_fixed(shape, request, table).sides)
     sides = [side for side in shape[1:] if side is not None]
     if not shape or len(sides) != len(shape) - 1:
         raise ModelError(
@@ -36,36 +38,48 @@ def fixed_shape(
 
 def size_of(shape: Sequence[int], request: ExportRequest) -> tuple[int, int]:
     """Return height and width of what ``fixed_shape`` returned; ``NO_IMAGE`` for arrays."""
-    return NO_IMAGE if request.arrays else (shape[1], shape[2])
+    return NO_IMAGE if request.arrays else image_size(shape)
 
 
-def fixed_size(
-    shape: Sequence[int | None], request: ExportRequest, table: str = "the spec"
-) -> tuple[int, int]:
-    """Return the input height and width for an export, in pixels.
+def fixed_size(shape: Sequence[int | None], request: ExportRequest) -> tuple[int, int]:
+    """Return the input height and width for an export of RGB images with the channels last.
 
     Args:
         shape: Shape of the model's input, with None for open dimensions. A fixed batch is ignored
             because the export sets its own.
         request: The export. Its ``input_size`` is the size that the spec sets; ``open_size`` is
             the default for models that leave the size open.
-        table: The model's table in the spec, for errors.
 
     Raises:
         ModelError: The input is not an RGB image, its size is open and nothing sets it, or it
             differs from the size that the spec sets.
     """
-    unlike = unlike_an_image((None, *shape[1:]) if shape else ())
-    if unlike is not None:
-        what, remedy = unlike
+    image = _fixed(shape, request, "the spec")
+    if image.channels != RGB or image.channels_first:
+        what = "1 channel" if image.channels == GREY else "the channels first"
         raise ModelError(
-            f"its input {_shown(shape)} is not one RGB image (1, height, width, 3): it {what}",
+            f"its input {_shown(shape)} has {what}",
+            where=request.name,
+            remedy=FROM_RGB,
+        )
+    return image.height, image.width
+
+
+def _fixed(shape: Sequence[int | None], request: ExportRequest, table: str) -> ImageInput:
+    """Return how the export takes images; see ``fixed_size``."""
+    unlike = unlike_an_image((None, *shape[1:]) if shape else ())
+    image = image_input(shape)
+    if unlike is not None or image is None:
+        what, remedy = unlike or ("", "")
+        raise ModelError(
+            f"its input {_shown(shape)} is not one image (1, height, width, 3), grey or with the "
+            f"channels first: it {what}",
             where=request.name,
             remedy=remedy,
         )
     requested = request.input_size or request.open_size or (None, None)
-    height, width = shape[1] or requested[0], shape[2] or requested[1]
-    if height is None or width is None:
+    height, width = image.height or requested[0], image.width or requested[1]
+    if not height or not width:
         raise ModelError(
             f"leaves its input size open: {_shown(shape)}",
             where=request.name,
@@ -77,7 +91,7 @@ def fixed_size(
             where=request.name,
             remedy=f"Remove input_size from {table}, or set it to the model's own",
         )
-    return height, width
+    return replace(image, height=height, width=width)
 
 
 def _shown(shape: Sequence[int | None]) -> str:

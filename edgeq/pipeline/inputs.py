@@ -12,7 +12,7 @@ import msgspec
 from edgeq.config.presets import find_preprocessing
 from edgeq.config.structs import Preprocessing, Spec
 from edgeq.config.tables import key_text
-from edgeq.errors import EdgeqError
+from edgeq.errors import EdgeqError, SpecError
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.models.sources import TORCH
 from edgeq.pipeline.image_sets import ImageSets
@@ -22,8 +22,42 @@ from edgeq.samples.labels import LabelSet, label_set
 from edgeq.store.content import Store
 from edgeq.tasks.inside import Inside, disagreement, label_notes, read_inside
 from edgeq.tasks.recognition import KnownClasses, Reading, recognize
+from edgeq.tflite.image_input import GREY, image_input
 from edgeq.tflite.metadata import contradiction
-from edgeq.tflite.model_file import read_model
+from edgeq.tflite.model_file import ModelFile, read_model
+
+
+def input_notes(model: ModelFile, preprocessing: Preprocessing, *, where: str) -> Iterator[str]:
+    """Yield how photographs become an input that is not one RGB image with the channels last.
+
+    Args:
+        model: The baseline's file.
+        preprocessing: How it is fed.
+        where: The model's table, for errors.
+
+    Raises:
+        SpecError: A single channel is to be scaled in three ways.
+    """
+    shape = model.tensors[model.inputs[0]].shape
+    image = image_input(shape)
+    if image is None:
+        return
+    if image.channels == GREY:
+        scales = (preprocessing.mean, preprocessing.std)
+        if any(len(set(each)) > 1 for each in scales):
+            raise SpecError(
+                "the input has one channel, but mean and std differ between channels",
+                where=f"{where}.preprocessing",
+                remedy="Set mean and std to three equal numbers each, in pixels from 0 to 255",
+            )
+        yield "The input has one channel: it gets the photographs' luma (ITU-R BT.601)"
+    if image.channels_first:
+        yield "The input has the channels first: photographs are fed in that order"
+    if shape[0] > 1:
+        yield (
+            f"The input has a batch of {shape[0]}: as many photographs are run at a time, and time "
+            "and memory are those of a batch"
+        )
 
 
 class ModelInputs:
@@ -53,6 +87,7 @@ class ModelInputs:
         self._files: Memo[Path, Inside] = Memo(keeps)
         self._labels: Memo[str, LabelSet | None] = Memo(keeps)
         self._reading: Memo[str, Reading] = Memo(keeps)
+        self._input_notes: tuple[str, ...] = ()
         self.say = say
         self.images = ImageSets(self, keeps)
 
@@ -91,10 +126,12 @@ class ModelInputs:
         return self._reading.get(self.name, self._read_outputs)
 
     def _read_outputs(self) -> Reading:
-        labels = self.labels
-
+        labels, file = self.labels, read_model(self.baseline.path)
+        where = f"{self.spec.origin}: {key_text('models', self.name)}"
+        if self.model.arrays is None:
+            self._input_notes = tuple(input_notes(file, self.baseline.preprocessing, where=where))
         return recognize(
-            read_model(self.baseline.path),
+            file,
             KnownClasses(
                 outputs=None if labels is None else labels.outputs,
                 label_set="" if labels is None else labels.name,
@@ -103,7 +140,7 @@ class ModelInputs:
             task=self.model.task,
             output=self.model.output,
             decoder=None if self.model.detection is None else self.model.detection.decoder,
-            where=f"{self.spec.origin}: {key_text('models', self.name)}",
+            where=where,
         )
 
     def labels_of(self, variant: str) -> LabelSet | None:
@@ -163,7 +200,7 @@ class ModelInputs:
         for name, ready in self.spec.variants.items():
             if ready.model == self.name and ready.file is not None:
                 notes += self._variant_notes(name, ready.file)
-        return (*notes, *self.images.notes)
+        return (*self._input_notes, *notes, *self.images.notes)
 
     def _variant_notes(self, name: str, file: str) -> Iterator[str]:
         inside = self._files.done(self.spec.path(file))

@@ -38,7 +38,7 @@ from edgeq.pipeline.detecting import boxes_in
 from edgeq.pipeline.evaluating import KeptRows
 from edgeq.pipeline.readout import as_answers
 from edgeq.run.session import Session
-from edgeq.samples.preprocess import to_input
+from edgeq.samples.preprocess import to_inputs
 from edgeq.store.cached import sources
 from edgeq.tflite.activations import Activation, activations, is_fixed
 from edgeq.tflite.constants import Constants
@@ -207,7 +207,9 @@ class _Ranging:
         entry = self.entry
         if any(activation.baseline == entry for activation in self.activations.values()):
             pixels = sample_pixels(self.variant, self.fitted)
-            values = to_input(pixels, self.variant.preprocessing).reshape(len(pixels), -1)
+            shapes = [self.file.tensors[at].shape for at in self.file.inputs]
+            inputs = (to_inputs(each, self.variant.preprocessing, shapes) for each in pixels)
+            values = np.stack([np.concatenate([one.ravel() for one in every]) for every in inputs])
             ends = np.stack([values.min(axis=1), values.max(axis=1)], axis=1)
             some = np.concatenate([ends, values[:, :: max(1, values.shape[1] // VALUES)]], axis=1)
             found.update(

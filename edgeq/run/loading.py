@@ -18,8 +18,9 @@ from edgeq.config.structs import Kernels
 from edgeq.errors import ModelRefusedError, WorkerError
 from edgeq.run.conversation import Conversation, Request
 from edgeq.run.protocol import AnyArray
-from edgeq.run.results import IMAGE_AXES, REAL_TYPES, RGB, Loaded, TensorSpec
+from edgeq.run.results import IMAGE_AXES, REAL_TYPES, Loaded, TensorSpec
 from edgeq.tflite.edits import Edit
+from edgeq.tflite.image_input import image_input
 
 PART_BYTES = 1 << 22
 """Size of the parts in which a model is sent."""
@@ -195,7 +196,7 @@ def _require_arrays(loaded: Loaded, values: int, *, where: str) -> None:
 
 
 def _require_image(loaded: Loaded, size: tuple[int, int], *, where: str) -> None:
-    """Refuse a model that can't take RGB images of a given height and width, as NHWC or NCHW.
+    """Refuse a model that can't take images of a given height and width, RGB or grey.
 
     Raises:
         ModelRefusedError: The model has several inputs, or another shape or type.
@@ -208,13 +209,11 @@ def _require_image(loaded: Loaded, size: tuple[int, int], *, where: str) -> None
             remedy="Name arrays as `samples` of the model",
         )
     tensor = loaded.inputs[0]
-    last, first = (*size, RGB), (RGB, *size)
-    if tensor.shape[1:] not in (last, first) or tensor.dtype not in REAL_TYPES:
-        grey = len(tensor.shape) == IMAGE_AXES and 1 in (tensor.shape[1], tensor.shape[3])
+    image = image_input(tensor.shape)
+    if image is None or (image.height, image.width) != size or tensor.dtype not in REAL_TYPES:
         raise ModelRefusedError(
-            f"the model takes {takes}, but is given RGB images of {size[0]}x{size[1]} pixels",
+            f"the model takes {takes}, but is given images of {size[0]}x{size[1]} pixels",
             where=where or None,
-            remedy="Models of one channel can't be fed photographs" if grey else None,
         )
 
 

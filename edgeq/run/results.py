@@ -13,7 +13,6 @@ from edgeq.config.structs import Kernels, Preprocessing
 
 REAL_TYPES = ("float32", "float16", "int8", "uint8", "int16")
 IMAGE_AXES = 4
-RGB = 3
 
 FloatArray = npt.NDArray[np.float32]
 

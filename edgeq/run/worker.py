@@ -93,6 +93,12 @@ def dequantize(values: Any, scale: float, zero_point: int) -> Any:
     return real
 
 
+def luma(pixels: Any) -> Any:
+    """Return the luma (m, h, w, 1) of RGB pixels, by ITU-R BT.601 and rounded as Pillow does."""
+    weighted = pixels.astype(np.uint32) @ np.array([[19595], [38470], [7471]], np.uint32)
+    return ((weighted + 32768) >> 16).astype(np.uint8)
+
+
 def sampled(values: Any, count: int) -> Any:
     """Return a tensor's smallest and largest value and ``count`` evenly spread ones, ``(1, n)``.
 
@@ -224,24 +230,30 @@ class Model:
         return feed
 
     def pixel_feeder(self, preprocessing: Json) -> Callable[[Any], int]:
-        """Return a function that feeds pixels (m, h, w, 3) and counts clipped values."""
+        """Return a function that feeds pixels (m, h, w, 3) and counts clipped values.
+
+        An input of one channel gets their luma.
+        """
         tensor = self.inputs[0]
         mean, std = (np.asarray(preprocessing[key], np.float32) for key in ("mean", "std"))
         real = (np.arange(256, dtype=np.float32)[:, None] - mean) / std  # for every pixel value
         table, clipped = quantize(real, tensor["dtype"], *tensor["quantization"])
         values = np.empty(tensor["shape"], table.dtype)
-        images = values if values.shape[3] == 3 else values.transpose(0, 2, 3, 1)  # noqa: PLR2004
+        images = values if values.shape[3] in {1, 3} else values.transpose(0, 2, 3, 1)
+        grey = images.shape[3] == 1
         step = -1 if preprocessing["channels"] == "bgr" else 1
         tables = table.T.copy()  # contiguous per channel, which makes lookups fast
         alike = len({*zip(mean.tolist(), std.tolist())}) == 1  # noqa: B905
-        summed = alike and step == 1 and table.dtype == np.float32
+        summed = alike and (grey or step == 1) and table.dtype == np.float32
         translated = alike and images is values and table.itemsize == 1
         stored, steps = values.view(np.uint8), tables[0].view(np.uint8)
         shifted = translated and np.array_equal(steps - steps[0], np.arange(256))
-        flags = clipped.T.copy() if clipped.any() else ()
+        flags = clipped.T[: images.shape[3]].copy() if clipped.any() else ()
 
         def feed(pixels: Any) -> int:
             count = len(pixels)
+            if grey:
+                pixels = luma(pixels)
             if summed:  # the sums of the table, which are quicker done than looked up
                 np.subtract(pixels, mean[0], out=images[:count])
                 if std[0] != 1:
@@ -252,7 +264,7 @@ class Model:
                 looked_up = pixels[..., ::step].tobytes().translate(tables[0].tobytes())
                 values[:count] = np.frombuffer(looked_up, table.dtype).reshape(pixels.shape)
             else:
-                for place, channel in enumerate(range(3)[::step]):
+                for place, channel in enumerate(range(pixels.shape[3])[::step]):
                     images[:count, ..., place] = tables[channel].take(pixels[..., channel])
             if count < len(values):
                 values[count:] = values[count - 1]

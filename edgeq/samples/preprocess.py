@@ -9,6 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Preprocessing
+from edgeq.tflite.image_input import GREY, RGB, image_input
+
+_LUMA_BITS = 16
+_LUMA = np.array([19595, 38470, 7471], np.uint32)
+_HALF = np.uint32(1 << _LUMA_BITS - 1)
 
 
 def to_input(pixels: npt.NDArray[Any], preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
@@ -35,16 +40,43 @@ def to_input(pixels: npt.NDArray[Any], preprocessing: Preprocessing) -> npt.NDAr
 def to_inputs(
     sample: npt.NDArray[Any], preprocessing: Preprocessing, shapes: Sequence[Sequence[int]]
 ) -> list[npt.NDArray[np.float32]]:
-    """Return one array per input of a model, each with a batch of 1.
+    """Return one array per input of a model, with the batch that the model has.
 
     Args:
         sample: Pixels, shape ``(h, w, 3)``, or a row of arrays, shape ``(d,)``.
         preprocessing: The model's preprocessing.
-        shapes: Shapes of the model's inputs.
+        shapes: Shapes of the model's inputs. A batch above 1 gets the same image several times.
     """
-    values = to_input(sample[np.newaxis], preprocessing)
     if sample.dtype != np.float32:
-        return [values]
+        return [_to_image(sample, preprocessing, shapes[0])]
     sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
-    parts = np.split(values[0], np.cumsum(sizes)[:-1])
+    parts = np.split(np.array(sample), np.cumsum(sizes)[:-1])
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def grey(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the luma of RGB pixels by ITU-R BT.601, in the fixed-point arithmetic of Pillow's "L".
+
+    Args:
+        pixels: Shape ``(..., 3)``.
+
+    Returns:
+        The same for all three channels, shape ``(..., 3)``.
+    """
+    luma = (pixels.astype(np.uint32) @ _LUMA + _HALF) >> _LUMA_BITS
+    return np.repeat(luma.astype(np.uint8)[..., np.newaxis], RGB, axis=-1)
+
+
+def _to_image(
+    pixels: npt.NDArray[np.uint8], preprocessing: Preprocessing, shape: Sequence[int]
+) -> npt.NDArray[np.float32]:
+    image = image_input(shape)
+    if image is None:
+        raise ValueError(f"an input of shape {list(shape)} takes no image")
+    if image.channels == GREY:
+        values = to_input(grey(pixels), preprocessing)[..., :1]
+    else:
+        values = to_input(pixels, preprocessing)
+    if image.channels_first:
+        values = np.moveaxis(values, -1, 0)
+    return np.repeat(values[np.newaxis], max(shape[0], 1), axis=0)

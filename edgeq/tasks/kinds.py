@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from edgeq.config.structs import Task
 from edgeq.registry import Extensible
 from edgeq.tasks.detection.decoders import Evidence
+from edgeq.tflite.image_input import image_size
 from edgeq.tflite.model_file import ModelFile
 from edgeq.tflite.wiring import Wiring
 
@@ -223,8 +224,7 @@ def _is_unit(wiring: Wiring, place: int) -> bool:
 
 def _input_size(model: ModelFile) -> tuple[int, int]:
     """Return height and width of a model's only input; 0 and 0 if it takes no image."""
-    shape = model.tensors[model.inputs[0]].shape if len(model.inputs) == 1 else ()
-    return (shape[1], shape[2]) if len(shape) == 4 else (0, 0)  # noqa: PLR2004
+    return image_size(model.tensors[model.inputs[0]].shape) if len(model.inputs) == 1 else (0, 0)
 
 
 KINDS: Extensible[TaskKind] = Extensible(

@@ -64,8 +64,8 @@ def custom_layer(project: Project) -> None:
     project.spec["models"]["tiny"]["source"] = "net.keras"
 
 
-def grey_images(project: Project) -> None:
-    project.save_model("net.tflite", channels=1)
+def six_channels(project: Project) -> None:
+    project.save_model("net.tflite", channels=6)
 
 
 MISTAKES: dict[Callable[[Project], None], str] = {
@@ -79,7 +79,7 @@ MISTAKES: dict[Callable[[Project], None], str] = {
     wrong_function: "*module 'net' has no function 'build'. Did you mean 'built'?*",
     lacking_import: "*net.py, line 1: no module named 'no_such_library'. Install no_such_library*",
     custom_layer: "net.keras: has a class that Keras can't locate*: Scale. *package.module:func*",
-    grey_images: "net.tflite: its input * has 1 channel. Name its grey images *",
+    six_channels: "net.tflite: its input * has 6 channels. *Name its images, as arrays*",
 }
 
 

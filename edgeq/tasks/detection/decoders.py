@@ -14,6 +14,7 @@ from edgeq.config.functions import load_function
 from edgeq.registry import Extensible
 from edgeq.tasks.detection import heads
 from edgeq.tasks.detection.heads import Outputs, Size
+from edgeq.tflite.image_input import image_size
 from edgeq.tflite.model_file import ModelFile
 from edgeq.tflite.wiring import Wiring
 
@@ -208,8 +209,7 @@ def _shapes(model: ModelFile) -> list[tuple[int, ...]]:
 
 def _input_size(model: ModelFile) -> Size:
     """Return height and width of a model's only input; 0 and 0 if it takes no image."""
-    shape = model.tensors[model.inputs[0]].shape if len(model.inputs) == 1 else ()
-    return (shape[1], shape[2]) if len(shape) == 4 else (0, 0)  # noqa: PLR2004
+    return image_size(model.tensors[model.inputs[0]].shape) if len(model.inputs) == 1 else (0, 0)
 
 
 def _cells(model: ModelFile) -> int:

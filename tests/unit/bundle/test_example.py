@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 import zipfile
@@ -15,15 +16,18 @@ import pytest
 from PIL import Image
 
 from edgeq import bundle
+from edgeq.bundle.running import preprocessing_facts
 from edgeq.config.load import parse
 from edgeq.config.structs import Preprocessing
 from edgeq.io.files import sha256_bytes
 from edgeq.pipeline.run import Run
 from edgeq.record.measured import RecordedFigures
 from edgeq.samples.photo import open_photo
-from edgeq.samples.preprocess import to_input
+from edgeq.samples.preprocess import to_input, to_inputs
 from edgeq.samples.resize import resized
+from edgeq.tflite.model_file import read_model
 from tests.patience import PATIENCE_S
+from tests.unit import tiny_model
 from tests.unit.bundle import packages
 from tests.unit.report import records
 from tests.unit.samples.pictures import save
@@ -122,6 +126,7 @@ def test_a_photograph_becomes_the_same_tensor_as_in_the_gate(
     source = Path(sys.modules["edgeq.bundle.pack"].__file__ or "").parent
     photo = photograph(tmp_path / "photo.png", mode)
     how = {name: getattr(preprocessing, name) for name in Preprocessing.__struct_fields__} | {
+        "channels_first": False,
         "height": 6,
         "width": 8,
     }
@@ -129,6 +134,20 @@ def test_a_photograph_becomes_the_same_tensor_as_in_the_gate(
     wanted = to_input(np.asarray(resized(open_photo(photo), preprocessing, (6, 8))), preprocessing)
     assert found.shape == (1, 6, 8, 3)
     np.testing.assert_array_equal(found[0], wanted)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_other_layouts_get_the_same_tensor_as_in_the_gate(tmp_path: Path, channels: int) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(tiny_model.classifier(size=(6, 8), channels=channels, nchw=True))
+    preprocessing = Preprocessing(mean=(127.5,) * 3, std=(127.5,) * 3)
+    source = Path(sys.modules["edgeq.bundle.pack"].__file__ or "").parent
+    photo = photograph(tmp_path / "photo.png")
+    how = json.loads(json.dumps(preprocessing_facts(preprocessing, read_model(path))))
+    found = example(source).prepare(photo, how)
+    pixels = np.asarray(resized(open_photo(photo), preprocessing, (6, 8)))
+    (wanted,) = to_inputs(pixels, preprocessing, [(1, channels, 6, 8)])
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_a_model_without_class_scores_shows_its_outputs(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_the_manifest_says_what_was_left_out(tmp_path: Path) -> None:
             "variant": "broken",
             "answer": "rejected",
             "reasons": [
-                "it could not be made or run: ended by SIGSEGV",
+                "it could not be made, run or compared: ended by SIGSEGV",
                 "made: FAIL; ended by SIGSEGV",
             ],
         }

@@ -40,6 +40,7 @@ def test_preprocessing_is_complete(tmp_path: Path) -> None:
         "mean": (0.0, 0.0, 0.0),
         "std": (2.0, 3.0, 4.0),
         "channels": "bgr",
+        "channels_first": False,
         "jpeg_scaling": 3.0,
         "height": 6,
         "width": 8,
@@ -58,9 +59,20 @@ def test_a_jpeg_decoded_in_full_needs_no_word(tmp_path: Path) -> None:
 
 
 def test_other_inputs_than_one_photograph_are_refused(tmp_path: Path) -> None:
-    for data in (classifier(channels=1), classifier(nchw=True, size=(6, 8))):
-        with pytest.raises(UnusableError, match="not one photograph"):
-            running.preprocessing_facts(Preprocessing(), model_file(tmp_path, data))
+    with pytest.raises(UnusableError, match="not one photograph"):
+        running.preprocessing_facts(
+            Preprocessing(), model_file(tmp_path, classifier(channels=6, size=(6, 8)))
+        )
+
+
+def test_grey_and_channels_first_are_steps(tmp_path: Path) -> None:
+    facts = running.preprocessing_facts(
+        Preprocessing(), model_file(tmp_path, classifier(channels=1, nchw=True, size=(6, 8)))
+    )
+    assert (facts["channels"], facts["channels_first"]) == ("grey", True)
+    assert (facts["height"], facts["width"]) == (6, 8)
+    assert "luma" in str(facts["steps"])
+    assert "channels before the rows" in str(facts["steps"])
 
 
 def test_a_float_tensor_has_no_scale(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def test_arrays_keep_their_shape_with_a_batch_of_1() -> None:
             fixed_shape(shape, arrays)
 
 
-def test_images_have_three_channels() -> None:
-    shape = fixed_shape((None, 8, 6, 3), request())
-    assert (shape, size_of(shape, request())) == ((1, 8, 6, 3), (8, 6))
+@pytest.mark.parametrize("sides", [(8, 6, 3), (8, 6, 1), (3, 8, 6), (1, 8, 6)])
+def test_images_keep_their_channels_where_they_are(sides: tuple[int, ...]) -> None:
+    shape = fixed_shape((None, *sides), request())
+    assert (shape, size_of(shape, request())) == ((1, *sides), (8, 6))

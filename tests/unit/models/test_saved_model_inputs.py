@@ -76,8 +76,7 @@ def check(folder: Path, signature: str | None) -> None:
     [
         ({}, "has 0 inputs"),
         ({"a": (1, 8, 8, 3), "b": None}, "has 2 inputs"),
-        ({"image": (None, 28, 28, 1)}, "has 1 channel"),
-        ({"image": (None, 3, 28, 28)}, "has the channels first"),
+        ({"image": (None, 28, 28, 2)}, "has 2 channels"),
         ({"image": (1, None, None, 3)}, r"input_size .* in \[models\.net\]"),
     ],
 )
@@ -89,7 +88,7 @@ def test_what_takes_no_image_is_refused(
 
 
 def test_one_image_passes(tmp_path: Path) -> None:
-    for shape in ((None, 8, 8, 3), None):
+    for shape in ((None, 8, 8, 3), (None, 8, 8, 1), (None, 3, 8, 8), None):
         check(folder_with(tmp_path, {"only": {"x": shape}}), "only")
     check(folder_with(tmp_path, {}), None)
 

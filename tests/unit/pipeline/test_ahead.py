@@ -77,13 +77,7 @@ def spectrum() -> bytes:
 
 
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
-    "grey": (
-        lambda: one_channel(channels=1),
-        "has 1 channel. Name its grey images or features, as arrays of this shape, as `samples`",
-    ),
-    "keyword spotting": (spectrum, "has 1 channel. Name its grey images or features"),
-    "channels first": (lambda: one_channel(nchw=True), "has the channels first. Export it with"),
-    "batch": (lambda: one_channel(batch=4), "has a batch of 4. Export it with a batch of 1"),
+    "keyword spotting": (spectrum, "is not a float model"),
     "six channels": (
         lambda: one_channel(channels=6),
         "has 6 channels. Name its images, as arrays of this shape, as `samples`",

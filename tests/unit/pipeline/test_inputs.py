@@ -13,9 +13,10 @@ from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError, ModelError, SpecError
 from edgeq.models.export_request import ArrayInput
 from edgeq.pipeline.image_sets import NamedImages, named_images
-from edgeq.pipeline.inputs import ModelInputs
+from edgeq.pipeline.inputs import ModelInputs, input_notes
 from edgeq.samples.sets import Role
 from edgeq.store.content import Store
+from edgeq.tflite.model_file import read_model
 from tests.unit.pipeline.project import CALIBRATION, EVALUATION, NAMES, spec
 from tests.unit.samples.pictures import save
 from tests.unit.tiny_model import classifier
@@ -198,3 +199,30 @@ def test_the_arrays_of_a_module_are_those_of_its_samples(tmp_path: Path) -> None
         ArrayInput("levels", (4, 2)),
         ArrayInput("window", (6,)),
     )
+
+
+@pytest.mark.parametrize(
+    ("shape", "notes"),
+    [
+        ({}, []),
+        ({"channels": 1}, ["The input has one channel: it gets the photographs' luma"]),
+        ({"nchw": True}, ["The input has the channels first"]),
+        ({"batch": 4}, ["The input has a batch of 4: as many photographs are run at a time"]),
+    ],
+    ids=str,
+)
+def test_what_photographs_become_is_said(
+    tmp_path: Path, shape: dict[str, Any], notes: list[str]
+) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(classifier(size=(6, 8), **shape))
+    lines = list(input_notes(read_model(path), Preprocessing(), where="models.net"))
+    assert [line[: len(start)] for line, start in zip(lines, notes, strict=True)] == notes
+
+
+def test_one_channel_is_scaled_in_one_way(tmp_path: Path) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(classifier(channels=1))
+    torch = Preprocessing(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
+    with pytest.raises(SpecError, match="mean and std differ between channels"):
+        list(input_notes(read_model(path), torch, where="models.net"))

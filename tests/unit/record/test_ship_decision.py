@@ -170,7 +170,7 @@ def test_what_was_left_out_on_purpose_stands_against_nobody() -> None:
 def test_a_variant_that_could_not_be_made_is_rejected() -> None:
     record = run(error="ended by SIGSEGV")
     assert said(record) is ShipDecision.REJECTED
-    assert why(record) == ("it could not be made or run: ended by SIGSEGV",)
+    assert why(record) == ("it could not be made, run or compared: ended by SIGSEGV",)
 
 
 def test_reasons_name_gate_verdict_and_reason() -> None:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from edgeq.config.structs import Preprocessing
 from edgeq.run import worker
 from edgeq.run.targets import WORKER
-from edgeq.samples.preprocess import to_input
+from edgeq.samples.preprocess import to_input, to_inputs
 from tests.patience import PATIENCE_S
 
 INTEGERS = ("int8", "uint8", "int16")
@@ -120,6 +120,23 @@ def test_a_float_input_is_what_the_images_room_makes(
     images = given.transpose(0, 2, 3, 1) if nchw else given
     expected = to_input(photo, how)
     assert np.array_equal(images, np.concatenate([expected, expected]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize("nchw", [False, True])
+def test_an_input_of_one_channel_gets_the_luma(nchw: bool, dtype: str) -> None:
+    how = Preprocessing(mean=(127.5,) * 3, std=(127.5,) * 3)
+    photo = np.random.default_rng(2).integers(0, 256, (1, 4, 5, 3), np.uint8)
+    model = worker.Model.__new__(worker.Model)
+    model.interpreter, model.batch = Sink(), 1
+    shape = [1, 1, 4, 5] if nchw else [1, 4, 5, 1]
+    pair = (0.005, -3) if dtype == "int8" else (0.0, 0)  # the ends are clipped
+    model.inputs = [{"index": 0, "shape": shape, "dtype": dtype, "quantization": pair}]
+    numbers = {"mean": how.mean, "std": how.std, "channels": how.channels}
+    (expected,) = to_inputs(photo[0], how, [shape])
+    stored, outside = worker.quantize(expected, dtype, *pair)
+    assert model.feeder(numbers, photo)(photo) == np.count_nonzero(outside)
+    assert np.array_equal(model.interpreter.values, stored)
 
 
 @pytest.mark.parametrize("channels", ["rgb", "bgr"])

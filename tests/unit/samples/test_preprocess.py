@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import Channels, Preprocessing
@@ -89,3 +90,19 @@ def test_rows_are_cut_into_the_inputs_and_pixels_are_the_only_one() -> None:
     assert second.tolist() == [[4, 5, 6]]
     (image,) = to_inputs(np.full((2, 2, 3), 7, np.uint8), Preprocessing(), [(1, 2, 2, 3)])
     assert (image.shape, image.dtype.name) == ((1, 2, 2, 3), "float32")
+
+
+def test_one_channel_gets_the_luma_that_pillow_gives() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (40, 50, 3), np.uint8)
+    luma = np.asarray(Image.fromarray(pixels).convert("L"), np.float32)
+    how = Preprocessing(mean=(127.5,) * 3, std=(127.5,) * 3, channels="bgr")
+    (image,) = to_inputs(pixels, how, [(1, 40, 50, 1)])
+    assert np.array_equal(image, (luma[np.newaxis, ..., np.newaxis] - 127.5) / 127.5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_first_and_a_batch_are_filled(channels: int) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (4, 5, 3), np.uint8)
+    (last,) = to_inputs(pixels, Preprocessing(), [(1, 4, 5, channels)])
+    (first,) = to_inputs(pixels, Preprocessing(), [(2, channels, 4, 5)])
+    assert np.array_equal(first, np.repeat(last.transpose(0, 3, 1, 2), 2, axis=0))

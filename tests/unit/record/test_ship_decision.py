@@ -352,14 +352,14 @@ def test_all_that_stands_against_a_variant_is_said_in_order() -> None:
     )
     whole = answered(msgspec.structs.replace(undecided(record), changes=(worse,)))
     assert why(whole) == (
-        "it could not be made or run: crashed",
+        "it could not be made, run or compared: crashed",
         "types: FAIL; float islands",
         "max_bytes: worse than accepted; 10, then 11",
         "outputs was declared and not run",
     )
     cut = answered(undecided(msgspec.structs.replace(record, interrupted=True)))
     assert objections(cut, records.MODEL, cut.models[0].variants[0]) == (
-        "it could not be made or run: crashed",
+        "it could not be made, run or compared: crashed",
         "types: FAIL; float islands",
     )
 

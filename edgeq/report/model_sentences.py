@@ -174,7 +174,9 @@ def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     open_ = [
         case for case in cases if case.status is Verdict.INCONCLUSIVE and not baseline_doubt(case)
     ]
-    timed = list(dict.fromkeys(case.gate for case in open_ if not _sees_images(case)))
+    others = dict.fromkeys(case.gate for case in open_ if not _sees_images(case))
+    timed = [gate for gate in others if gate in GATES and GATES.get(gate).marker == "latency"]
+    unsettled = [gate for gate in others if gate not in timed]
     absent = list(dict.fromkeys(c.gate for c in cases if c.status is Verdict.MISSING))
     left = sum(len(not_run(record, model.name, variant)) for variant in group)
     doubts = [guess] if guess else []
@@ -187,6 +189,8 @@ def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
         )
     if timed:
         doubts.append(f"the timing does not settle {names(timed)}")
+    if unsettled:
+        doubts.append(f"{names(unsettled)} {'is' if len(unsettled) == 1 else 'are'} not settled")
     if absent:
         doubts.append(f"{names(absent)} {'was' if len(absent) == 1 else 'were'} not measured")
     if left:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def keras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "keras" / "__init__.py").write_text("raise AssertionError('imported')")
     (folder / "__init__.py").write_text(LISTING)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "keras", raising=False)  # from another test of the session
 
 
 @pytest.fixture

@@ -117,6 +117,7 @@ def test_one_calibration_gives_what_the_converter_would_with_its_own(
         "output": str(output),
         "pixels": str(calibrated.pixels.path),
         "preprocessing": msgspec.to_builtins(calibrated.preprocessing),
+        "shapes": [[1, *keras_model.input_size, 3]],
     }
     run_child(CHILD, request, log=folder / "own.log", limits=Make(), what=name)
     own = read_model(output)

@@ -86,7 +86,7 @@ REFUSED = {
     "strings": (relu(IMAGE, dtype="string"), "takes bytes"),
     "a number": (relu(()), "takes float32 scalar"),
     "five dimensions": (relu((1, 1, *SIZE, 3)), "takes float32 1x1x4x4x3"),
-    "one channel": (relu((1, *SIZE, 1)), "one channel"),
+    "two channels": (relu((1, *SIZE, 2)), "takes float32 1x4x4x2"),
     "Flex": (
         build(
             [Tensor("a", IMAGE), Tensor("b", IMAGE)],

@@ -97,7 +97,7 @@ def test_an_input_with_several_scales_is_refused() -> None:
         loaded([tensor((1, 4, 4, 3), "int8", channels=3)])
 
 
-@pytest.mark.parametrize("shape", [(1, 4, 6, 3), (8, 4, 6, 3), (1, 3, 4, 6)])
+@pytest.mark.parametrize("shape", [(1, 4, 6, 3), (8, 4, 6, 3), (1, 3, 4, 6), (1, 1, 4, 6)])
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "uint8", "int16"])
 def test_images_of_the_right_size_are_taken(shape: tuple[int, ...], dtype: str) -> None:
     require_samples(loaded([tensor(shape, dtype)]), (1, 4, 6, 3), where="net")
@@ -106,9 +106,10 @@ def test_images_of_the_right_size_are_taken(shape: tuple[int, ...], dtype: str) 
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
-        ([tensor((1, 4, 4, 3))], "float32 1x4x4x3, but is given RGB images of 4x6"),
-        ([tensor((1, 3, 6, 4))], "RGB images of 4x6"),
+        ([tensor((1, 4, 4, 3))], "float32 1x4x4x3, but is given images of 4x6"),
+        ([tensor((1, 3, 6, 4))], "given images of 4x6"),
         ([tensor((1, 4, 6, 3), "int32")], "int32"),
+        ([tensor((1, 4, 6, 2))], "1x4x6x2"),
         ([tensor((1, 72))], "1x72"),
         ([tensor(())], "scalar"),
         ([tensor((1, 4, 6, 3)), tensor((1,))], "2 inputs"),
@@ -118,12 +119,6 @@ def test_images_of_the_right_size_are_taken(shape: tuple[int, ...], dtype: str) 
 def test_models_that_take_something_else_are_refused(inputs: list[TensorSpec], said: str) -> None:
     with pytest.raises(ModelRefusedError, match=said):
         require_samples(loaded(inputs), (1, 4, 6, 3), where="net")
-
-
-@pytest.mark.parametrize("shape", [(1, 4, 6, 1), (1, 1, 4, 6)])
-def test_a_greyscale_model_is_refused_in_words(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ModelRefusedError, match="one channel"):
-        require_samples(loaded([tensor(shape)]), (1, 4, 6, 3), where="net")
 
 
 def test_outputs_that_are_no_numbers_of_ours_are_refused() -> None:

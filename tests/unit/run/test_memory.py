@@ -53,7 +53,7 @@ def test_what_a_model_adds_is_never_negative() -> None:
 
 def test_a_model_that_takes_no_photographs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelRefusedError, match="net: "):
-        measure(tmp_path, 4, 1, channels=1)
+        measure(tmp_path, 4, 1, channels=2)
 
 
 def test_versions_are_those_of_the_targets_python() -> None:

@@ -323,9 +323,11 @@ def test_a_per_channel_input_is_refused(session: Session, tmp_path: Path) -> Non
         load(session, tmp_path, content, "reference")
 
 
-def test_a_greyscale_model_is_refused(session: Session, tmp_path: Path, pixels: Bytes) -> None:
-    model = load(session, tmp_path, classifier(channels=1))
-    with pytest.raises(ModelRefusedError, match="one channel"):
+def test_models_of_two_channels_are_refused(
+    session: Session, tmp_path: Path, pixels: Bytes
+) -> None:
+    model = load(session, tmp_path, classifier(channels=2))
+    with pytest.raises(ModelRefusedError, match="is given images of"):
         session.infer(model.handle, pixels, PLAIN)
 
 

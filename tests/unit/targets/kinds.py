@@ -39,8 +39,8 @@ def lying(name: str, change: str) -> Target:
     """Return a target whose worker changes its outputs, as an expression of ``values`` says."""
     return started(
         name,
-        "true = worker.Model.answers\n"
-        f"worker.Model.answers = lambda model: [{change} for values in true(model)]",
+        "true = worker.Model.real\n"
+        f"worker.Model.real = lambda model, some: [{change} for values in true(model, some)]",
     )
 
 

@@ -64,7 +64,7 @@ def class_order(bench: Bench) -> Cause | None:
     offsets = (np.arange(classes) - match + classes // 2)[sure] % classes - classes // 2
     values, counts = np.unique(offsets, return_counts=True)
     offset, share = int(values[counts.argmax()]), counts.max() / counts.sum()
-    if share > ROWS:
+    if offset and share > ROWS:
         return Cause(
             "label_offset",
             f"the variant's classes are off by {offset:+d}: the last layer's row for class n is "

@@ -111,9 +111,8 @@ def image_size(model: ModelFile) -> tuple[int, int]:
     """
     entry = model.tensors[model.inputs[0]]
     shape = entry.shape_signature
-    unlike = unlike_an_image(shape)
-    if unlike is not None:
-        what, remedy = unlike
+    if image_input.image_input(shape) is None:
+        what, remedy = unlike_an_image(shape)
         raise ModelError(
             f"its input {entry.name!r} of shape {list(shape)} is not one image "
             f"(1, height, width, 3), grey or with the channels first: it {what}",

@@ -67,10 +67,9 @@ def fixed_size(shape: Sequence[int | None], request: ExportRequest) -> tuple[int
 
 def _fixed(shape: Sequence[int | None], request: ExportRequest, table: str) -> ImageInput:
     """Return how the export takes images; see ``fixed_size``."""
-    unlike = unlike_an_image((None, *shape[1:]) if shape else ())
     image = image_input(shape)
-    if unlike is not None or image is None:
-        what, remedy = unlike or ("", "")
+    if image is None:
+        what, remedy = unlike_an_image(shape)
         raise ModelError(
             f"its input {_shown(shape)} is not one image (1, height, width, 3), grey or with the "
             f"channels first: it {what}",

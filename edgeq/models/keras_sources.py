@@ -15,10 +15,11 @@ import numpy as np
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.function_source import function_of
-from edgeq.models.layout import CHANNELS, ONE_INPUT
+from edgeq.models.layout import ONE_INPUT
 from edgeq.models.lite0_network import build, read_state
 from edgeq.models.serving import one_line
 from edgeq.models.signature_names import signature_name
+from edgeq.tflite.image_input import RGB
 
 _LACKING = re.compile(r"[Cc]ould not locate (\w+) '([^']+)'")
 _UNSAFE = re.compile(r"safe_mode|unsafe deserialization")
@@ -125,7 +126,7 @@ def _application(request: ExportRequest) -> tuple[Any, tuple[str, ...]]:
     make = getattr(keras.applications, request.name)
     options: dict[str, Any] = {"weights": request.weights}
     if request.input_size is not None:
-        options["input_shape"] = (*request.input_size, CHANNELS)
+        options["input_shape"] = (*request.input_size, RGB)
     try:
         model = make(**options)
     except Exception as error:

@@ -1,13 +1,11 @@
-"""Checks that a model's input is one image, and says what to do if not. Pure."""
+"""Says why a model's input is no image, and where an ONNX file has its channels. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgeq.tflite.image_input import image_input
+from edgeq.tflite.image_input import RANK, RGB
 
-RANK = 4
-CHANNELS = 3
 NO_IMAGE = (0, 0)
 """Height and width of the image that a model takes if it takes arrays."""
 
@@ -23,14 +21,12 @@ FROM_RGB = (
 )
 
 
-def unlike_an_image(shape: Sequence[int | None]) -> tuple[str, str] | None:
-    """Return why an input is not one image and what to do about it, or None if it is one.
+def unlike_an_image(shape: Sequence[int | None]) -> tuple[str, str]:
+    """Return why an input is not one image, and what to do about it.
 
     Args:
-        shape: Shape of the input, with None or -1 for open dimensions.
+        shape: Shape of an input that takes none, with None or -1 for open dimensions.
     """
-    if image_input(shape) is not None:
-        return None
     if len(shape) != RANK:
         return f"has {len(shape)} dimensions", _NO_IMAGE
     return f"has {shape[-1]} channels", FROM_RGB
@@ -44,4 +40,4 @@ def channels_first(shape: Sequence[int | None]) -> bool:
     Args:
         shape: The input's shape with the batch, None for open dimensions.
     """
-    return len(shape) == RANK and (shape[1] == CHANNELS or shape[3] != CHANNELS)
+    return len(shape) == RANK and (shape[1] == RGB or shape[3] != RGB)

@@ -26,10 +26,11 @@ import tensorflow as tf
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.input_size import fixed_shape, fixed_size
-from edgeq.models.layout import CHANNELS, NO_IMAGE, ONE_INPUT, channels_first
+from edgeq.models.layout import NO_IMAGE, ONE_INPUT, channels_first
 from edgeq.models.saved_model_source import serving
 from edgeq.models.serving import one_line
 from edgeq.models.signature_names import signature_name
+from edgeq.tflite.image_input import RGB
 
 _SAMPLES = "calibration_image_sample_data_20x128x128x3_float32.npy"
 _SAMPLES_SHAPE = (20, 128, 128, 3)
@@ -71,10 +72,10 @@ def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
     else:
         (entry,) = entries
         size, first = layout(shape_of(entry), request)
-        own = {entry.name: (1, CHANNELS, *size) if first else (1, *size, CHANNELS)}
+        own = {entry.name: (1, RGB, *size) if first else (1, *size, RGB)}
         kept = {} if first else own
         option = "keep_nwc_or_nhwc_or_ndhwc_input_names"
-        inputs = {"image": (1, *size, CHANNELS)}
+        inputs = {"image": (1, *size, RGB)}
     converted = _convert(_with_shapes(model, own), {option: list(kept) or None}, request)
     names = [signature_name(output.name) for output in model.graph.output]
 

@@ -11,8 +11,9 @@ import torch
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.function_source import function_of
-from edgeq.models.layout import CHANNELS, NO_IMAGE, RANK
+from edgeq.models.layout import NO_IMAGE
 from edgeq.models.serving import one_line
+from edgeq.tflite.image_input import RANK, RGB
 
 
 def write_litert(request: ExportRequest) -> tuple[int, int]:
@@ -71,7 +72,7 @@ def module_of(request: ExportRequest) -> tuple[Any, tuple[Any, ...]]:
             torch.zeros(1, *each.shape, dtype=getattr(torch, each.dtype)) for each in request.inputs
         )
         return net.eval(), tuple(blank)
-    return net.eval(), (torch.zeros(1, CHANNELS, *(request.input_size or NO_IMAGE)),)
+    return net.eval(), (torch.zeros(1, RGB, *(request.input_size or NO_IMAGE)),)
 
 
 def run(net: Any, given: Sequence[Any], request: ExportRequest) -> tuple[Any, ...]:

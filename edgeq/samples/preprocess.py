@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Preprocessing
-from edgeq.tflite.image_input import GREY, RGB, image_input
+from edgeq.tflite.image_input import GREY, image_input
 
 _LUMA_BITS = 16
-_LUMA = np.array([19595, 38470, 7471], np.uint32)
+_LUMA = np.array([[19595], [38470], [7471]], np.uint32)
 _HALF = np.uint32(1 << _LUMA_BITS - 1)
 
 
@@ -61,10 +61,9 @@ def grey(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         pixels: Shape ``(..., 3)``.
 
     Returns:
-        The same for all three channels, shape ``(..., 3)``.
+        Shape ``(..., 1)``.
     """
-    luma = (pixels.astype(np.uint32) @ _LUMA + _HALF) >> _LUMA_BITS
-    return np.repeat(luma.astype(np.uint8)[..., np.newaxis], RGB, axis=-1)
+    return ((pixels.astype(np.uint32) @ _LUMA + _HALF) >> _LUMA_BITS).astype(np.uint8)
 
 
 def _to_image(
@@ -73,7 +72,7 @@ def _to_image(
     image = image_input(shape)
     if image is None:
         raise ValueError(f"an input of shape {list(shape)} takes no image")
-    if image.channels == GREY:
+    if image.channels == GREY:  # mean and std are those of every channel
         values = to_input(grey(pixels), preprocessing)[..., :1]
     else:
         values = to_input(pixels, preprocessing)

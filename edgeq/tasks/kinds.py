@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from edgeq.config.structs import Task
 from edgeq.registry import Extensible
 from edgeq.tasks.detection.decoders import Evidence
-from edgeq.tflite.image_input import image_size
+from edgeq.tflite.image_input import only_image_size
 from edgeq.tflite.model_file import ModelFile
 from edgeq.tflite.wiring import Wiring
 
@@ -130,7 +130,7 @@ def is_embedding(model: ModelFile) -> Evidence | None:
 
 def is_segmentation(model: ModelFile) -> Evidence | None:
     """Recognize a map as large as the input, of a softmax, one sigmoid, or the greatest index."""
-    wiring, size = Wiring(model), _input_size(model)
+    wiring, size = Wiring(model), only_image_size(model)
     for place, shape in _outputs(model):
         if shape[:2] != size or not is_map(shape):
             continue
@@ -149,7 +149,7 @@ def is_segmentation(model: ModelFile) -> Evidence | None:
 
 def is_picture(model: ModelFile) -> Evidence | None:
     """Recognize three channels at the input's size, or at a whole multiple of it."""
-    wiring, (height, width) = Wiring(model), _input_size(model)
+    wiring, (height, width) = Wiring(model), only_image_size(model)
     for place, shape in _outputs(model):
         if not height or not is_map(shape) or shape[2:] != (_RGB,):
             continue
@@ -220,11 +220,6 @@ def _is_unit(wiring: Wiring, place: int) -> bool:
             if before is not None and before.name == "SUM":
                 return True
     return False
-
-
-def _input_size(model: ModelFile) -> tuple[int, int]:
-    """Return height and width of a model's only input; 0 and 0 if it takes no image."""
-    return image_size(model.tensors[model.inputs[0]].shape) if len(model.inputs) == 1 else (0, 0)
 
 
 KINDS: Extensible[TaskKind] = Extensible(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgeq.tflite.model_file import ModelFile
+
 RANK = 4
 GREY, RGB = 1, 3
 
@@ -50,6 +52,11 @@ def image_input(shape: Sequence[int | None]) -> ImageInput | None:
     if first in (GREY, RGB):
         return ImageInput(second, last, first, channels_first=True)
     return None if last else ImageInput(first, second, RGB, channels_first=False)
+
+
+def only_image_size(model: ModelFile) -> tuple[int, int]:
+    """Return height and width of a model's only input; 0 and 0 if it takes no image."""
+    return image_size(model.tensors[model.inputs[0]].shape) if len(model.inputs) == 1 else (0, 0)
 
 
 def image_size(shape: Sequence[int]) -> tuple[int, int]:

@@ -13,10 +13,28 @@ import pytest
 from edgeq.judge.verdict import Verdict
 from edgeq.record import structs
 from edgeq.record.structs import CaseRecord, RunRecord
+from tests.plugin.projects import CLASSES, SIZE, save_photographs
+from tests.unit import tiny_model
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / ".edgeq"
 RUN_S = 1500
+
+OWN_STORE = 'store = "store"\n'
+"""Comes first in the spec of a project that shares nothing with the repository's runs."""
+TWIN = """
+methods = []
+default_gates = false
+[models.tiny]
+source = "net.tflite"
+preprocessing.filter = "bilinear"
+[variants.vendor]
+model = "tiny"
+file = "vendor.tflite"
+[images]
+evaluation = "evaluation"
+"""
+"""The spec of a tiny model beside a variant that gives the same outputs; targets follow."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +54,15 @@ class Ran:
 
     def verdict(self, case_id: str) -> Verdict:
         return self.case(case_id).status
+
+
+def save_twin(folder: Path) -> None:
+    """Write the models and photographs of ``TWIN``."""
+    net = tiny_model.classifier(size=SIZE, classes=CLASSES, seed=1)
+    vendor = tiny_model.classifier(size=SIZE, classes=CLASSES, seed=1, io="uint8")
+    (folder / "net.tflite").write_bytes(net)
+    (folder / "vendor.tflite").write_bytes(vendor)
+    save_photographs(folder / "evaluation")
 
 
 def gate(folder: Path, *arguments: str, spec: str | None = None) -> Ran:

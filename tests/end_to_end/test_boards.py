@@ -9,23 +9,11 @@ from pathlib import Path
 import pytest
 
 from edgeq.record.structs import CaseRecord
-from tests.end_to_end.projects import Ran, gate
+from tests.end_to_end.projects import OWN_STORE, TWIN, Ran, gate, save_twin
 from tests.end_to_end.sshd import Server, serving
-from tests.plugin.projects import CLASSES, SIZE, save_photographs
-from tests.unit import tiny_model
+from tests.plugin.projects import SIZE
 
-SPEC = """
-store = "store"
-methods = []
-default_gates = false
-[models.tiny]
-source = "net.tflite"
-preprocessing.filter = "bilinear"
-[variants.vendor]
-model = "tiny"
-file = "vendor.tflite"
-[images]
-evaluation = "evaluation"
+BOARDS = """
 [gates]
 top1_agreement = 0.5
 same_as_local = 0.0
@@ -66,10 +54,7 @@ def second(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def project(folder: Path, servers: tuple[Server, ...], hosts: str, lost: Server) -> Path:
     """Lay out a project whose ``hosts`` are such servers, one of which loses its connection."""
     folder.mkdir()
-    (folder / "net.tflite").write_bytes(tiny_model.classifier(size=SIZE, classes=CLASSES, seed=1))
-    vendor = tiny_model.classifier(size=SIZE, classes=CLASSES, seed=1, io="uint8")
-    (folder / "vendor.tflite").write_bytes(vendor)
-    save_photographs(folder / "evaluation")
+    save_twin(folder)
     config = folder / "ssh_config"
     for name, each in zip(("one", "two"), servers, strict=False):
         text = each.config.read_text().replace("Host board", f"Host {name}")
@@ -82,7 +67,7 @@ def project(folder: Path, servers: tuple[Server, ...], hosts: str, lost: Server)
     python.write_text(f'#!/bin/sh\nPYTHONPATH="{folder}" exec "{sys.executable}" "$@"\n', "utf-8")
     python.chmod(0o755)
     (folder / "edgeq.toml").write_text(
-        SPEC.format(hosts=hosts, config=config, python=python), "utf-8"
+        OWN_STORE + TWIN + BOARDS.format(hosts=hosts, config=config, python=python), "utf-8"
     )
     return folder
 

@@ -20,11 +20,9 @@ from edgeq.targets.check import beside_local, check
 from edgeq.targets.parts import Supply
 from edgeq.targets.root import MACHINES
 from tests.end_to_end.adbd import SERIAL, NoPhoneError, Phone, connected
-from tests.end_to_end.projects import gate
+from tests.end_to_end.projects import OWN_STORE, TWIN, gate, save_twin
 from tests.end_to_end.sshd import NoServerError, Server, serving, unpacked
 from tests.patience import PATIENCE_S
-from tests.plugin.projects import CLASSES, SIZE, save_photographs
-from tests.unit import tiny_model
 
 pytestmark = pytest.mark.skipif(
     platform.machine() not in MACHINES, reason="there is no bundle for this machine"
@@ -32,17 +30,6 @@ pytestmark = pytest.mark.skipif(
 
 ALIAS = "127.0.0.2:5555"
 PHONES = """
-store = "store"
-methods = []
-default_gates = false
-[models.tiny]
-source = "net.tflite"
-preprocessing.filter = "bilinear"
-[variants.vendor]
-model = "tiny"
-file = "vendor.tflite"
-[images]
-evaluation = "evaluation"
 [gates]
 same_as_local = 0.0
 [targets]
@@ -146,11 +133,8 @@ def test_two_serials_share_an_evaluation(
     assert phone.connect(ALIAS)
     second = msgspec.structs.replace(android, serial=ALIAS)
     list(adb.prepare("phone", second, Supply(file=cache / "parts.tar")))
-    (tmp_path / "net.tflite").write_bytes(tiny_model.classifier(size=SIZE, classes=CLASSES, seed=1))
-    vendor = tiny_model.classifier(size=SIZE, classes=CLASSES, seed=1, io="uint8")
-    (tmp_path / "vendor.tflite").write_bytes(vendor)
-    save_photographs(tmp_path / "evaluation")
-    spec = PHONES.format(serials=[SERIAL, ALIAS, "R58M1"], android=android)
+    save_twin(tmp_path)
+    spec = OWN_STORE + TWIN + PHONES.format(serials=[SERIAL, ALIAS, "R58M1"], android=android)
     (tmp_path / "edgeq.toml").write_text(spec, "utf-8")
     ran = gate(tmp_path)
     assert ran.code == 0, ran.output

@@ -8,22 +8,10 @@ from pathlib import Path
 import pytest
 
 from edgeq.judge.verdict import ShipDecision, Verdict
-from tests.end_to_end.projects import Ran, gate
+from tests.end_to_end.projects import TWIN, Ran, gate, save_twin
 from tests.end_to_end.sshd import Server
-from tests.plugin.projects import CLASSES, SIZE, save_photographs
-from tests.unit import tiny_model
 
-SPEC = """
-methods = []
-default_gates = false
-[models.tiny]
-source = "net.tflite"
-preprocessing.filter = "bilinear"
-[variants.vendor]
-model = "tiny"
-file = "vendor.tflite"
-[images]
-evaluation = "evaluation"
+GATES = """
 [gates]
 max_bytes = "1 MB"
 top1_agreement = 0.5
@@ -60,17 +48,13 @@ litert.Interpreter.__init__ = without
 @pytest.fixture(scope="module")
 def ran(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     folder = tmp_path_factory.mktemp("project")
-    net = tiny_model.classifier(size=SIZE, classes=CLASSES, seed=1)
-    vendor = tiny_model.classifier(size=SIZE, classes=CLASSES, seed=1, io="uint8")
-    (folder / "net.tflite").write_bytes(net)
-    (folder / "vendor.tflite").write_bytes(vendor)
-    save_photographs(folder / "evaluation")
+    save_twin(folder)
     old = _old_python(folder / "old")
     boards = "".join(
         BOARD.format(name=name, config=server.config, identity=server.identity, python=python)
         for name, python in (("board", sys.executable), ("old", old))
     )
-    return gate(folder, spec=SPEC + boards)
+    return gate(folder, spec=TWIN + GATES + boards)
 
 
 def _old_python(folder: Path) -> Path:

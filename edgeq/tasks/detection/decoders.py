@@ -14,7 +14,7 @@ from edgeq.config.functions import load_function
 from edgeq.registry import Extensible
 from edgeq.tasks.detection import heads
 from edgeq.tasks.detection.heads import Outputs, Size
-from edgeq.tflite.image_input import image_size
+from edgeq.tflite.image_input import only_image_size
 from edgeq.tflite.model_file import ModelFile
 from edgeq.tflite.wiring import Wiring
 
@@ -99,7 +99,7 @@ def is_fastestdet(model: ModelFile) -> Evidence | None:
     if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] <= 5:  # noqa: PLR2004
         return None
     rows, columns, values = shapes[0]
-    height, width = _input_size(model)
+    height, width = only_image_size(model)
     if (height, width) != (rows * _FASTESTDET_STRIDE, columns * _FASTESTDET_STRIDE):
         return None
     wiring = Wiring(model)
@@ -162,7 +162,7 @@ def is_ultraface(model: ModelFile) -> Evidence | None:
 
     The file may leave the number of priors open.
     """
-    wiring, size = Wiring(model), _input_size(model)
+    wiring, size = Wiring(model), only_image_size(model)
     if len(model.outputs) != 2 or not all(size):  # noqa: PLR2004
         return None
     by_width = {model.tensors[index].shape[-1]: index for index in model.outputs}
@@ -190,7 +190,7 @@ def is_ultraface(model: ModelFile) -> Evidence | None:
 def is_mediapipe(model: ModelFile) -> Evidence | None:
     """Recognize a box with keypoints and a score without an activation for MediaPipe's anchors."""
     shapes = sorted(_shapes(model), key=lambda shape: -shape[-1] if shape else 0)
-    if [len(shape) for shape in shapes] != [2, 2] or not all(_input_size(model)):
+    if [len(shape) for shape in shapes] != [2, 2] or not all(only_image_size(model)):
         return None
     (count, values), scores = shapes
     if count not in heads.MEDIAPIPE_GRIDS or scores != (count, 1) or values <= _BOX or values % 2:
@@ -207,14 +207,9 @@ def _shapes(model: ModelFile) -> list[tuple[int, ...]]:
     return [model.tensors[index].shape[1:] for index in model.outputs]
 
 
-def _input_size(model: ModelFile) -> Size:
-    """Return height and width of a model's only input; 0 and 0 if it takes no image."""
-    return image_size(model.tensors[model.inputs[0]].shape) if len(model.inputs) == 1 else (0, 0)
-
-
 def _cells(model: ModelFile) -> int:
     """Return the number of cells of the three grids; 0 if the input is not a multiple of them."""
-    height, width = _input_size(model)
+    height, width = only_image_size(model)
     if height % _STRIDES[-1] or width % _STRIDES[-1]:
         return 0
     return sum((height // stride) * (width // stride) for stride in _STRIDES)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -207,11 +208,8 @@ def _judged(result: Result, made: Made, good: Good) -> Result:
 
 def _by_hand(variant: VariantUnderTest) -> tuple[str | None, str]:
     """Return the cause that a diagnosis names for a variant, whether anything failed or not."""
-    bench = Bench(variant)
-    try:
+    with closing(Bench(variant)) as bench:
         cause = diagnose(bench).cause
-    finally:
-        bench.close()
     return (None, "") if cause is None else (cause.name, cause.sentence)
 
 

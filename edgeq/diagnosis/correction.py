@@ -7,6 +7,7 @@ found is not an accident of the images that chose it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,11 +66,8 @@ def correction(variant: VariantUnderTest) -> Correction | None:
     """
     images = variant.samples
     labels, classes = images.labels(), variant.reading.classes
-    bench = Bench(variant)
-    try:
+    with closing(Bench(variant)) as bench:
         return _fed_otherwise(bench, labels, classes) or _reordered(variant, labels, classes)
-    finally:
-        bench.close()
 
 
 def _fed_otherwise(bench: Bench, labels: Classes, classes: int) -> Correction | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 import msgspec
 
@@ -178,13 +179,11 @@ def cause_of(records: Sequence[CaseRecord]) -> str | None:
 
 def _tried(case: Case, record: CaseRecord, test: Callable[[Bench], Cause | None]) -> CaseRecord:
     """Return the record with the cause that one hypothesis finds."""
-    bench = Bench(case.variant)
     try:
-        cause = test(bench)
+        with closing(Bench(case.variant)) as bench:
+            cause = test(bench)
     except EdgeqError as error:
         return with_cause(record, Diagnosis(None, notes=(f"{case.gate.name}: {error.what}",)))
-    finally:
-        bench.close()
     return with_cause(record, Diagnosis(cause))
 
 

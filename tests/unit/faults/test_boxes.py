@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from edgeq.config.load import parse
-from edgeq.diagnosis.bench import Bench
-from edgeq.diagnosis.table import diagnose
 from edgeq.faults.catalogue import faults
 from edgeq.faults.challenge import make
 from edgeq.faults.fault import STORED, NotApplicableError
@@ -16,6 +14,7 @@ from edgeq.faults.good import Good
 from edgeq.faults.inject import join
 from edgeq.faults.visibility import visible
 from edgeq.pipeline.run import Run
+from tests.unit.faults.trying import diagnosis_of, tried
 from tests.unit.samples.pictures import save
 from tests.unit.tiny_model import Head, heads
 
@@ -76,15 +75,9 @@ def of_table(root: Path, **table: object) -> Good:
 def test_a_fault_of_a_detector_is_seen_and_its_cause_found(
     good: Good, name: str, cause: str
 ) -> None:
-    made = make(faults().get(name), good)
-    assert made.faulty is not None, made.broken or made.inapplicable
-    variant = Run(join(good, name, made.faulty), store=good.variant.run.store).variants[0]
-    assert visible(made.fault, made.faulty, good, variant) is True
-    bench = Bench(variant)
-    try:
-        diagnosis = diagnose(bench)
-    finally:
-        bench.close()
+    fault, faulty, variant = tried(good, name)
+    assert visible(fault, faulty, good, variant) is True
+    diagnosis = diagnosis_of(variant)
     assert diagnosis.cause is not None, diagnosis.notes
     assert diagnosis.cause.name == cause
 

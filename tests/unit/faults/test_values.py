@@ -11,18 +11,16 @@ import numpy as np
 import pytest
 
 from edgeq.config.load import parse
-from edgeq.diagnosis.bench import Bench
-from edgeq.diagnosis.table import diagnose
 from edgeq.errors import UnlikeOutputsError
 from edgeq.faults.catalogue import faults
 from edgeq.faults.challenge import make
 from edgeq.faults.fault import ARRAYS, PREDICTIONS, STORED, NotApplicableError
 from edgeq.faults.good import Good
-from edgeq.faults.inject import join
 from edgeq.faults.visibility import visible
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
 from tests.unit.faults.project import save
+from tests.unit.faults.trying import diagnosis_of, tried
 from tests.unit.tiny_model import Head, heads
 
 IMAGES = 16
@@ -88,15 +86,9 @@ def test_a_fault_of_a_task_is_seen_and_its_cause_found(
     goods: Goods, task: str, name: str, cause: str, seen: bool
 ) -> None:
     good = goods.of(task)
-    attempt = make(faults().get(name), good)
-    assert attempt.faulty is not None, attempt.broken or attempt.inapplicable
-    variant = Run(join(good, name, attempt.faulty), store=good.variant.run.store).variants[0]
-    assert visible(attempt.fault, attempt.faulty, good, variant) is seen
-    bench = Bench(variant)
-    try:
-        diagnosis = diagnose(bench)
-    finally:
-        bench.close()
+    fault, faulty, variant = tried(good, name)
+    assert visible(fault, faulty, good, variant) is seen
+    diagnosis = diagnosis_of(variant)
     assert diagnosis.cause is not None, diagnosis.notes
     assert diagnosis.cause.name == cause
     assert not diagnosis.notes
@@ -104,11 +96,7 @@ def test_a_fault_of_a_task_is_seen_and_its_cause_found(
 
 @pytest.mark.parametrize("task", MODELS)
 def test_a_good_variant_has_no_cause(goods: Goods, task: str) -> None:
-    bench = Bench(goods.of(task).variant)
-    try:
-        assert diagnose(bench).cause is None
-    finally:
-        bench.close()
+    assert diagnosis_of(goods.of(task).variant).cause is None
 
 
 @pytest.mark.parametrize(
@@ -162,33 +150,16 @@ def points_and_flag(tmp_path: Path) -> Good:
 
 
 def test_outputs_of_unlike_range_on_one_scale_have_that_cause(points_and_flag: Good) -> None:
-    good = points_and_flag
-    attempt = make(faults().get("outputs_share_scale"), good)
-    assert attempt.faulty is not None, attempt.broken or attempt.inapplicable
-    store = good.variant.run.store
-    variant = Run(join(good, "shared", attempt.faulty), store=store).variants[0]
-    bench = Bench(variant)
-    try:
-        cause = diagnose(bench).cause
-    finally:
-        bench.close()
+    cause = diagnosis_of(tried(points_and_flag, "outputs_share_scale").variant).cause
     assert cause is not None
     assert cause.name == "one_scale"
     assert cause.evidence["output"] == 1
 
 
 def test_outputs_of_unlike_shapes_in_another_order_have_that_cause(points_and_flag: Good) -> None:
-    good = points_and_flag
-    attempt = make(faults().get("outputs_swapped"), good)
-    assert attempt.faulty is not None, attempt.broken or attempt.inapplicable
-    store = good.variant.run.store
-    variant = Run(join(good, "swapped", attempt.faulty), store=store).variants[0]
+    variant = tried(points_and_flag, "outputs_swapped").variant
     with pytest.raises(UnlikeOutputsError) as caught:
         variant.outputs  # noqa: B018 - measuring them is refused
-    bench = Bench(variant, caught.value)
-    try:
-        cause = diagnose(bench).cause
-    finally:
-        bench.close()
+    cause = diagnosis_of(variant, caught.value).cause
     assert cause is not None
     assert cause.name == "output_order"

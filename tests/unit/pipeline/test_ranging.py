@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ import pytest
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause
 from edgeq.diagnosis.ranges import activation_ranges
-from edgeq.diagnosis.table import diagnose
 from edgeq.errors import ModelRefusedError
 from edgeq.faults.graph import Graph
 from edgeq.judge.verdict import Judgement, Verdict
@@ -19,6 +19,7 @@ from edgeq.pipeline import gates
 from edgeq.pipeline.computed import FITTED, JUDGED, VALUES, sample_places, samples_of
 from edgeq.pipeline.run import Run
 from tests.unit.faults import project
+from tests.unit.faults.trying import diagnosis_of
 
 Change = Callable[[Graph], object]
 
@@ -53,11 +54,8 @@ def proved(run: Run) -> Judgement:
 
 
 def cause_of(run: Run) -> Cause | None:
-    bench = Bench(run.variants[0])
-    try:
+    with closing(Bench(run.variants[0])) as bench:
         return activation_ranges(bench)
-    finally:
-        bench.close()
 
 
 def scaled(factor: float, layer: int = 0) -> Change:
@@ -173,11 +171,7 @@ def test_ranges_that_the_runtime_refuses_are_the_cause_if_it_takes_them_correcte
     variant = changed(root, content, scaled(1e-6)).variants[0]
     with pytest.raises(ModelRefusedError) as refusal:
         variant.loaded  # noqa: B018 - accessing the property loads it
-    bench = Bench(variant, refusal.value)
-    try:
-        cause = diagnose(bench).cause
-    finally:
-        bench.close()
+    cause = diagnosis_of(variant, refusal.value).cause
     assert cause is not None
     assert cause.name == "saturated_activations"
     assert "with this range alone set right, the variant runs and the output's error is 0" in (

@@ -1,4 +1,4 @@
-"""Says why a model's input is no image, and where an ONNX file has its channels. Pure."""
+"""Says why a model's input is not an image, and where an ONNX file has its channels. Pure."""
 
 from __future__ import annotations
 

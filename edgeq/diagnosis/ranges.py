@@ -7,7 +7,9 @@ import msgspec
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause
 from edgeq.errors import ModelRefusedError
+from edgeq.judge.control import of_drift
 from edgeq.judge.ranges import fit_of, harmful, holds, recovery
+from edgeq.judge.verdict import Verdict
 from edgeq.measure.ranges import RangeFit, Ranges, Trial
 from edgeq.pipeline.ranging import refused_ranges_of
 from edgeq.pipeline.variant import VariantUnderTest
@@ -20,10 +22,37 @@ NAMED = 3
 CLOSE = 0.5
 """Greatest error with which a refused variant must run if its ranges are to be the cause."""
 
+ALONE = 1.1
+"""Greatest multiple of the probabilities' distance that several corrected ranges leave that one
+alone may leave to be named alone."""
+
 
 def activation_ranges(bench: Bench) -> Cause | None:
     """Test whether ranges are too narrow, too wide or shifted for what the baseline computes."""
-    return explain(bench.variant.ranges)
+    comparison = bench.variant.ranges
+    return explain(comparison) or (explain_drift(comparison) if _drifts(bench.variant) else None)
+
+
+def _drifts(variant: VariantUnderTest) -> bool:
+    """Return whether the class probabilities are farther from the baseline's than good ones are."""
+    reference = variant.own_reference if variant.classifies else None
+    return of_drift(reference, 1.0).status is Verdict.FAIL
+
+
+def explain_drift(comparison: Ranges) -> Cause | None:
+    """Return what is wrong with ranges whose correction brings back the class probabilities.
+
+    Args:
+        comparison: As for ``explain``; the outputs' errors need not fall.
+    """
+    calming = [
+        (trial.drift[1], trial) for trial in comparison.trials if trial.drift and trial.calms
+    ]
+    if not calming:
+        return None
+    least = min(left for left, _ in calming)
+    close = [trial for left, trial in calming if left <= ALONE * least]
+    return _cause(comparison, min(close, key=lambda trial: len(trial.tensors)))
 
 
 def refused_ranges(bench: Bench) -> Cause | None:
@@ -58,8 +87,10 @@ def explain(comparison: Ranges) -> Cause | None:
         comparison: What the ranges hold, and how the outputs change if some of them are corrected.
     """
     trial = harmful(comparison)
-    if trial is None:
-        return _recounted(comparison)
+    return _recounted(comparison) if trial is None else _cause(comparison, trial)
+
+
+def _cause(comparison: Ranges, trial: Trial) -> Cause:
     fits = [
         named_fit for name in trial.tensors if (named_fit := fit_of(comparison, name)) is not None
     ]

@@ -14,7 +14,17 @@ import numpy as np
 from edgeq.diagnosis.bench import Bench, Order, Reals, Trial, part, recovers, trial
 from edgeq.diagnosis.cause import Cause
 from edgeq.diagnosis.parameters import class_order, first_layer_order
-from edgeq.judge.weights import UNLIKE, counted, folds_otherwise, headline, is_general, next_step_of
+from edgeq.errors import ModelRefusedError
+from edgeq.judge.weights import (
+    TRAINED_LAYERS,
+    UNLIKE,
+    are_trained_on,
+    counted,
+    folds_otherwise,
+    headline,
+    is_general,
+    next_step_of,
+)
 from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.stored.finding import Finding
 from edgeq.measure.stored.transplant import mend, transplant
@@ -23,8 +33,6 @@ from edgeq.pipeline.readout import as_answers
 from edgeq.tflite.edits import Edit
 from edgeq.words import plural
 
-FOREIGN_SHARE = 0.25
-"""Fraction of layers with foreign weights from which they are taken for another checkpoint's."""
 SEVERAL = 2
 IN_BASELINE = "the baseline with that in it gives the variant's answers"
 PUT_BACK = "with the baseline's put back the variant gives the baseline's answers"
@@ -106,17 +114,16 @@ def _by_outputs(bench: Bench, edits: tuple[Edit, ...]) -> Tried:
 
 
 def _mended(bench: Bench, findings: Sequence[Finding]) -> Tried | None:
-    """Return how the variant compares with the differences undone, None if they can't be.
-
-    Raises:
-        WorkerError: The edited file does not run.
-    """
+    """Return how the variant compares with the differences undone, None if they can't be."""
     repaired = mend(bench.baseline_file, bench.variant_file, findings)
     if not repaired.done:
         return None
     places = bench.chosen
-    with bench.laid_out(edits=repaired.edits) as laid:
-        after = laid.attempt(bench.variant.preprocessing, places)
+    try:
+        with bench.laid_out(edits=repaired.edits) as laid:
+            after = laid.attempt(bench.variant.preprocessing, places)
+    except ModelRefusedError:  # what is left out may have changed shapes, too
+        return None
     return Tried(PUT_BACK, bench.known(places), after, len(places))
 
 
@@ -161,10 +168,10 @@ def _name(findings: Sequence[Finding], comparison: FileComparison) -> str:
     foreign = [weight for weight in weights if weight.change in {"foreign", "other"}]
     turned = [weight for weight in weights if weight.change == "transposed"]
     if is_general(unlike, comparison) or len(foreign) >= max(
-        SEVERAL, FOREIGN_SHARE * comparison.layers
+        SEVERAL, TRAINED_LAYERS * comparison.layers
     ):
         return "wrong_checkpoint"
-    if folds_otherwise(weights, comparison):
+    if are_trained_on(weights, comparison) or folds_otherwise(weights, comparison):
         return "wrong_checkpoint"
     if len(turned) == len(weights) >= SEVERAL:
         return "wrong_checkpoint"  # carried over from another framework

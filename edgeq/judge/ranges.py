@@ -117,6 +117,9 @@ def recovery(comparison: Ranges, trial: Trial) -> str:
         first, second = trial.agreeing
         classes = f", and {second} instead of {first} agree with the baseline"
     left = f"{_whose(trial)} error is {after}"
+    if trial.drift is not None and trial.calms and not trial.recovers:
+        before, after = map(_error, trial.drift)
+        left = f"the probabilities' distance from the baseline's is {after}"
     if comparison.runs:
         left += f" instead of {before}{classes}"
     else:

@@ -17,6 +17,11 @@ ANOTHER_NETWORK = 0.5
 MOST_LAYERS = 0.8
 """Share of the layers from which a change counts as general."""
 LEAST_LAYERS = 3
+TRAINED_LAYERS = 0.25
+"""Share of the layers from which those that differ in nearly all of their channels were trained
+on; damage spares other channels or other layers."""
+THROUGHOUT = 0.9
+"""Share of a layer's channels that training it changes."""
 FOLDED = 0.5
 """Greatest relative change that another folded normalization explains; beyond it, channels have the
 scales of other channels."""
@@ -123,24 +128,26 @@ def headline(findings: Sequence[Finding], comparison: FileComparison) -> str:
     """
     stored = [finding for finding in findings if finding.part == "weights"]
     layers = {finding.baseline_operator for finding in stored}
+    of_all = f"{len(layers)} of {plural(comparison.layers, 'layer')}"
+    middle = sorted(finding.relative for finding in stored)[len(stored) // 2] if stored else 0.0
+    about = f"about {100 * middle:.2g} %"
     if is_general(stored, comparison):
         change, count = Counter(finding.change for finding in stored).most_common(1)[0]
         if count < len(stored) * MOST_LAYERS or change in UNLIKE:
-            relative = sorted(finding.relative for finding in stored)[len(stored) // 2]
             return (
-                f"the weights of {len(layers)} of {plural(comparison.layers, 'layer')} differ "
-                f"from the baseline's by about {100 * relative:.2g} %: another checkpoint"
+                f"the weights of {of_all} differ from the baseline's by {about}: another checkpoint"
             )
         first = next(finding for finding in stored if finding.change == change)
         if folds_otherwise(stored, comparison):
-            relative = sorted(finding.relative for finding in stored)[len(stored) // 2]
             return (
-                f"in {len(layers)} of {plural(comparison.layers, 'layer')} the weights are the "
-                f"baseline's with a factor for each channel, off by about {100 * relative:.2g} %: "
-                "another normalization (its epsilon or statistics) was folded in"
+                f"in {of_all} the weights are the baseline's with a factor for each channel, off "
+                f"by {about}: another normalization (its epsilon or statistics) was folded in"
             )
+        return f"in {of_all} the weights {first.detail}"
+    if are_trained_on(stored, comparison):
         return (
-            f"in {len(layers)} of {plural(comparison.layers, 'layer')} the weights {first.detail}"
+            f"the weights of {of_all}, the first of them {stored[0].layer}, differ from the "
+            f"baseline's by {about}: another checkpoint, of which the other layers are the same"
         )
     first = findings[0]
     more = _more(findings)
@@ -153,6 +160,19 @@ def is_general(stored: Sequence[Finding], comparison: FileComparison) -> bool:
     """Return whether the weights of most layers are affected."""
     layers = {finding.baseline_operator for finding in stored}
     return len(layers) >= max(LEAST_LAYERS, MOST_LAYERS * comparison.layers)
+
+
+def are_trained_on(stored: Sequence[Finding], comparison: FileComparison) -> bool:
+    """Return whether a part of the layers differs as if it alone had been trained on."""
+    throughout = {
+        finding.baseline_operator
+        for finding in stored
+        if finding.change in UNLIKE and finding.channels >= max(1, THROUGHOUT * finding.of_channels)
+    }
+    layers = {finding.baseline_operator for finding in stored}
+    return len(throughout) >= max(
+        LEAST_LAYERS, TRAINED_LAYERS * comparison.layers, MOST_LAYERS * len(layers)
+    )
 
 
 def folds_otherwise(stored: Sequence[Finding], comparison: FileComparison) -> bool:

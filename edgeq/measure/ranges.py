@@ -161,6 +161,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         after: Error of each compared output after the correction.
         nearer: Share of the samples of which the correction brings the output nearer to the
             baseline's, for each compared output.
+        drift: Mean total variation distance of the class probabilities from the baseline's, before
+            and after; None without classes, or if the variant does not run.
     """
 
     tensors: tuple[str, ...]
@@ -170,6 +172,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     before: tuple[float | None, ...]
     after: tuple[float | None, ...]
     nearer: tuple[float, ...]
+    drift: tuple[float, float] | None = None
 
     @property
     def output(self) -> int:
@@ -192,7 +195,15 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def promises(self) -> bool:
         """Whether one of its ranges may recover, even if all of them together do not."""
-        return self._leaves(LEFT_OF_GROSS)
+        return self._leaves(LEFT_OF_GROSS) or self.calms
+
+    @property
+    def calms(self) -> bool:
+        """Whether the correction removes much of what the probabilities differ by.
+
+        Logits of which only the largest are clipped have a small error, but other probabilities.
+        """
+        return self.drift is not None and self.drift[1] <= LEFT * self.drift[0]
 
     def _leaves(self, share: float) -> bool:
         """Return whether at most a share of an output's error is left, or classes are restored."""

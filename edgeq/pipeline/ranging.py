@@ -14,7 +14,7 @@ from edgeq import tflite
 from edgeq.errors import EdgeqError, ModelError
 from edgeq.measure.agreement import agreeing
 from edgeq.measure.box_agreement import Detected, errors_of_boxes, mean_error
-from edgeq.measure.divergence import softmax
+from edgeq.measure.divergence import divergence, softmax
 from edgeq.measure.predictions import Predictions
 from edgeq.measure.ranges import (
     Need,
@@ -61,7 +61,7 @@ TWO = 2
 
 _ONE_SAMPLE = "a single sample can't show both what ranges should hold and what they cost"
 
-_FORMAT = 7
+_FORMAT = 8
 
 Floats = npt.NDArray[np.float32]
 _Fitting = Mapping[int, tuple[float, int]]
@@ -316,11 +316,12 @@ class _Ranging:
         left = _errors(self._ours, after)
         if not self.runs:
             before: tuple[float | None, ...] = (None,) * len(left)
-            nearer, agreeing_samples = (1.0,) * len(left), None
+            nearer, agreeing_samples, drift = (1.0,) * len(left), None, None
         else:
             before = _errors(self._ours, self._theirs)
             nearer = _nearer(self._ours, self._theirs, after)
             agreeing_samples = _agreeing(self._ours, self._theirs, after)
+            drift = _drift(self._ours, self._theirs, after)
         return Trial(
             tensors=tensors,
             gross=gross,
@@ -329,6 +330,7 @@ class _Ranging:
             before=before,
             after=left,
             nearer=nearer,
+            drift=drift,
         )
 
     def _stale(self) -> tuple[StaleBias, ...]:
@@ -453,3 +455,11 @@ def _agreeing(ours: _Said, before: _Said, after: _Said) -> tuple[int, int] | Non
         return None
     first = agreeing(ours.answers, before.answers)
     return int(first.sum()), int(agreeing(ours.answers, after.answers).sum())
+
+
+def _drift(ours: _Said, before: _Said, after: _Said) -> tuple[float, float] | None:
+    """Return how far the probabilities lie from the baseline's before and after a change."""
+    if ours.answers is None or before.answers is None or after.answers is None:
+        return None
+    first = divergence(ours.answers, before.answers).variation
+    return float(first.mean()), float(divergence(ours.answers, after.answers).variation.mean())

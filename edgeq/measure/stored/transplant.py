@@ -26,7 +26,7 @@ from edgeq.tflite.wiring import COMPUTE
 
 _FLOATS = {"float32": np.float32, "float16": np.float16}
 _WHOLE = ("int32", "int64")
-_MISSING = "missing operator"
+_MISSING, _ADDED = "missing operator", "added operator"
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ def transplant(
 
 
 class _Surgeon:
+    """Changes one of two files, here called the baseline, into the other."""
+
     def __init__(self, baseline: StoredModel, variant: StoredModel) -> None:
         self._baseline = baseline
         self._variant = variant
@@ -88,6 +90,18 @@ class _Surgeon:
         if finding.part in {"constant", "parameter"}:
             return self._constants(pair)
         return self._options(pair)
+
+    def operator_edits(self, operator: int, *, surplus: bool) -> list[Edit] | None:
+        """Return the edits that make an operator of the file that of the other file.
+
+        Args:
+            operator: Its index in the file.
+            surplus: Whether only this file has it.
+        """
+        if surplus:
+            return self._bypass(operator)
+        pair = self._pairs.get(operator)
+        return None if pair is None else self._options(pair)
 
     def _layer(self, pair: Pair, part: str) -> list[Edit] | None:
         if not has_weights(pair.baseline) or pair.variant.operator.name not in COMPUTE:
@@ -181,9 +195,14 @@ class _Surgeon:
             if taker not in places:
                 continue  # the consumer is missing too
             source = places[taker].sources[at] if at < len(places[taker].sources) else None
-            if source is None or source.node is None or source.node not in back:
+            if source is None or source.constant is not None:
                 return None
-            tensor = back[source.node].outputs[source.output]
+            if source.node is None:
+                tensor = self._baseline.model.inputs[source.output]
+            elif source.node in back:
+                tensor = back[source.node].outputs[source.output]
+            else:
+                return None
             edits += self._rewired(self._baseline.skeleton.nodes[taker], node, tensor)
         return edits or None
 
@@ -197,8 +216,9 @@ class _Surgeon:
 
 
 def mend(baseline: ModelFile, variant: ModelFile, findings: Collection[Finding]) -> Transplant:
-    """Return the edits that restore the baseline's weights and biases in the variant.
+    """Return the edits that restore the baseline's layers and operators in the variant.
 
+    Restored are weights, biases and options, and operators that only the variant has are bypassed.
     If a damaged layer exceeds the ranges that activations were calibrated for, the float baseline
     with that damage gives other outputs than the variant, whose activations are clipped.
 
@@ -216,10 +236,18 @@ def mend(baseline: ModelFile, variant: ModelFile, findings: Collection[Finding])
         for pair in match(files[0].skeleton, files[1].skeleton).pairs
     }
     tensors = open_model(variant.path).root().tables(2)[0].tables(0)
+    surgeon = _Surgeon(files[1], files[0])
     layers: dict[int, list[Edit] | None] = {}
+    operators: list[Edit] = []
     done: list[Finding] = []
     left_out: list[Finding] = []
     for finding in findings:
+        if finding.part == "operator":
+            surplus = finding.change == _ADDED
+            own_edits = surgeon.operator_edits(finding.operator, surplus=surplus)
+            (left_out if own_edits is None else done).append(finding)
+            operators += own_edits or ()
+            continue
         pair = pairs.get(finding.baseline_operator)
         if pair is None or finding.part not in {"weights", "biases"}:
             left_out.append(finding)
@@ -229,7 +257,7 @@ def mend(baseline: ModelFile, variant: ModelFile, findings: Collection[Finding])
             layers[at] = _requantized(files, pair, tensors)
         (left_out if layers[at] is None else done).append(finding)
     edits = tuple(edit for layer in layers.values() for edit in layer or ())
-    return Transplant(edits, tuple(done), tuple(left_out))
+    return Transplant((*edits, *dict.fromkeys(operators)), tuple(done), tuple(left_out))
 
 
 def _requantized(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from edgeq.judge.ranges import fit_of, harmful, ranges
+from edgeq.judge.ranges import fit_of, harmful, ranges, recovery
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.ranges import RangeFit, Ranges, StaleBias, Trial
 from edgeq.measure.scales import Scale
@@ -71,6 +71,15 @@ def test_a_range_that_causes_the_error_fails() -> None:
     assert "relu holds 0 to 25.5, the baseline has 0 to 51" in found.reason
     assert "the output's error is 0.2 instead of 0.9, and 8 instead of 3 agree" in found.reason
     assert found.next_step is not None
+
+
+def test_probabilities_are_said_if_they_alone_come_back() -> None:
+    close = msgspec.structs.replace(trial("a", after=0.88), drift=(0.15, 0.036))
+    assert recovery(GOOD, close) == (
+        "the probabilities' distance from the baseline's is 0.036 instead of 0.15 (8 samples)"
+    )
+    healed = msgspec.structs.replace(close, after=(0.2,))
+    assert recovery(GOOD, healed) == "the output's error is 0.2 instead of 0.9 (8 samples)"
 
 
 def test_several_ranges_are_counted() -> None:

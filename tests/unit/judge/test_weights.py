@@ -8,7 +8,7 @@ import pytest
 
 from edgeq.config.structs import StoredWeights
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.judge.weights import counted, headline, is_general, weights
+from edgeq.judge.weights import are_trained_on, counted, headline, is_general, weights
 from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.stored.finding import Finding
 
@@ -145,6 +145,30 @@ def test_the_same_change_of_most_layers_is_another_checkpoint_only_if_unlike() -
         comparison(*cut), Verdict.FAIL, "in 65 of 65 layers the weights were cut off towards 0"
     )
     assert made.next_step == "Round to the nearest step instead of cutting off"
+
+
+@pytest.mark.parametrize(
+    ("layers", "channels", "others", "trained"),
+    [
+        (17, 58, 4, True),
+        (17, 57, 0, False),  # too few channels for training
+        (16, 64, 0, False),  # too few layers of 65
+        (17, 64, 5, False),  # too many others
+    ],
+)
+def test_layers_that_differ_throughout_are_another_checkpoints(
+    layers: int, channels: int, others: int, trained: bool
+) -> None:
+    findings = [finding(at, "near", channels=channels, of_channels=64) for at in range(layers)]
+    findings += [finding(40 + at, channels=64, of_channels=64) for at in range(others)]
+    stated = comparison(*findings)
+    assert are_trained_on(findings, stated) is trained
+    assert headline(findings, stated).startswith(
+        f"the weights of {layers + others} of 65 layers, the first of them CONV_2D 0 (block0/conv),"
+        " differ from the baseline's by about 5 %: another checkpoint"
+        if trained
+        else "the weights of CONV_2D 0 (block0/conv) "
+    )
 
 
 def test_most_of_a_mixture_is_another_checkpoint() -> None:

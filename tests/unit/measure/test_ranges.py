@@ -144,6 +144,16 @@ def test_what_several_ranges_bring_back_may_be_due_to_one(after: float, promises
     assert (found.promises, found.recovers) == (promises, False)
 
 
+@pytest.mark.parametrize(
+    ("drift", "calms"), [((0.14, 0.04), True), ((0.14, 0.08), False), (None, False)]
+)
+def test_probabilities_come_back_although_the_error_of_logits_stays(
+    drift: tuple[float, float] | None, calms: bool
+) -> None:
+    several = trial(0.14, 0.137, drift=drift, tensors=("a", "b"))
+    assert (several.calms, several.promises, several.recovers) == (calms, calms, False)
+
+
 def test_the_output_that_gains_most_decides() -> None:
     found = Trial(
         tensors=("a",),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -15,9 +17,12 @@ from edgeq.diagnosis.ranges import activation_ranges
 from edgeq.errors import ModelRefusedError
 from edgeq.faults.graph import Graph
 from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.beside_control import BesideControl
+from edgeq.measure.contrast import contrast
 from edgeq.pipeline import gates
 from edgeq.pipeline.computed import FITTED, JUDGED, VALUES, sample_places, samples_of
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from tests.unit.faults import project
 from tests.unit.faults.trying import diagnosis_of
 
@@ -100,6 +105,27 @@ def test_a_scale_that_was_changed_is_found_and_named(
     named = cause_of(run)
     assert named is not None
     assert named.name == cause
+
+
+def test_probabilities_count_only_if_they_are_farther_than_good_ones(
+    root: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if setting ranges right changed the probabilities alone."""
+    variant = changed(root, content, scaled(1 / 16, -1)).variants[0]
+    trial, reference = variant.ranges.trials[0], variant.own_reference
+    assert reference is not None
+    assert trial.drift is not None
+    assert trial.calms
+    alike = msgspec.structs.replace(trial, after=trial.before, agreeing=None)
+    found = msgspec.structs.replace(variant.ranges, trials=(alike,), stale=())
+    monkeypatch.setattr(VariantUnderTest, "ranges", found)
+    for drift, cause in ((0.03, None), (0.5, "calibration")):
+        beside = contrast("probabilities", np.full(400, drift), np.full(400, 0.02))
+        judged = replace(reference, beside=BesideControl(drift=beside))
+        monkeypatch.setattr(VariantUnderTest, "own_reference", judged)
+        with closing(Bench(variant)) as bench:
+            named = activation_ranges(bench)
+        assert (named.name if named else None) == cause
 
 
 def test_biases_that_count_in_other_steps_are_found(root: Path, content: bytes) -> None:

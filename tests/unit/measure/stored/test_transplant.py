@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from edgeq.measure.stored.files import compare_files
@@ -13,19 +14,21 @@ from tests.unit.graphs import read, whole
 from tests.unit.measure.stored.nets import (
     AXES,
     OPS,
+    RELU6,
     SHAPES,
     Comparer,
     Kind,
     Parts,
     bias,
     changed,
+    constant,
     floats,
     of,
     rounded,
     stored_of,
     written,
 )
-from tests.unit.tiny_model import Op
+from tests.unit.tiny_model import Op, Tensor
 
 FLOATS = floats()
 INT8 = of(FLOATS, "int8")
@@ -131,5 +134,18 @@ def test_what_can_not_be_transplanted_is_left_out(compare: Comparer) -> None:
     theirs = read(compare.folder, written(FLOATS, [valid, *OPS[1:]]), "theirs.tflite")
     findings = compare_files(ours, theirs).findings
     assert [one.change for one in findings] == ["another padding"]
-    for change in (transplant, mend):
-        assert change(ours, theirs, findings) == Transplant((), (), findings)
+    assert transplant(ours, theirs, findings) == Transplant((), (), findings)
+    back = compare_files(theirs, ours).findings
+    assert mend(theirs, ours, back) == Transplant((), (), back)
+
+
+def test_an_operator_that_only_the_variant_has_is_bypassed_in_it(compare: Comparer) -> None:
+    """Padding by an operator of its own at both sides, in front of a layer without padding."""
+    pad = Op("PAD", ("x", "sides"), ("wide",))
+    bare = replace(OPS[0], inputs=("wide", "conv", "conv_bias"), told={**RELU6, "padding": 1})
+    sides = constant("sides", np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32))
+    parts = {**FLOATS, "sides": sides, "wide": Tensor("wide", (1, 10, 10, 4))}
+    _, content = damaged(compare, written(parts, [pad, bare, *OPS[1:]]), mended=True)
+    edited = read(compare.folder, content, "edited.tflite")
+    assert edited.tensors[edited.operators[1].inputs[0]].name == "x"
+    assert dict(edited.operators[1].options)["padding"] == "SAME"

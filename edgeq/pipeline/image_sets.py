@@ -50,6 +50,7 @@ from edgeq.samples.task_labels import are_task_labels
 from edgeq.store.cached import keep
 from edgeq.store.digests import Digests
 from edgeq.tflite.model_file import read_model
+from edgeq.words import plural
 
 if TYPE_CHECKING:
     from edgeq.pipeline.inputs import ModelInputs
@@ -126,7 +127,8 @@ class ImageSets:
         self._samples: Memo[str, ImageSet] = Memo(keeps)
         self._streams: Memo[tuple[Preprocessing, tuple[int, int], str], Stream] = Memo(keeps)
         self._lint: Memo[str, Lint] = Memo(keeps)
-        self._boxes: Memo[str, BoxLabels] = Memo(keeps)
+        self._boxes: Memo[str, BoxLabels | None] = Memo(keeps)
+        self._unused_boxes = list[str]()
 
     @property
     def takes_arrays(self) -> bool:
@@ -144,7 +146,7 @@ class ImageSets:
     def notes(self) -> tuple[str, ...]:
         """Assumptions about the evaluation set's labels; empty if the set was not accessed yet."""
         images = self._sets.done("evaluation")
-        return () if images is None else images.notes
+        return (*(() if images is None else images.notes), *self._unused_boxes)
 
     @property
     def evaluation(self) -> ImageSet | None:
@@ -176,28 +178,25 @@ class ImageSets:
 
     @property
     def has_box_labels(self) -> bool:
-        """Whether there are labelled boxes for the evaluation set."""
-        return self._box_labels_path() is not None
+        """Whether there are labelled boxes of the model's classes for the evaluation set.
+
+        Raises:
+            ImageError: They can't be read, or belong to other photographs.
+        """
+        return self.box_labels is not None
 
     @property
     def box_labels(self) -> BoxLabels | None:
         """The labelled boxes of the evaluation set, None if there are none.
 
-        Raises:
-            ImageError: They can't be read, or belong to other photographs or classes.
-        """
-        path = self._box_labels_path()
-        return None if path is None else self._boxes.get("", lambda: self._read_boxes(path))
+        Boxes that lie beside the photographs and have other classes than the model's, such as
+        COCO's for a face detector, are not used if the spec does not name them.
 
-    def _box_labels_path(self) -> Path | None:
-        named = named_images(self._spec, self._name, "evaluation")
-        if named.source is None or self.takes_arrays:
-            return None
-        if named.others is not None:
-            return named.others if are_box_labels(named.others) else None
-        if named.source.partition(":")[0] in SOURCES:
-            return None
-        return find_box_labels(folder_of(named.source, "evaluation", self._spec.root))
+        Raises:
+            ImageError: They can't be read, or belong to other photographs, or the spec names them
+                and they have other classes.
+        """
+        return self._boxes.get("", self._read_boxes)
 
     @property
     def task_labels(self) -> Path | None:
@@ -205,10 +204,29 @@ class ImageSets:
         named = named_images(self._spec, self._name, "evaluation")
         return None if named.source is None else named.others
 
-    def _read_boxes(self, path: Path) -> BoxLabels:
-        images = self.require_evaluation()
+    def _read_boxes(self) -> BoxLabels | None:
+        named = named_images(self._spec, self._name, "evaluation")
+        if named.source is None or self.takes_arrays:
+            return None
+        source, path, beside = named.source, named.others, None
+        if path is None and source.partition(":")[0] not in SOURCES:
+            beside = find_box_labels(folder_of(source, "evaluation", self._spec.root))
+        labelled = path if path is not None and are_box_labels(path) else beside
+        if labelled is None:
+            return None
+        images, classes = self.require_evaluation(), self._model.reading.classes
         names, sizes = [photo.name for photo in images.photos], self.sizes(images)
-        return read_box_labels(path, names, sizes, self._model.reading.classes)
+        labels = read_box_labels(labelled, names, sizes, 0 if labelled is beside else classes)
+        greatest = int(labels.classes.max())
+        if labelled is beside and classes and greatest >= classes:
+            self._unused_boxes.append(
+                f"{beside}: class {greatest} is labelled, but the model has "
+                f"{plural(classes, 'class', 'classes')} (0 to {classes - 1}): these boxes are of "
+                "other classes and are not used. To have mAP judged, name labels of the model's "
+                "own classes in `images.labels`"
+            )
+            return None
+        return labels
 
     def sizes(self, images: ImageSet) -> npt.NDArray[np.int64]:
         """Return width and height of the photographs of a set in pixels, shape ``(n, 2)``.

@@ -19,7 +19,7 @@ from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 from tests.unit.pipeline.project import CALIBRATION, EVALUATION, NAMES, spec
 from tests.unit.samples.pictures import save
-from tests.unit.tiny_model import classifier
+from tests.unit.tiny_model import Head, classifier, heads
 
 
 def inputs(root: Path, model: dict[str, Any] | None = None, **keys: Any) -> ModelInputs:
@@ -65,6 +65,32 @@ def test_a_model_with_its_own_evaluation_is_calibrated_on_the_shared_set(tmp_pat
     assert found.images.evaluation.source == "mine"
     assert len(found.images.evaluation.photos) == 1
     assert found.images.calibration_set.source == "calibration"
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_boxes_of_other_classes_are_refused_only_if_they_are_named(
+    tmp_path: Path, *, named: bool
+) -> None:
+    head = Head("out", 21 * 3 * 7, last="LOGISTIC", shape=(1, 21 * 3, 7))
+    (tmp_path / "net.tflite").write_bytes(heads(head, size=(32, 32)))
+    save(tmp_path / "images" / "a.png", seed=1)
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.txt").write_text("0 .5 .5 .1 .1\n2 .5 .5 .1 .1\n")
+    sets = {"evaluation": "images", **({"labels": "labels"} if named else {})}
+    table = {"source": "net.tflite", "preprocessing": "unit"}
+    text = {"models": {"net": table}, "methods": ["float16"], "images": sets}
+    loaded = parse(text, root=tmp_path, origin=tmp_path / "edgeq.toml")
+    images = ModelInputs("net", loaded, Store(tmp_path / ".edgeq"), lambda _: None).images
+    if named:
+        with pytest.raises(ImageError, match=r"class 2 is labelled, but the model has 2 classes"):
+            _ = images.has_box_labels
+    else:
+        assert not images.has_box_labels
+        assert "class 2 is labelled" in images.notes[-1]
+    (tmp_path / "labels" / "a.txt").write_text("0 .5 .5 .1 .1\n1 .5 .5 .1 .1\n")
+    assert ModelInputs(
+        "net", loaded, Store(tmp_path / ".edgeq"), lambda _: None
+    ).images.has_box_labels
 
 
 def test_the_baseline_and_its_classes(project: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from edgeq.diagnosis.bench import Bench, Reals
 from edgeq.diagnosis.cause import Cause
@@ -38,7 +39,10 @@ def broken_parameters(bench: Bench) -> Cause | None:
 
 
 def class_order(bench: Bench) -> Cause | None:
-    """Test whether the layer of the classes gives the baseline's in another order."""
+    """Test whether the layer of the classes gives the baseline's in another order.
+
+    Biases must follow the rows of weights: exchanged rows alone are damage.
+    """
     pairs, own = bench.pairs, slice(None)
     if bench.variant.detects:  # other layers give boxes
         given = bench.variant.reading.classes
@@ -57,7 +61,8 @@ def class_order(bench: Bench) -> Cause | None:
     match = likeness.argmax(axis=1)
     sure = likeness.max(axis=1) > ALIKE
     strangers = sure & (match != np.arange(classes)) & (np.diag(likeness) < ALIKE)
-    if sure.mean() < ROWS or strangers.sum() < 2:  # noqa: PLR2004 - one alone is no order
+    several = sure.mean() >= ROWS and strangers.sum() >= 2  # noqa: PLR2004 - one is no order
+    if not several or not _biases_follow(bench, last, own, match, strangers):
         return None
     facts: dict[str, object] = {"tensor": last.variant.weights.name, "rows": int(sure.sum())}
     # Offsets wrap around at the ends of the class range.
@@ -78,6 +83,23 @@ def class_order(bench: Bench) -> Cause | None:
         f"are the baseline's of another class",
         {**facts, "moved": moved},
     )
+
+
+def _biases_follow(
+    bench: Bench,
+    pair: Pair,
+    own: slice,
+    match: npt.NDArray[np.intp],
+    moved: npt.NDArray[np.bool_],
+) -> bool:
+    """Return whether the biases of moved rows are nearer to those of the rows that they match."""
+    stored, given = pair.baseline.bias, pair.variant.bias
+    if stored is None or given is None:
+        return True
+    ours = bench.baseline_constants.real(stored).ravel()[own]
+    theirs = _real(bench, given).ravel()[own]
+    followed, left = np.abs(theirs - ours[match])[moved], np.abs(theirs - ours)[moved]
+    return bool(followed.sum() <= left.sum())
 
 
 def _class_rows(pair: Pair, classes: int) -> slice | None:

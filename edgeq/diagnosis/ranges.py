@@ -9,6 +9,7 @@ from edgeq.diagnosis.cause import Cause
 from edgeq.errors import ModelRefusedError
 from edgeq.judge.control import of_drift
 from edgeq.judge.ranges import fit_of, harmful, holds, recovery
+from edgeq.judge.running import input_range
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.ranges import RangeFit, Ranges, Trial
 from edgeq.pipeline.ranging import refused_ranges_of
@@ -21,6 +22,9 @@ NAMED = 3
 
 CLOSE = 0.5
 """Greatest error with which a refused variant must run if its ranges are to be the cause."""
+
+BLIND = 2
+"""Greatest number of steps of an input that hide all photographs."""
 
 ALONE = 1.1
 """Greatest multiple of the probabilities' distance that several corrected ranges leave that one
@@ -53,6 +57,24 @@ def explain_drift(comparison: Ranges) -> Cause | None:
     least = min(left for left, _ in calming)
     close = [trial for left, trial in calming if left <= ALONE * least]
     return _cause(comparison, min(close, key=lambda trial: len(trial.tensors)))
+
+
+def blind_input(bench: Bench) -> Cause | None:
+    """Test whether the input turns all levels of a pixel into one or two steps.
+
+    That hides every photograph from the network. Biases overflow in such steps, which is not the
+    cause.
+    """
+    fit = bench.variant.input_range.fit
+    if fit is None or fit.arrays or fit.steps > BLIND:
+        return None
+    judgement = input_range(fit)
+    return Cause(
+        "input_range",
+        judgement.reason,
+        {"steps": fit.steps, "range": list(fit.range), "fed": list(fit.fed)},
+        judgement.next_step,
+    )
 
 
 def refused_ranges(bench: Bench) -> Cause | None:

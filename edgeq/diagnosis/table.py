@@ -69,6 +69,7 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("renamed_boxes", Hypothesis("boxes", labels.renamed_answers)),
         ("reordered_values", Hypothesis("values", reading.reordered)),
         ("unnormalised_values", Hypothesis("values", reading.unnormalised)),
+        ("blind_input", Hypothesis("distance", ranges.blind_input)),
         ("stored_values", Hypothesis("outputs", stored.stored_values)),
         ("not_finite", Hypothesis("classes", determinism.not_finite)),
         ("unsteady", Hypothesis("classes or values", determinism.unsteady)),

@@ -11,16 +11,23 @@ from edgeq.diagnosis.parameters import class_order
 CLASSES = 40
 
 
-def bench(rows: list[int]) -> Bench:
-    """Return a bench of a classifier whose last layer has the baseline's rows in this order."""
+def bench(rows: list[int], biases: list[int] | None = None) -> Bench:
+    """Return a bench of a classifier whose last layer has the baseline's rows in this order.
+
+    Args:
+        rows: Of the weights.
+        biases: Of the biases, as the rows if None.
+    """
     ours = np.random.default_rng(1).normal(size=(CLASSES, 16))
     weights: Any = SimpleNamespace(name="last", shape=ours.shape)
-    layer = SimpleNamespace(weights=weights, channel_axis=0)
+    stored = {"last": ours, "bias": ours[:, 0]}
+    given = {"last": ours[rows], "bias": ours[rows if biases is None else biases, 0]}
+    layer = SimpleNamespace(weights=weights, bias=SimpleNamespace(name="bias"), channel_axis=0)
     stands_in = SimpleNamespace(
         pairs=(SimpleNamespace(baseline=layer, variant=layer),),
         variant=SimpleNamespace(detects=False, classifies=True),
-        baseline_constants=SimpleNamespace(real=lambda _: ours),
-        variant_constants=SimpleNamespace(real=lambda _: ours[rows]),
+        baseline_constants=SimpleNamespace(real=lambda tensor: stored[tensor.name]),
+        variant_constants=SimpleNamespace(real=lambda tensor: given[tensor.name]),
     )
     return cast("Bench", stands_in)
 
@@ -31,6 +38,12 @@ def test_two_classes_that_are_swapped_are_not_off_by_nothing() -> None:
     cause = class_order(bench(order))
     assert cause is not None
     assert (cause.name, cause.evidence["moved"]) == ("label_order", 2)
+
+
+def test_rows_that_are_swapped_without_their_biases_are_not_an_order() -> None:
+    order = list(range(CLASSES))
+    order[3], order[7] = 7, 3
+    assert class_order(bench(order, list(range(CLASSES)))) is None
 
 
 def test_classes_off_by_one_are_named_with_the_offset() -> None:

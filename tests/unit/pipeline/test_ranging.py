@@ -157,6 +157,20 @@ def test_an_input_zero_point_is_known_to_the_step(root: Path, steps: int, verdic
     assert gates.input_range(run.variants[0], 0).status.value == verdict
 
 
+def test_an_input_that_hides_every_photograph_is_the_cause(root: Path) -> None:
+    """As after calibration on black images: biases overflow in steps that small."""
+    net = {"net": {"source": "net.tflite", "preprocessing": "keras-0-255"}}
+    good = project.good(root, models=net)
+    black = np.zeros((2, *good.calibration.pixels.shape[1:]), np.uint8)
+    content = good.calibrated_on_pixels("black", black)
+    variant = brought(root, content, models=net).variants[0]
+    assert gates.weights(variant, 0).status is Verdict.FAIL
+    cause = diagnosis_of(variant).cause
+    assert cause is not None
+    assert cause.name == "input_range"
+    assert "256 levels of a pixel become" in cause.sentence
+
+
 def test_the_baseline_is_looked_into_once_on_a_few_samples(root: Path, content: bytes) -> None:
     run = brought(root, content)
     values = run.baseline("net").activations

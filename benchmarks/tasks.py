@@ -3,6 +3,8 @@
 ``python -m benchmarks.tasks table RUN.json ...`` prints the figures of the variants of each record.
 ``python -m benchmarks.tasks faults PROJECT ...`` makes a good variant of each project faulty in the
 ways that concern its task, and counts what is visible, caught, and explained rightly.
+``EDGEQ_DATA=FOLDER python -m benchmarks.tasks held-out FOLDER [NETWORK ...]`` does so with good
+variants and faults that were drawn with a seed, in networks that nothing was tuned on.
 ``python -m benchmarks.tasks coverage`` draws sets of 80 samples and counts how often the interval
 of a figure holds the mean of all sets. The result is ``benchmarks/tasks.md``.
 """
@@ -11,25 +13,31 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.held_out.draw import Drawn
+from benchmarks.held_out.tasks import GENERAL, NETWORKS, OWN, TaskNetwork, drawn
 from edgeq.config.gates import written
 from edgeq.config.load import load_spec
+from edgeq.config.presets import data_folder
 from edgeq.diagnosis.explaining import cause_of
 from edgeq.faults.catalogue import faults as catalogue
 from edgeq.faults.challenge import make
+from edgeq.faults.fault import Fault
 from edgeq.faults.good import Good
-from edgeq.faults.inject import faulty_target, join
+from edgeq.faults.inject import faulty_target, join, with_variant
 from edgeq.faults.visibility import visible
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.figures import Figure, TaskData
 from edgeq.measure.tasks import embedding, segmentation
 from edgeq.measure.tensors import Output
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.ship_decision import answer
 from edgeq.record.structs import read
 from edgeq.results.judging import judge, why_inapplicable
@@ -75,46 +83,154 @@ def _text(figure: Figure) -> str:
 def faults(projects: list[str]) -> Iterator[str]:
     """Yield the rows of a table of faults: whether each is visible, caught, and explained."""
     for project in projects:
-        run = Run(load_spec(Path(project)), say=lambda text: print(text, file=sys.stderr))
+        run = Run(load_spec(Path(project)), say=_progress)
         with tempfile.TemporaryDirectory() as folder:
             variant = run.variants[0]
             good = Good(variant, Path(folder), frozenset({*FIRST, *PROOFS}))
             yield f"| **{variant.model}** ({variant.reading.task}, {variant.short_name}) | | | |"
-            yield from _faults_of(good)
+            tried = [_tried(catalogue().get(name), good) for name in FAULTS]
+            answers = [answer for answer in tried if answer is not None]
+            yield from (answer.row(answer.name) for answer in answers)
+            yield _counted(answers)
 
 
-def _faults_of(good: Good) -> Iterator[str]:
-    visible_count = missed = caught = right = 0
-    for name in FAULTS:
-        attempt = make(catalogue().get(name), good)
-        if attempt.faulty is None or attempt.inapplicable:
-            print(f"{name}: {attempt.inapplicable or attempt.broken}", file=sys.stderr)
-            continue
-        fault = attempt.fault
-        run = Run(
-            join(good, name, attempt.faulty),
-            store=good.variant.run.store,
-            target=faulty_target(),
-            say=good.variant.run.say,
+def held_out(work: Path, names: Sequence[str]) -> Iterator[str]:
+    """Yield the rows of a table of good variants and drawn faults of each network.
+
+    Args:
+        work: Folder for what is prepared, and for the store.
+        names: The networks; all if empty.
+    """
+    data = data_folder()
+    if data is None:
+        sys.exit("tasks: held-out needs $EDGEQ_DATA")
+    every: list[_Answer] = []
+    for network in NETWORKS:
+        if not names or network.name in names:
+            project = work.resolve() / "projects" / network.name / "edgeq.toml"
+            project.parent.mkdir(parents=True, exist_ok=True)
+            store = f'store = "{work.resolve()}/store"\n'
+            project.write_text(store + network.spec(work.resolve(), data))
+            run = Run(load_spec(project.parent), say=_progress)
+            yield f"| **{network.name}** ({network.task}) | | | | |"
+            with tempfile.TemporaryDirectory() as folder:
+                yield from _good_rows(run)
+                yield from _held_out_of(run, network, Path(folder), every)
+    yield _counted(every)
+
+
+def _good_rows(run: Run) -> Iterator[str]:
+    """Yield a row for each variant as it is, with the gates that fail it wrongly."""
+    for variant in run.variants:
+        failed, cause = _first_failure(variant)
+        yield f"| {variant.short_name} as it is | | | {failed or 'no'} | {cause or ''} |"
+
+
+def _held_out_of(
+    run: Run, network: TaskNetwork, folder: Path, every: list[_Answer]
+) -> Iterator[str]:
+    """Yield a row for each drawn fault that can happen, and add it to ``every``."""
+    goods = [
+        Good(
+            Run(with_variant(variant), store=run.store, say=run.say).variant(variant.name),
+            folder,
+            frozenset({*FIRST, *PROOFS}),
         )
-        gate, cause = _first_failure(run)
-        seen = bool(visible(fault, attempt.faulty, good, run.variants[0]))
-        visible_count += seen
-        missed += seen and not gate
-        caught += bool(gate)
-        right += bool(gate) and cause == fault.cause
-        named = fault.cause if cause == fault.cause else f"{cause}, is {fault.cause}"
-        yield f"| {name} | {'yes' if seen else 'no'} | {gate or 'no'} | {named if gate else ''} |"
-    yield (
-        f"| in all | {visible_count} visible | {caught} caught, {missed} of the visible ones not | "
-        f"{right} of {caught} right |"
+        for variant in run.variants
+    ]
+    tried = Counter[bool]()
+    for fault, about_meaning in drawn(network):
+        full = tried[about_meaning] >= (OWN if about_meaning else GENERAL)
+        if full or tried.total() >= network.few:
+            continue
+        good = _in_format(goods, fault)
+        answer = _tried(fault.fault, good, fault.kind.causes)
+        if answer is not None:
+            tried[about_meaning] += 1
+            every.append(answer)
+            yield answer.row(f"{fault.name} | {good.variant.short_name}")
+
+
+def _in_format(goods: Sequence[Good], fault: Drawn) -> Good:
+    """Return the variant of a fault's format; the first one, if there is none of this format."""
+    fitting = [
+        good
+        for good in goods
+        if (good.variant.method or "").removesuffix("_float_io") == fault.format
+    ]
+    return (*fitting, *goods)[0]
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What comes of one fault.
+
+    Attributes:
+        name: The fault.
+        visible: Whether the task's own figures show it.
+        gate: The first gate that fails; empty if none does.
+        cause: The cause that is named.
+        causes: The causes that are right.
+    """
+
+    name: str
+    visible: bool
+    gate: str
+    cause: str | None
+    causes: tuple[str, ...]
+
+    @property
+    def right(self) -> bool:
+        """Whether it is caught, and its cause is named."""
+        return bool(self.gate) and self.cause in self.causes
+
+    def row(self, head: str) -> str:
+        """Return its row of the table."""
+        named = f"{self.cause}" if self.right else f"{self.cause}, is {self.causes[0]}"
+        seen = "yes" if self.visible else "no"
+        return f"| {head} | {seen} | {self.gate or 'no'} | {named if self.gate else ''} |"
+
+
+def _counted(answers: Sequence[_Answer]) -> str:
+    visible = [answer for answer in answers if answer.visible]
+    caught = [answer for answer in answers if answer.gate]
+    missed = [answer for answer in visible if not answer.gate]
+    right = [answer for answer in caught if answer.right]
+    return (
+        f"| in all | {len(visible)} visible | {len(caught)} caught, {len(missed)} of the visible "
+        f"ones not | {len(right)} of {len(caught)} right |"
     )
 
 
-def _first_failure(run: Run) -> tuple[str, str | None]:
-    """Return the first gate that fails and the cause that it names, empty if none fails."""
+def _tried(fault: Fault, good: Good, causes: tuple[str, ...] = ()) -> _Answer | None:
+    """Return what comes of a fault; None if it can't happen to the variant."""
+    attempt = make(fault, good)
+    if attempt.faulty is None or attempt.inapplicable:
+        _progress(f"{fault.name}: {attempt.inapplicable or attempt.broken}")
+        return None
+    run = Run(
+        join(good, fault.name.replace("@", "_"), attempt.faulty),
+        store=good.variant.run.store,
+        target=faulty_target(),
+        say=good.variant.run.say,
+    )
     (variant,) = run.variants
-    cases = [case for case in run.cases if case.variant is variant]
+    if attempt.faulty.labels is not None:
+        inputs = run.inputs(variant.model)
+        relabel = inputs.images.relabel_boxes if good.variant.detects else inputs.images.relabel
+        relabel(attempt.faulty.labels)
+    gate, cause = _first_failure(variant)
+    seen = bool(visible(replace(fault, shown_by=FIRST), attempt.faulty, good, variant))
+    return _Answer(fault.name, seen, gate, cause, causes or (fault.cause,))
+
+
+def _first_failure(variant: VariantUnderTest) -> tuple[str, str | None]:
+    """Return the first gate that fails and the cause that it names, empty if none fails."""
+    cases = [case for case in variant.run.cases if case.variant is variant]
     predictions = [case for case in cases if case.gate.marker in FIRST]
     proofs = [case for case in cases if case.gate.name in PROOFS]
     for case in (*predictions, *proofs):
@@ -180,7 +296,12 @@ def _data(
 
 if __name__ == "__main__":
     what, *paths = sys.argv[1:]
-    lines = faults(paths) if what == "faults" else table(paths) if what == "table" else coverage()
-    for line in lines:
+    commands = {
+        "faults": lambda: faults(paths),
+        "held-out": lambda: held_out(Path(paths[0]), paths[1:]),
+        "table": lambda: table(paths),
+        "coverage": coverage,
+    }
+    for line in commands[what]():
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()

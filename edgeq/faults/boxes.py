@@ -29,7 +29,7 @@ _RELATIVE = frozenset({"yolov5", "yolov8"})
 """Decoders whose boxes the graph has computed, relative to the input."""
 
 
-def _box_rows(good: Good, graph: Graph) -> Iterator[tuple[Layer, Rows]]:
+def box_rows(good: Good, graph: Graph) -> Iterator[tuple[Layer, Rows]]:
     """Yield the last layers that give boxes, with the rows of x, y, width and height of each.
 
     Raises:
@@ -52,7 +52,7 @@ def _box_rows(good: Good, graph: Graph) -> Iterator[tuple[Layer, Rows]]:
 def boxes_shifted(good: Good) -> bytes:
     """Boxes lie up to a cell too far right."""
     graph = good.graph()
-    for layer, rows in _box_rows(good, graph):
+    for layer, rows in box_rows(good, graph):
         if layer.bias is None:
             raise NotApplicableError("the layer of the boxes has no bias")
         bias = graph.values(layer.bias)
@@ -68,7 +68,7 @@ def boxes_shifted(good: Good) -> bytes:
 def boxes_transposed(good: Good) -> bytes:
     """Boxes are given as y, x, height and width."""
     graph = good.graph()
-    for layer, rows in _box_rows(good, graph):
+    for layer, rows in box_rows(good, graph):
         moved(graph, layer, rows, rows[[1, 0, 3, 2]])
     return graph.patched()
 

@@ -37,19 +37,19 @@ _KEEPING = frozenset(
 """Operators that leave the order of values or channels as it is."""
 
 
-def _judged(good: Good, graph: Graph) -> int:
+def judged_output(good: Good, graph: Graph) -> int:
     """Return the index of the tensor that the task judges."""
     return int(graph.main.outputs[good.variant.reading.output])
 
 
-def _giving(good: Good, graph: Graph) -> Layer:
+def giving_layer(good: Good, graph: Graph) -> Layer:
     """Return the layer that gives the values or channels of the judged output, in their order.
 
     Raises:
         NotApplicableError: No layer gives them directly.
     """
     layers, made = {layer.output: layer for layer in graph.layers()}, makers(graph)
-    tensor = _judged(good, graph)
+    tensor = judged_output(good, graph)
     columns = shape_of(graph, tensor)[-1]
     while tensor not in layers:
         operator = made.get(tensor)
@@ -64,17 +64,18 @@ def _giving(good: Good, graph: Graph) -> Layer:
     return layer
 
 
-def _permuted(good: Good, order: np.ndarray[Any, np.dtype[np.intp]]) -> bytes:
+def permuted(good: Good, order: np.ndarray[Any, np.dtype[np.intp]]) -> bytes:
+    """Return the variant with the values or channels of its judged output in another order."""
     graph = good.graph()
-    moved(graph, _giving(good, graph), np.arange(order.size), order)
+    moved(graph, giving_layer(good, graph), np.arange(order.size), order)
     return graph.patched()
 
 
 @fault("values_permuted", "weights", "high", COLUMN_ORDER, tasks=("embedding",))
-def values_permuted(good: Good) -> bytes:
+def valuespermuted(good: Good) -> bytes:
     """The values of the embedding are in another order."""
     count = good.variant.baseline.tensors[good.variant.reading.output].shape[-1]
-    return _permuted(good, np.random.default_rng(SEED).permutation(count))
+    return permuted(good, np.random.default_rng(SEED).permutation(count))
 
 
 @fault("points_transposed", "weights", "high", COLUMN_ORDER, tasks=("keypoints",))
@@ -86,7 +87,7 @@ def points_transposed(good: Good) -> bytes:
         raise NotApplicableError("the output does not have its points one after the other")
     order = np.arange(count).reshape(-1, each)
     order[:, :2] = order[:, 1::-1].copy()
-    return _permuted(good, order.ravel())
+    return permuted(good, order.ravel())
 
 
 @fault("picture_channels_swapped", "weights", "high", COLUMN_ORDER, tasks=("image_to_image",))
@@ -95,14 +96,14 @@ def picture_channels_swapped(good: Good) -> bytes:
     count = good.variant.baseline.tensors[good.variant.reading.output].shape[-1]
     if count == 1:
         raise NotApplicableError("the picture has one channel")
-    return _permuted(good, np.arange(count)[::-1])
+    return permuted(good, np.arange(count)[::-1])
 
 
 @fault("foreground_swapped", "weights", "high", "label_order", tasks=("segmentation",))
 def foreground_swapped(good: Good) -> bytes:
     """Foreground and background are swapped."""
     graph = good.graph()
-    layer = _giving(good, graph)
+    layer = giving_layer(good, graph)
     if len(graph.values(layer.weights)) != 1:
         raise NotApplicableError("the map has more than one channel")
     for tensor in (layer.weights, layer.bias):
@@ -119,7 +120,7 @@ def foreground_swapped(good: Good) -> bytes:
 def dimension_dead(good: Good) -> Faulty:
     """One value of the embedding is the same for every sample."""
     graph = good.graph()
-    layer = _giving(good, graph)
+    layer = giving_layer(good, graph)
     values = graph.values(layer.weights)
     sizes = np.abs(values.reshape(len(values), -1).astype(np.float64)).sum(axis=1)
     values[int(sizes.argmax())] = 0
@@ -130,18 +131,18 @@ def dimension_dead(good: Good) -> Faulty:
 def not_normalised(good: Good) -> bytes:
     """The embedding is not scaled to the length 1."""
     graph = good.graph()
-    made, tensor = makers(graph), _judged(good, graph)
+    made, tensor = makers(graph), judged_output(good, graph)
     while tensor in made and name_of(graph, made[tensor]) in {"DEQUANTIZE", "QUANTIZE", "RESHAPE"}:
         tensor = int(made[tensor].inputs[0])
     scaling = made.get(tensor)
     if scaling is None or name_of(graph, scaling) not in {"L2_NORMALIZATION", "MUL", "DIV"}:
         raise NotApplicableError("the graph does not scale the embedding in the end")
-    _replaced(graph, tensor, int(scaling.inputs[0]))
+    replaced(graph, tensor, int(scaling.inputs[0]))
     graph.main.operators = [one for one in graph.main.operators if one is not scaling]
     return graph.packed()
 
 
-def _replaced(graph: Graph, tensor: int, other: int) -> None:
+def replaced(graph: Graph, tensor: int, other: int) -> None:
     """Give everything that takes a tensor another one, the outputs included."""
     for operator in graph.main.operators:
         operator.inputs = [other if int(at) == tensor else int(at) for at in operator.inputs]
@@ -156,7 +157,7 @@ def _replaced(graph: Graph, tensor: int, other: int) -> None:
 def map_shifted(good: Good) -> bytes:
     """The map lies some pixels too far down and to the right."""
     graph = good.graph()
-    output = _judged(good, graph)
+    output = judged_output(good, graph)
     shape, maker = shape_of(graph, output), makers(graph).get(output)
     if len(shape) < _MAP_RANK - 1 or maker is None:
         raise NotApplicableError("the output is not a map of rows and columns")
@@ -189,7 +190,7 @@ def map_shifted(good: Good) -> bytes:
 def values_shifted(good: Good) -> bytes:
     """All values are too large by half of their standard deviation."""
     graph = good.graph()
-    layer = _giving(good, graph)
+    layer = giving_layer(good, graph)
     if layer.bias is None:
         raise NotApplicableError("the last layer has no bias")
     rows = good.variant.baseline.tensors[good.variant.reading.output].rows[:, :]

@@ -405,15 +405,19 @@ def map_transposed(good: Good, at: Spot) -> bytes:
     return _appended(good, good.graph(), "TRANSPOSE", order, kind="Transpose")
 
 
+def _resizes(graph: Graph) -> list[Any]:
+    every = list(operators(graph, "RESIZE_BILINEAR"))
+    if not every:
+        raise NotApplicableError("nothing is resized")
+    return every
+
+
 @meaning("graph", "other_operator", MAP_SHIFT, tasks=MAPS)
 def resized_otherwise(good: Good, at: Spot) -> bytes:
     """Maps are enlarged with other corners: aligned ones, or half pixels that are not counted."""
     del at
     graph = good.graph()
-    resizes = list(operators(graph, "RESIZE_BILINEAR"))
-    if not resizes:
-        raise NotApplicableError("nothing is resized")
-    for operator in resizes:
+    for operator in _resizes(graph):
         options = operator.builtinOptions
         options.halfPixelCenters = not options.halfPixelCenters
         options.alignCorners = False
@@ -425,10 +429,7 @@ def resized_by_nearest(good: Good, at: Spot) -> bytes:
     """Maps are enlarged by the nearest pixel."""
     del at
     graph = good.graph()
-    resizes = list(operators(graph, "RESIZE_BILINEAR"))
-    if not resizes:
-        raise NotApplicableError("nothing is resized")
-    for operator in resizes:
+    for operator in _resizes(graph):
         own = operator.builtinOptions
         operator.opcodeIndex = graph.code("RESIZE_NEAREST_NEIGHBOR")
         operator.builtinOptionsType = graph.schema.BuiltinOptions.ResizeNearestNeighborOptions

@@ -125,7 +125,7 @@ def sparsity(model: ModelFile) -> Sparsity:
         for layer in Wiring(model).compute
         if layer.weights is not None
     }
-    dense = [tensor for tensor in stored.values() if not tensor.sparse]
+    dense = [tensor for tensor in stored.values() if tensor.layout is None]
     return Sparsity(
         weights=sum(constants.stored(tensor).size for tensor in dense),
         zeros=sum(_zeros(constants, tensor) for tensor in dense),

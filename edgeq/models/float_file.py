@@ -29,7 +29,7 @@ def require_float(
 
     Args:
         model: The file's contents.
-        halves: Indices of float16 constants that are treated as float32.
+        halves: Indices of float16 or sparse constants that are treated as float32.
         quantized_weights: Whether its weights may be quantized.
         arrays: Whether it takes arrays instead, of any number, shape and type.
 
@@ -53,8 +53,16 @@ def require_float(
     size = input_size(
         model, arrays=arrays
     )  # first: float weights would not turn another input into an image
+    widened = {
+        index
+        for operator in model.operators
+        if operator.name == "DENSIFY" and operator.inputs[0] in halves
+        for index in operator.outputs
+    }
     quantized = [
-        tensor for tensor in tensors if tensor.index not in halves and _is_quantized(tensor)
+        tensor
+        for tensor in tensors
+        if tensor.index not in halves and tensor.index not in widened and _is_quantized(tensor)
     ]
     weights_alone = all(tensor.data_bytes for tensor in quantized)
     if quantized and not (weights_alone and quantized_weights):

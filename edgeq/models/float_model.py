@@ -253,9 +253,11 @@ def _in_float32(original: Original, store: Store) -> ModelFile:
 
 
 def _widened_note(narrow: ModelFile, wide: ModelFile) -> str:
+    sparse = any(tensor.layout is not None for tensor in narrow.tensors)
     return (
-        f"The file has float16 weights, which are treated as float32: variants are compared with "
-        f"{words.size(wide.bytes)}, not with the {words.size(narrow.bytes)} of the file"
+        f"The file has {'sparse' if sparse else 'float16'} weights, which are treated as float32: "
+        f"variants are compared with {words.size(wide.bytes)}, not with the "
+        f"{words.size(narrow.bytes)} of the file"
     )
 
 

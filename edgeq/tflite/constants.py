@@ -34,7 +34,9 @@ class Constants:
         self._spans = spans(self._source.root())
 
     def stored(self, tensor: Tensor) -> NDArray[np.generic]:
-        """Return a constant as it is stored, in its shape; packed types are unpacked to int8.
+        """Return a constant as it is stored, in its shape.
+
+        Packed types are unpacked to int8, and sparsely encoded values complemented by zeros.
 
         Raises:
             ModelError: The tensor is not a constant, is not numeric, or its size does not match its
@@ -51,6 +53,8 @@ class Constants:
         count = int(np.prod(tensor.shape, dtype=np.int64))
         if bits is None:
             kind = np.dtype(tensor.dtype)
+            if tensor.layout is not None and len(data) % kind.itemsize == 0:
+                return tensor.layout.dense(np.frombuffer(data, kind), tensor.shape, self._path)
             if count == 0 or len(data) != count * kind.itemsize:
                 raise _wrong_size(self._path, tensor, len(data))
             return np.frombuffer(data, kind).reshape(tensor.shape)

@@ -21,6 +21,7 @@ from edgeq.tflite.associated_files import attached_bytes
 from edgeq.tflite.buffers import Span, spans
 from edgeq.tflite.flatbuffer import Flatbuffer, Table, damaged
 from edgeq.tflite.options import Options, read_options
+from edgeq.tflite.sparsity import SparseLayout, sparse_layout
 from edgeq.words import plural
 
 _LFS = b"version https://git-lfs"
@@ -50,7 +51,8 @@ class Tensor:
         data_bytes: Bytes of constant data; 0 for tensors that are computed.
         buffer: Index of the first buffer with the data; tensors with the same index share it.
         quantization_bytes: Bytes of scales, zero points and ranges in the file.
-        sparse: Whether its data are encoded sparsely, so that zeros take no space.
+        layout: Where its stored data belong if they are encoded sparsely, so that zeros take no
+            space; None if they are stored densely.
     """
 
     index: int
@@ -64,7 +66,7 @@ class Tensor:
     data_bytes: int
     buffer: int
     quantization_bytes: int
-    sparse: bool = False
+    layout: SparseLayout | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -374,7 +376,7 @@ def _tensors(subgraph: Table, placed: tuple[Span, ...]) -> tuple[Tensor, ...]:
                 zero_points=quantization.zero_points,
                 axis=quantization.axis,
                 quantization_bytes=quantization.bytes,
-                sparse=table.table(6) is not None,
+                layout=sparse_layout(table.table(6)),
             )
         )
     return tuple(tensors)

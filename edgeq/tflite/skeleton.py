@@ -22,7 +22,12 @@ COMMUTATIVE = frozenset({"ADD", "MUL", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE
 DENSE = "DENSE"
 """The kind of a FULLY_CONNECTED, and of a convolution with a 1x1 kernel and stride 1."""
 
-_THROUGH = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE"})
+_THROUGH = frozenset(
+    {
+        *("QUANTIZE", "DEQUANTIZE", "DENSIFY"),
+        *("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE"),
+    }
+)
 _ACTIVATIONS = frozenset({"RELU", "RELU6", "RELU_N1_TO_1", "TANH"})
 _NONE = "NONE"
 

@@ -16,7 +16,7 @@ from edgeq.tflite.model_file import POST_PROCESS, ModelFile, Operator, Tensor
 
 ACTIVATION_TYPES_INTEGER = frozenset({"int8", "uint8", "int16"})
 
-_TYPE_CHANGES = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
+_TYPE_CHANGES = frozenset({"QUANTIZE", "DEQUANTIZE", "DENSIFY", "CAST"})
 _SHAPE_CHANGES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 _SAME_VALUES = _TYPE_CHANGES | _SHAPE_CHANGES
 _SOFTMAX, _SIGMOID = "SOFTMAX", "LOGISTIC"

@@ -2,9 +2,10 @@
 
 ``python -m benchmarks.robustness.cluster_kills --count 20``: a small project is run without a
 cluster, then again and again on a cluster of three raylets on this machine, each time in an empty
-store, while after a random time an actor, a raylet or the driver is killed. A driver that was
-killed is started again, in the same store. Each run must end with the exit code and the cases of
-the undisturbed one, and no actor, worker or decoder may be left. Exit code 1 otherwise.
+store, while after a random time an actor, an actor that has a converter, a raylet or the driver is
+killed. A driver that was killed is started again, in the same store. Each run must end with the
+exit code and the cases of the undisturbed one, and no actor, worker, decoder or converter may be
+left. Exit code 1 otherwise.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgeq.record import structs
-from tests.end_to_end.raylets import actors, processes, raylets
+from tests.end_to_end.raylets import actors, makers, parent, processes, raylets
 from tests.end_to_end.test_cluster import PHOTOGRAPHS, cases, started
 from tests.unit.faults.project import lay_out, save
 
@@ -73,11 +74,13 @@ def started_and_disturbed(project: Path, victims: str, chance: random.Random) ->
 def _killed(running: subprocess.Popen[str], victims: str, chance: random.Random) -> None:
     """Wait until there are actors, and a little longer, and kill one of the victims."""
     end = time.monotonic() + PATIENCE_S
-    while not actors() and running.poll() is None and time.monotonic() < end:
+    awaited = makers if victims == "maker" else actors
+    while not awaited() and running.poll() is None and time.monotonic() < end:
         time.sleep(0.02)
-    time.sleep(chance.uniform(0, 4))
+    time.sleep(0 if victims == "maker" else chance.uniform(0, 6))
     found = {
         "actor": actors(),
+        "maker": makers(),
         "raylet": processes(b"raylet/raylet")[1:],  # the head's is Ray's own weak point
         "driver": [running.pid],
     }[victims]
@@ -86,16 +89,9 @@ def _killed(running: subprocess.Popen[str], victims: str, chance: random.Random)
 
 
 def _orphans() -> list[int]:
-    """Return workers and decoders that have outlived the process that started them."""
-    orphans = []
-    for pid in processes(b"edgeq/run/worker.py") + processes(b"edgeq.samples.decoding_child"):
-        try:
-            parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
-        except OSError:
-            continue
-        if parent == "1":
-            orphans.append(pid)
-    return orphans
+    """Return workers, decoders and converters that have outlived the process that started them."""
+    lines = (b"edgeq/run/worker.py", b"edgeq.samples.decoding_child", b"edgeq.models.serving")
+    return [pid for line in lines for pid in processes(line) if parent(pid) == 1]
 
 
 def _settles(holds: Callable[[], bool]) -> bool:
@@ -112,7 +108,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=20, help="runs for each kind of victim")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kinds", nargs="+", default=["actor", "raylet", "driver"])
+    parser.add_argument("--kinds", nargs="+", default=["actor", "maker", "raylet", "driver"])
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)  # noqa: S311 - a campaign, not a secret
     wrong = 0

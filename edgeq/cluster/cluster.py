@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from edgeq.cluster.driver import LOOK_S, Done, Homes, Photos, run_on
+from edgeq.cluster.making import MakingElsewhere
 from edgeq.cluster.node import Node
 from edgeq.cluster.ray_nodes import RayNodes
 from edgeq.cluster.work import Job, NodeFacts
+from edgeq.models.child import children_elsewhere
 
 START_S = 60.0
 """Seconds that actors may take to start, before what is there is described."""
@@ -59,6 +63,17 @@ class Cluster:
             ModelError: The model's file can't be read.
         """
         return run_on(self.nodes, job, model, portions, homes=self._homes, progress=progress)
+
+    def making(self) -> AbstractContextManager[None]:
+        """Export, calibrate and quantize on the nodes, as far as possible, until the block ends."""
+        cores = os.cpu_count() or 1
+        return children_elsewhere(MakingElsewhere(lambda: self.nodes, cores=cores, say=self._say))
+
+    def rest(self) -> None:
+        """Let the nodes end the converters that wait for more work."""
+        with self._guard:
+            if self._connected is not None:
+                self._connected.rest()
 
     def settled(self) -> RayNodes:
         """Return the nodes once every actor has answered, or after ``START_S`` seconds."""

@@ -1,4 +1,4 @@
-"""A node: runs portions of photographs with edgeq's own worker, and leaves no file behind.
+"""A node: runs portions of photographs with edgeq's own worker, makes models, and leaves no file.
 
 Models and photographs that are sent here are files in memory without a name, so nothing is left
 however the process ends; a worker and a decoder end when the process that started them does.
@@ -11,16 +11,28 @@ import os
 import platform
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from edgeq.cluster.work import Answer, Bytes, Job, NodeFacts, Portion, Ran, Unseen
+from edgeq.cluster.work import (
+    Answer,
+    Bytes,
+    Job,
+    Made,
+    Making,
+    NodeFacts,
+    Portion,
+    Ran,
+    Unseen,
+)
+from edgeq.cluster.workshop import Workshop, tools
 from edgeq.errors import EdgeqError, ImageError, ModelError, WorkerError
 from edgeq.io.files import sha256_bytes
+from edgeq.processes.environment import numeric
 from edgeq.run.results import Loaded
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
@@ -46,17 +58,28 @@ class _Resident:
 
 
 class Node:
-    """Runs portions, one at a time. It knows nothing of Ray."""
+    """Runs portions and makes models, one at a time. It knows nothing of Ray.
 
-    def __init__(self) -> None:
+    Args:
+        settings: Environment variables of the driver that affect numbers, which replace this
+            process's own; None to keep those.
+    """
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        if settings is not None:
+            for name in numeric(os.environ):
+                del os.environ[name]
+            os.environ.update(settings)
         self._residents: OrderedDict[Job, _Resident] = OrderedDict()
         self._pixels: OrderedDict[tuple[str, str], Bytes] = OrderedDict()
         self._pixel_bytes = 0
         self._keeping = apart.idle.kept()
         self._keeping.__enter__()
+        self._workshop: Workshop | None = None
 
     def close(self) -> None:
-        """End the workers and decoders."""
+        """End the workers, decoders and converters."""
+        self.rest()
         while self._residents:
             self._residents.popitem()[1].session.close()
         self._keeping.__exit__(None, None, None)
@@ -69,7 +92,19 @@ class Node:
         """
         with Session(local_target(), timeout_s=60.0, memory_limit=None) as session:
             facts = session.facts
-        return NodeFacts(platform.node(), facts.runtime, _software())
+        return NodeFacts(platform.node(), facts.runtime, _software(), tools())
+
+    def make(self, making: Making, *contents: Bytes) -> Made | Unseen:
+        """Run a converter; see ``Workshop.make``."""
+        if self._workshop is None:
+            self._workshop = Workshop()
+        return self._workshop.make(making, contents)
+
+    def rest(self) -> None:
+        """End the converter that waits for more work."""
+        workshop, self._workshop = self._workshop, None
+        if workshop is not None:
+            workshop.close()
 
     def run(self, job: Job, model: Bytes, portion: Portion) -> Answer:
         """Run a model on a portion of photographs.

@@ -15,8 +15,9 @@ import numpy as np
 
 from edgeq.cluster.driver import NodeLostError
 from edgeq.cluster.node import Node
-from edgeq.cluster.work import Answer, Job, NodeFacts, Portion
+from edgeq.cluster.work import Answer, Job, Made, Making, NodeFacts, Portion, Unseen
 from edgeq.errors import ClusterError, MissingExtraError, ModelError
+from edgeq.processes.environment import numeric
 from edgeq.run.likeness import differences
 from edgeq.words import plural
 
@@ -34,8 +35,11 @@ _QUIET = {
 
 @dataclass(frozen=True)
 class _Member:
+    """An actor, and what its tools for making models have otherwise than this machine's."""
+
     actor: Any
     facts: NodeFacts
+    lacking: tuple[str, ...]
 
 
 class RayNodes:
@@ -68,6 +72,7 @@ class RayNodes:
         self._here, self._say, self._threads = here, say, threads
         self._guard = threading.Lock()
         self._members: dict[str, _Member] = {}
+        self._making: dict[Any, str] = {}
         self._joining: dict[Any, Any] = {}
         self._unlike: dict[str, tuple[str, ...]] = {}
         self._started = 0
@@ -76,31 +81,72 @@ class RayNodes:
             self._start()
 
     def members(self) -> Sequence[str]:
-        """Return the names of the nodes that take portions now."""
-        with self._guard:
-            if self._joining:
-                answered, _ = self._ray.wait(
-                    list(self._joining), num_returns=len(self._joining), timeout=0
-                )
-                for ref in answered:
-                    self._join(ref, self._joining.pop(ref))
-            return tuple(self._members)
+        """Return the names of the nodes that take portions now.
 
-    def share(self, model: Path) -> object:
-        """Put a model's bytes into the object store; see ``Nodes``."""
+        Those that make models have no time for them, unless all do.
+        """
+        with self._guard:
+            self._join_all()
+            making = set(self._making.values())
+            return tuple(name for name in self._members if name not in making) or tuple(
+                self._members
+            )
+
+    def makers(self) -> Sequence[str]:
+        """Return the names of the nodes whose tools are those of this machine."""
+        with self._guard:
+            self._join_all()
+            return tuple(name for name, member in self._members.items() if not member.lacking)
+
+    def _join_all(self) -> None:
+        """Let the actors join that have answered; the caller has the guard."""
+        if self._joining:
+            answered, _ = self._ray.wait(
+                list(self._joining), num_returns=len(self._joining), timeout=0
+            )
+            for ref in answered:
+                self._join(ref, self._joining.pop(ref))
+
+    def share(self, path: Path) -> object:
+        """Put a file's bytes into the object store; see ``Nodes``."""
         try:
-            content = np.fromfile(model, np.uint8)
+            content = np.fromfile(path, np.uint8)
         except OSError as error:
-            raise ModelError(f"can't be read: {error.strerror or error}", where=model) from error
+            raise ModelError(f"can't be read: {error.strerror or error}", where=path) from error
         return self._asked(lambda: self._ray.put(content))
 
     def submit(self, member: str, job: Job, model: object, portion: Portion) -> Any:
         """Give a portion to a node; see ``Nodes``."""
+        actor = self._actor(member)
+        return self._asked(lambda: actor.run.remote(job, model, portion))
+
+    def make(self, member: str, making: Making, contents: Sequence[object]) -> Any:
+        """Give a model's making to a node; see ``Makers``."""
+        actor = self._actor(member)
+        ticket = self._asked(lambda: actor.make.remote(making, *contents))
+        with self._guard:
+            self._making[ticket] = member
+        return ticket
+
+    def made(self, ticket: Any) -> Made | Unseen:
+        """Return what a node has made; see ``Makers``."""
+        with self._guard:
+            self._making.pop(ticket, None)
+        made: Made | Unseen = self._asked(lambda: self._ray.get(ticket))
+        return made
+
+    def rest(self) -> None:
+        """Let the nodes end the converters that wait for more work."""
+        with self._guard:
+            for member in self._members.values():
+                member.actor.rest.remote()
+
+    def _actor(self, member: str) -> Any:
         with self._guard:
             known = self._members.get(member)
         if known is None:
             raise NodeLostError(member)
-        return self._asked(lambda: known.actor.run.remote(job, model, portion))
+        return known.actor
 
     def ready(self, tickets: Sequence[Any], timeout_s: float) -> Sequence[Any]:
         """Return the tickets whose portions are done."""
@@ -125,12 +171,18 @@ class RayNodes:
                 return
             self._end(known.actor)
             self._start()
-        self._say(f"cluster: {member} was lost; its portions are run elsewhere")
+        self._say(f"cluster: {member} was lost; its work is done elsewhere")
 
     def facts(self) -> dict[str, NodeFacts]:
         """Return the facts of every node that takes portions."""
         with self._guard:
             return {name: member.facts for name, member in self._members.items()}
+
+    def lacking(self) -> dict[str, tuple[str, ...]]:
+        """Return what the tools of each machine that makes no models have otherwise, by machine."""
+        with self._guard:
+            members = self._members.values()
+            return {member.facts.host: member.lacking for member in members if member.lacking}
 
     def unlike(self) -> dict[str, tuple[str, ...]]:
         """Return what each machine that was left out has otherwise than this one."""
@@ -171,7 +223,7 @@ class RayNodes:
         remote = self._ray.remote(self._node)
         actor = remote.options(
             num_cpus=self._threads, max_restarts=0, scheduling_strategy="SPREAD"
-        ).remote()
+        ).remote(numeric(os.environ))
         self._joining[actor.facts.remote()] = actor
 
     def _join(self, ref: Any, actor: Any) -> None:
@@ -188,8 +240,12 @@ class RayNodes:
             self._unlike[facts.host] = reasons
             self._end(actor)
             return
+        lacking = differences(self._here.tools, facts.tools)
+        hosts = {member.facts.host for member in self._members.values()}
+        if lacking and facts.host not in hosts:
+            self._say(f"cluster: {facts.host} makes no models: {'; '.join(lacking)}")
         self._started += 1
-        self._members[f"{facts.host} #{self._started}"] = _Member(actor, facts)
+        self._members[f"{facts.host} #{self._started}"] = _Member(actor, facts, lacking)
 
     def _end(self, actor: Any) -> None:
         with suppress(self._ray.exceptions.RayError, ValueError):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.errors import EdgeqError
+from edgeq.models.child import Assignment
+from edgeq.models.children import TooMuchError
+from edgeq.models.serving import Response
 from edgeq.run.results import Held
 from edgeq.samples.sets import Photo
 from edgeq.tflite.edits import Edit
@@ -82,6 +87,52 @@ Answer = Ran | Unseen | EdgeqError
 
 
 @dataclass(frozen=True)
+class Source:
+    """A file that a child reads.
+
+    Attributes:
+        key: Key of the request that names it, or the folder that it is in.
+        path: Its path on the driver.
+        name: Its path relative to the folder of the path under the key.
+        sha256: Hash of its content.
+    """
+
+    key: str
+    path: Path
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Making:
+    """An export, a calibration or a quantization.
+
+    Attributes:
+        assignment: What a child is asked to do.
+        sources: The files that it reads.
+    """
+
+    assignment: Assignment
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class Made:
+    """How a child ended, with what it wrote.
+
+    Attributes:
+        answer: Its answer, its exit code, or the limit that it exceeded.
+        log: Content of its log.
+        files: Contents of the files that it wrote, by their path relative to the folder of its
+            output.
+    """
+
+    answer: Response | int | TooMuchError
+    log: bytes
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
 class NodeFacts:
     """What the predictions of a node depend on, and where it is.
 
@@ -89,11 +140,13 @@ class NodeFacts:
         host: Name of the machine.
         runtime: Runtime, architecture and processor, as predictions are addressed by them.
         software: Versions of edgeq and of the decoders of photographs.
+        tools: Versions of the installed packages that make models.
     """
 
     host: str
     runtime: dict[str, str]
     software: dict[str, str]
+    tools: dict[str, str]
 
     @property
     def deciding(self) -> dict[str, str]:

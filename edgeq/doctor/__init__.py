@@ -247,7 +247,7 @@ def _cluster(spec: Spec, address: str) -> Iterator[Finding]:
     cluster = Cluster(address, threads=spec.run.threads, say=lambda _: None)
     try:
         nodes = cluster.settled()
-        like, unlike = nodes.facts(), nodes.unlike()
+        like, unlike, lacking = nodes.facts(), nodes.unlike(), nodes.lacking()
         reason = nodes.why_none()
     except EdgeqError as error:
         yield Finding("cluster", "bad", str(in_own_words(error, spec)))
@@ -260,6 +260,8 @@ def _cluster(spec: Spec, address: str) -> Iterator[Finding]:
         facts = next(facts for facts in like.values() if facts.host == host)
         versions = ", ".join(f"{name} {release}" for name, release in facts.software.items())
         text = f"{host}: {plural(count, 'worker')}, {facts.runtime['processor']}, {versions}"
+        if host in lacking:
+            text += f"; makes no models: {'; '.join(lacking[host])}"
         yield Finding("cluster", "ok", text)
     for host, reasons in unlike.items():
         yield Finding("cluster", "absent", f"{host} is left out: {'; '.join(reasons)}")

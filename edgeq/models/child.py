@@ -9,9 +9,11 @@ succeeded waits for the next request of its kind.
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from edgeq.config.structs import Make
 from edgeq.errors import ConversionError, EdgeqError, StoreError
@@ -32,6 +34,75 @@ def log_path(store: Store, kind: str, facts: Mapping[str, object]) -> Path:
     return store.root / LOGS / f"{kind}-{key_of(kind, facts)}.log"
 
 
+@dataclass(frozen=True)
+class Files:
+    """Files of a request, which make it possible to answer it on another machine.
+
+    Attributes:
+        reads: The files that the child reads, by the key of the request, such as ``"model"`` or
+            ``"source.name"``. The path under the key is a file, with others beside it, or a
+            folder.
+        writes: Key of the path that the child writes, with other files in the same folder; None if
+            it writes nothing.
+    """
+
+    reads: Mapping[str, tuple[Path, ...]]
+    writes: str | None = "output"
+
+    @classmethod
+    def named(cls, request: Mapping[str, object], *reads: str) -> Files:
+        """Return the files of a request whose keys name files, folders or nothing."""
+        paths = {key: request.get(key) for key in reads}
+        return cls({key: files_at(Path(str(path))) for key, path in paths.items() if path})
+
+
+def path_named(request: Mapping[str, Any], key: str) -> Path:
+    """Return the path under a key of a request; the key of a nested table has dots."""
+    first, _, rest = key.partition(".")
+    return path_named(request[first], rest) if rest else Path(str(request[first]))
+
+
+def files_at(path: Path) -> tuple[Path, ...]:
+    """Return a file, or all files below a folder, sorted."""
+    if not path.is_dir():
+        return (path,)
+    return tuple(sorted(inner for inner in path.rglob("*") if inner.is_file()))
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A request to a child, with what its process needs; see ``run_child``."""
+
+    module: str
+    request: Mapping[str, object]
+    limits: Make
+    what: str
+    kind: str
+    fresh: bool
+    pooled: bool
+    files: Files | None
+
+
+class Elsewhere(Protocol):
+    """Where children run instead of on this machine; safe for several threads."""
+
+    def carry_out(self, assignment: Assignment, log: Path) -> Response | int:
+        """Return a child's answer as ``carry_out`` does, with its files and log in their places."""
+
+
+_elsewhere: list[Elsewhere] = []
+
+
+@contextmanager
+def children_elsewhere(elsewhere: Elsewhere) -> Iterator[None]:
+    """Let another place decide where children run, until the block ends."""
+    _elsewhere.append(elsewhere)
+    try:
+        yield
+    finally:
+        _elsewhere.remove(elsewhere)
+
+
 def run_child(
     module: str,
     request: Mapping[str, object],
@@ -42,11 +113,9 @@ def run_child(
     kind: str = "",
     fresh: bool = False,
     pooled: bool = True,
+    files: Files | None = None,
 ) -> dict[str, object]:
     """Run a module in a child process and return its response.
-
-    A request that fails in a reused child is retried once in a fresh one, so that earlier work
-    can't make it fail.
 
     Args:
         module: Module whose function ``work`` takes the request and returns the response.
@@ -57,25 +126,18 @@ def run_child(
         kind: Kind of work. A child is reused only for the same kind. Defaults to the module name.
         fresh: Whether the child must not have done other work.
         pooled: Whether the child may be reused; False if it runs code that is not ours.
+        files: The files of the request; None if it must be answered on this machine.
 
     Raises:
         ConversionError: The child failed, crashed or exceeded its limits. Carries the library's
             reason in one line and the log.
+        ClusterError: It was to run on a cluster that can't be used.
         StoreError: There is no space for what the child writes.
     """
-    child_request = Request(module, dict(request), str(log), limits.memory_limit)
+    assignment = Assignment(module, request, limits, what, kind or module, fresh, pooled, files)
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_bytes(b"")
-        used = None if fresh else idle.take(kind or module)
-        if used is not None:
-            with suppress(TooMuchError):
-                answer = _answer(used, child_request, limits, pooled=pooled)
-                if isinstance(answer, Response) and answer.failure is None:
-                    return dict(answer.result or {})
-            log.write_bytes(b"")
-        child = Child(kind or module, log, limits.environment)
-        answer = _answer(child, child_request, limits, pooled=pooled)
+        answer = (_elsewhere[-1].carry_out if _elsewhere else carry_out)(assignment, log)
     except TooMuchError as stopped:
         raise ConversionError(stopped.what, where=what, remedy=stopped.remedy, log=log) from None
     except OSError as error:
@@ -85,6 +147,34 @@ def run_child(
     if answer.failure is not None:
         raise _error(answer.failure, what, log, limits)
     return dict(answer.result or {})
+
+
+def carry_out(assignment: Assignment, log: Path, scratch: Path | None = None) -> Response | int:
+    """Return a child's answer, or its exit code if it ended.
+
+    A request that fails in a reused child is retried once in a fresh one, so that earlier work
+    can't make it fail.
+
+    Args:
+        assignment: The request and what its process needs.
+        log: File that receives the child's output; overwritten if it exists.
+        scratch: Folder for the child's temporary files, None for the system's.
+
+    Raises:
+        TooMuchError: The child exceeded a limit.
+        OSError: The log can't be written.
+    """
+    limits, kind, pooled = assignment.limits, assignment.kind, assignment.pooled
+    request = Request(assignment.module, dict(assignment.request), str(log), limits.memory_limit)
+    log.write_bytes(b"")
+    used = None if assignment.fresh else idle.take(kind)
+    if used is not None:
+        with suppress(TooMuchError):
+            answer = _answer(used, request, limits, pooled=pooled)
+            if isinstance(answer, Response) and answer.failure is None:
+                return answer
+        log.write_bytes(b"")
+    return _answer(Child(kind, log, limits.environment, scratch), request, limits, pooled=pooled)
 
 
 def _answer(child: Child, request: Request, limits: Make, *, pooled: bool) -> Response | int:

@@ -34,7 +34,7 @@ class TooMuchError(Exception):
 
     def __init__(self, what: str, remedy: str):
         self.what, self.remedy = what, remedy
-        super().__init__(what)
+        super().__init__(what, remedy)
 
 
 class Child:
@@ -44,13 +44,18 @@ class Child:
         kind: Kind of work that the child does.
         log: File that receives its output before the first request.
         variables: Names of environment variables passed on in addition to the usual ones.
+        scratch: Folder for its temporary files, None for the system's.
     """
 
-    def __init__(self, kind: str, log: Path, variables: Sequence[str] = ()) -> None:
+    def __init__(
+        self, kind: str, log: Path, variables: Sequence[str] = (), scratch: Path | None = None
+    ) -> None:
         self.kind = kind
         self._lifeline = Lifeline()
         # Converters leave files behind when they end, and more when they are killed.
-        self._scratch = tempfile.TemporaryDirectory(prefix="edgeq-", ignore_cleanup_errors=True)
+        self._scratch = tempfile.TemporaryDirectory(
+            prefix="edgeq-", dir=scratch, ignore_cleanup_errors=True
+        )
         self._answers, theirs = os.pipe()
         try:
             with log.open("ab") as output:

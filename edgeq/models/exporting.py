@@ -14,7 +14,7 @@ import msgspec
 from edgeq.errors import ChangedFileError, ConversionError, ModelError
 from edgeq.io import structs
 from edgeq.io.files import Stamp, sha256_file, stamp_of, write_bytes
-from edgeq.models.child import log_path, run_child
+from edgeq.models.child import Files, log_path, run_child
 from edgeq.models.children import idle
 from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
 from edgeq.models.float_file import require_float
@@ -179,6 +179,7 @@ def _stamps(files: tuple[Path, ...]) -> list[tuple[Path, Stamp]]:
 
 
 def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:
+    sources = source_files(request)
     answer = run_child(
         _CHILD,
         msgspec.to_builtins(request),
@@ -188,8 +189,24 @@ def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:
         kind=holder_of(request),
         fresh=True,  # Keras numbers layers per process
         pooled=request.form == "litert" and request.kind in _HOLDING_KINDS,
+        files=None if sources is None else Files(sources),
     )
     return structs.converted(answer, ExportResponse)
+
+
+def source_files(request: ExportRequest) -> dict[str, tuple[Path, ...]] | None:
+    """Return the files that an export reads, by their key; None if it needs more than files.
+
+    Code that the project brings, and what Keras downloads, are on this machine only.
+    """
+    if request.allow_code or request.kind in {*CODE_KINDS, "registered"}:
+        return None
+    if request.kind != "application":
+        return {"name": files_of(request)}
+    if request.weights is None:
+        return {}
+    path = Path(request.weights)
+    return {"weights": (path,)} if path.is_file() else None
 
 
 def holder_of(request: ExportRequest) -> str:

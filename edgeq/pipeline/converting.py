@@ -17,8 +17,15 @@ from edgeq.io import structs
 from edgeq.judge.conversion import conversion
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.conversion import Conversion
-from edgeq.models.child import log_path, run_child
-from edgeq.models.exporting import CODE_KINDS, OWN_KINDS, holder_of, release, unchanged
+from edgeq.models.child import Files, files_at, log_path, run_child
+from edgeq.models.exporting import (
+    CODE_KINDS,
+    OWN_KINDS,
+    holder_of,
+    release,
+    source_files,
+    unchanged,
+)
 from edgeq.models.sources import has_own_runtime
 from edgeq.pipeline.conversion_child import Comparison
 from edgeq.pipeline.dependencies import arithmetic
@@ -67,6 +74,7 @@ def conversion_of(baseline: VariantUnderTest) -> Conversion:
                     what=f"{baseline.model} in its own runtime",
                     kind=holder_of(export.request),
                     pooled=export.request.kind in OWN_KINDS,
+                    files=_files_of(request),
                 )
         except ConversionError as error:  # nothing was made: the source could not be run
             raise ModelError(error.what, where=error.where, remedy=error.remedy) from error
@@ -107,6 +115,14 @@ def conversion_facts(baseline: VariantUnderTest) -> Mapping[str, object] | None:
         **baseline.run.executor.runtime,
         **arithmetic(),
     }
+
+
+def _files_of(request: Comparison) -> Files | None:
+    sources = source_files(request.source)
+    if sources is None:
+        return None
+    own = {"file": files_at(Path(request.file)), "pixels": files_at(Path(request.pixels))}
+    return Files({f"source.{key}": files for key, files in sources.items()} | own, writes=None)
 
 
 def _export(baseline: VariantUnderTest) -> Exported:

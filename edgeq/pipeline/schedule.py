@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -71,6 +72,9 @@ def rounded(seconds: float) -> str:
 
 LOOK_S = 0.2
 
+MOST_ELSEWHERE = 64
+"""Concurrent tasks that other machines do; each is a thread that waits."""
+
 Say = Callable[[str], None]
 
 
@@ -107,12 +111,14 @@ class Task:
             error ends the schedule.
         after: Names of the tasks that must have ended, successfully or not, before it starts.
         uses: Name of something that only one task at a time may use, empty if nothing.
+        elsewhere: Whether other machines do the work, so that it takes no core here.
     """
 
     name: str
     work: Callable[[], object]
     after: tuple[str, ...] = ()
     uses: str = ""
+    elsewhere: bool = False
 
 
 class ProgressRelay:
@@ -162,7 +168,8 @@ def carry_out(tasks: Sequence[Task], relay: ProgressRelay, *, workers: int) -> t
     Args:
         tasks: The tasks in an order in which they could run one by one.
         relay: A relay created in this thread.
-        workers: Maximum number of concurrent tasks.
+        workers: Maximum number of concurrent tasks, of those that other machines do
+            ``MOST_ELSEWHERE``.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed; raised once every child process has ended.
@@ -180,12 +187,15 @@ def carry_out(tasks: Sequence[Task], relay: ProgressRelay, *, workers: int) -> t
             task.work()
         stages.append(Stage(task.name, round(began - start, 3), round(time.monotonic() - began, 3)))
 
-    with ThreadPoolExecutor(workers, thread_name_prefix="edgeq") as pool:
+    with ThreadPoolExecutor(workers + MOST_ELSEWHERE, thread_name_prefix="edgeq") as pool:
         try:
             while waiting or running:
-                for task in _ready(waiting, running.values())[: workers - len(running)]:
-                    waiting.remove(task)
-                    running[pool.submit(do, task)] = task
+                busy = Counter(task.elsewhere for task in running.values())
+                for task in _ready(waiting, running.values()):
+                    if busy[task.elsewhere] < (MOST_ELSEWHERE if task.elsewhere else workers):
+                        busy[task.elsewhere] += 1
+                        waiting.remove(task)
+                        running[pool.submit(do, task)] = task
                 ended, _ = wait(running, timeout=LOOK_S, return_when=FIRST_COMPLETED)
                 relay.flush()
                 for future in ended:

@@ -28,6 +28,13 @@ _FOLDERS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY"})
 _WITH_PASSWORD = re.compile(r"\w+://[^/\s:@]*:([^/\s@]+)@")
 LEAST_SECRET = 8
 
+_NUMERIC = (
+    r"(OMP|MKL|OPENBLAS|GOMP|KMP|NUMEXPR|VECLIB)_\w+|CUDA_\w+|XLA_FLAGS|"
+    r"NVIDIA_(VISIBLE_DEVICES|DRIVER_CAPABILITIES)|"
+    r"TF_(CPP|ENABLE|DISABLE|NUM|XLA|GPU|USE|FORCE|CUDNN|DETERMINISTIC)_\w+"
+)
+"""Settings that affect numbers: threads, devices, kernels."""
+
 _ALLOWED = re.compile(
     # System: locations of programs, temporary files, fonts and time zones; the user.
     r"PATH|HOME|USER|LOGNAME|SHELL|PWD|TMPDIR|TEMP|TMP|TZ|TZDIR|LANG|LANGUAGE|LC_[A-Z]+|TERM|"
@@ -37,10 +44,7 @@ _ALLOWED = re.compile(
     r"PYTHON(PATH|HOME|USERBASE|NOUSERSITE|UTF8|IOENCODING|HASHSEED|WARNINGS|OPTIMIZE|"
     r"DONTWRITEBYTECODE|PYCACHEPREFIX|UNBUFFERED|FAULTHANDLER|MALLOC|DEVMODE|SAFEPATH)|"
     r"VIRTUAL_ENV|CONDA_PREFIX|CONDA_DEFAULT_ENV|NIX_(SSL_CERT_FILE|LD\w*)|COVERAGE_PROCESS_(START|CONFIG)|"
-    # Settings that affect numbers: threads, devices, kernels.
-    r"(OMP|MKL|OPENBLAS|GOMP|KMP|NUMEXPR|VECLIB)_\w+|CUDA_\w+|XLA_FLAGS|"
-    r"NVIDIA_(VISIBLE_DEVICES|DRIVER_CAPABILITIES)|"
-    r"TF_(CPP|ENABLE|DISABLE|NUM|XLA|GPU|USE|FORCE|CUDNN|DETERMINISTIC)_\w+|"
+    rf"{_NUMERIC}|"
     r"KERAS_(HOME|BACKEND)|TFHUB_CACHE_DIR|TORCH_HOME|HF_HOME|"
     # Downloads of weights.
     r"(?i:https?_proxy|no_proxy|all_proxy)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|"
@@ -72,6 +76,11 @@ def allowed(
         or _ALLOWED.fullmatch(name)
         or (remote and _REMOTE.fullmatch(name) is not None)
     }
+
+
+def numeric(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that affect numbers, which must be the same wherever a model is made."""
+    return {name: value for name, value in environment.items() if re.fullmatch(_NUMERIC, name)}
 
 
 def importable(environment: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq.models.child import log_path, run_child
+from edgeq.models.child import Files, log_path, run_child
 from edgeq.models.float_model import FloatModel
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engine import Engine, Job, Shared
@@ -48,7 +48,8 @@ def quantize_litert(job: Job, statistics: Path | None) -> None:
         "statistics": None if statistics is None else str(statistics),
         "output": str(job.output),
     }
-    run_child(CHILD, request, log=job.log, limits=job.model.limits, what=job.what)
+    files = Files.named(request, "model", "statistics")
+    run_child(CHILD, request, log=job.log, limits=job.model.limits, what=job.what, files=files)
 
 
 def prepare_litert(shared: Shared) -> Path | None:
@@ -87,7 +88,8 @@ def statistics_of(model: FloatModel, calibration: Calibration, store: Store) -> 
         }
         log = log_path(store, STATISTICS, facts)
         what = f"calibration of {model.name}"
-        run_child(CHILD, request, log=log, limits=model.limits, what=what)
+        files = Files.named(request, "model", "pixels")
+        run_child(CHILD, request, log=log, limits=model.limits, what=what, files=files)
 
     return store.get_or_make(STATISTICS, facts, make).folder / STATISTICS_FILE
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from edgeq.config.structs import Make
-from edgeq.models.child import log_path, run_child
+from edgeq.models.child import Files, log_path, run_child
 from edgeq.models.exporting import CHILD_KIND
 from edgeq.models.float_model import FloatModel, converter_start
 from edgeq.quantize.calibration import Calibration
@@ -38,7 +38,7 @@ def run_tensorflow(job: Job) -> None:
     else:
         request |= {"task": "convert", "start": str(start), "recipe": msgspec.to_builtins(recipe)}
         request |= _photographs(job.calibration, job.model)
-    run_child(CHILD, request, log=job.log, limits=job.model.limits, what=job.what, kind=CHILD_KIND)
+    _run(request, log=job.log, limits=job.model.limits, what=job.what)
 
 
 def prepare_tensorflow(shared: Shared) -> Path:
@@ -71,8 +71,7 @@ def prepare_tensorflow(shared: Shared) -> Path:
         request["output"] = str(folder / CALIBRATED_FILE)
         log = log_path(shared.store, CALIBRATED, facts)
         what = f"calibration of {shared.model.name}"
-        limits = shared.model.limits
-        run_child(CHILD, request, log=log, limits=limits, what=what, kind=CHILD_KIND)
+        _run(request, log=log, limits=shared.model.limits, what=what)
 
     return shared.store.get_or_make(CALIBRATED, facts, make).folder / CALIBRATED_FILE
 
@@ -89,6 +88,11 @@ def start_tensorflow(limits: Make, store: Store) -> None:
     run_child(
         CHILD, request, log=log, limits=limits, what="TensorFlow", kind=CHILD_KIND, fresh=True
     )
+
+
+def _run(request: dict[str, object], *, log: Path, limits: Make, what: str) -> None:
+    files = Files.named(request, "start", "pixels", "calibrated")
+    run_child(CHILD, request, log=log, limits=limits, what=what, kind=CHILD_KIND, files=files)
 
 
 def _recipe(shared: Shared) -> TensorflowRecipe:

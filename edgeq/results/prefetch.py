@@ -80,6 +80,9 @@ def prefetch(
         return ()
     making = tuple(task.name for task in tasks if task.name.endswith((_MAKING, _COMPARING)))
     used = tuple(task.name for task in tasks if not task.name.endswith((_JUDGING, _DRAWN)))
+    cluster = run.executor.cluster
+    if cluster is not None:
+        tasks.insert(0, Task("ending the cluster's converters", cluster.rest, making))
     tasks.insert(0, Task("ending the engines' processes", idle.end_all, making))
     pools = _pools(models)
     for name, pool in pools.items():
@@ -88,8 +91,9 @@ def prefetch(
         for context in (idle.kept(), *(each.kept() for each in pools.values())):
             kept.enter_context(context)
         kept.enter_context(run.measuring_side_by_side())
-        if run.executor.cluster is not None:
-            kept.callback(run.executor.cluster.leave)
+        if cluster is not None:
+            kept.callback(cluster.leave)
+            kept.enter_context(cluster.making())
         stages = carry_out(tasks, run.relay, workers=cores)
     with suppress(StoreError):  # only a log; the cases report a store that can't be written
         write_bytes(run.store.root / STAGES_FILE, msgspec.json.format(msgspec.json.encode(stages)))
@@ -141,18 +145,20 @@ class _ModelTasks:
 
     def first(self) -> Iterator[Task]:
         """Yield the comparison of the baseline with its source, for which the exporter waits."""
-        yield Task(f"{self.model}{_COMPARING}", self._compare_source, (self._made(self.baseline),))
+        after = (self._made(self.baseline),)
+        yield self._movable(f"{self.model}{_COMPARING}", self._compare_source, after)
 
     def long(self) -> Iterator[Task]:
         """Yield the tasks that make and evaluate variants, those that others wait for first."""
-        yield Task(self._made(self.baseline), self._export)
+        yield self._movable(self._made(self.baseline), self._export)
         yield Task(f"{self.model}: decoding meanwhile", self._ahead)
         controls = self._controls()
         yield from self._starts((*self.variants, *controls))
         yield from self._preparations((*self.variants, *controls))
         files = dict.fromkeys(variant.here for variant in self.variants)
         for variant in sorted(files, key=lambda item: item.is_calibrated, reverse=True):
-            yield Task(self._made(variant), self._making_of(variant), (self._shared(variant),))
+            work = self._making_of(variant)
+            yield self._movable(self._made(variant), work, (self._shared(variant),))
         for baseline in self.baselines:
             yield from self._evaluations(baseline)
         for variant in sorted(self.variants, key=_computes_in_float, reverse=True):
@@ -192,6 +198,10 @@ class _ModelTasks:
             work = partial(sheet_of, inputs, role)
             name = f"{self.model}: {role} images{_DRAWN}"
             yield Task(name, work, self._evaluated(self.baseline))
+
+    def _movable(self, name: str, work: _Work, after: tuple[str, ...] = ()) -> Task:
+        """Return a task that a cluster does, if there is one."""
+        return Task(name, work, after, elsewhere=self.run.executor.cluster is not None)
 
     def _made(self, variant: VariantUnderTest) -> str:
         """Return the name of the task that makes a variant's file or exports the baseline."""
@@ -265,7 +275,8 @@ class _ModelTasks:
             return
         after = self._made(control)
         if control.here not in {variant.here for variant in self.variants}:
-            yield Task(after, self._if_compared(control, make_control), (self._shared(control),))
+            work = self._if_compared(control, make_control)
+            yield self._movable(after, work, (self._shared(control),))
         for part, name in enumerate(self._evaluated(control)):
             work = self._if_compared(control, partial(evaluate_control, part=part))
             yield Task(name, work, (after,), uses=_single(control))
@@ -296,13 +307,15 @@ class _ModelTasks:
             first = self._shared(variant, calibrated=False)
             if first not in done:
                 work = partial(prepare, variant, calibrated=False)
-                yield Task(first, work, (self._made(self.baseline),))
+                yield self._movable(first, work, (self._made(self.baseline),))
             if name != first:
-                yield Task(name, partial(prepare, variant, calibrated=True), (first,))
+                yield self._movable(name, partial(prepare, variant, calibrated=True), (first,))
             done |= {first, name}
 
     def _starts(self, variants: Sequence[VariantUnderTest]) -> Iterator[Task]:
         """Yield the tasks that start each engine while the baseline is exported."""
+        if self.run.executor.cluster is not None:
+            return
         for engine, start in starts_of(variants, self.run.spec, self.run.store).items():
             yield Task(f"{self.model}: starting {engine}", self._start_of(start))
 

@@ -84,6 +84,20 @@ def actors() -> list[int]:
     return processes(b"ray::Node")
 
 
+def makers() -> list[int]:
+    """Return the processes of edgeq's actors that have a converter."""
+    children = processes(b"edgeq.models.serving")
+    return sorted({parent(child) for child in children}.intersection(actors()))
+
+
+def parent(pid: int) -> int:
+    """Return the parent of a process, 0 if it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
 def processes(part: bytes) -> list[int]:
     """Return the processes whose command line has a part, oldest first."""
     found = []

@@ -146,9 +146,12 @@ class FakeNodes:
 
     def facts(self) -> dict[str, NodeFacts]:
         return {
-            "a #1": NodeFacts("a", {"processor": "EPYC"}, {"edgeq": "1"}),
-            "a #2": NodeFacts("a", {"processor": "EPYC"}, {"edgeq": "1"}),
+            "a #1": NodeFacts("a", {"processor": "EPYC"}, {"edgeq": "1"}, {}),
+            "a #2": NodeFacts("a", {"processor": "EPYC"}, {"edgeq": "1"}, {}),
         }
+
+    def lacking(self) -> dict[str, tuple[str, ...]]:
+        return {"a": ("tensorflow: 2.20, not 2.21",)}
 
     def unlike(self) -> dict[str, tuple[str, ...]]:
         return {"b": ("processor: Xeon, not EPYC",)}
@@ -163,7 +166,7 @@ def test_the_machines_of_the_cluster_are_listed(
     (project / "edgeq.toml").write_text(SPEC + '\n[run]\ncluster = "ray"\n', encoding="utf-8")
     monkeypatch.setattr(Cluster, "settled", lambda _: FakeNodes())
     assert found(project, "cluster") == [
-        ("ok", "a: 2 workers, EPYC, edgeq 1"),
+        ("ok", "a: 2 workers, EPYC, edgeq 1; makes no models: tensorflow: 2.20, not 2.21"),
         ("absent", "b is left out: processor: Xeon, not EPYC"),
     ]
 

@@ -166,3 +166,10 @@ def test_a_last_part_that_takes_too_long_has_no_end_in_sight() -> None:
     assert countdown.text(1) == "1 of 2, about 60 s left"
     clock.now += 61
     assert countdown.text(1) == "1 of 2"
+
+
+def test_what_other_machines_do_takes_no_core_here() -> None:
+    meeting = threading.Barrier(3, timeout=60)
+    tasks = [Task(f"far {at}", meeting.wait, elsewhere=True) for at in range(2)]
+    stages = carry_out([*tasks, Task("here", meeting.wait)], relay(), workers=1)
+    assert len(stages) == 3

@@ -115,7 +115,8 @@ def first_layer_order(bench: Bench) -> Cause | None:
     if not bench.pairs or bench.pairs[0].baseline.weights.shape[-1] != 3:  # noqa: PLR2004 - RGB
         return None
     first = bench.pairs[0]
-    ours, theirs = _weights(bench, first)
+    # The squares of damaged floats are beyond float32.
+    ours, theirs = (weights.astype(np.float64) for weights in _weights(bench, first))
     if ours.shape != theirs.shape or not ours.any():
         return None
     apart, swapped = (np.linalg.norm(kernel - ours) for kernel in (theirs, theirs[..., ::-1]))

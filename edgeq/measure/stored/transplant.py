@@ -91,6 +91,16 @@ class _Surgeon:
             return self._constants(pair)
         return self._options(pair)
 
+    def float_edits(self, operator: int, part: str) -> list[Edit] | None:
+        """Return the edits that give a layer's floats the other file's values, None for integers.
+
+        Args:
+            operator: Its index in the file.
+            part: ``"weights"`` or ``"biases"``.
+        """
+        pair = self._pairs.get(operator)
+        return None if pair is None else self._layer(pair, part)
+
     def operator_edits(self, operator: int, *, surplus: bool) -> list[Edit] | None:
         """Return the edits that make an operator of the file that of the other file.
 
@@ -238,7 +248,7 @@ def mend(baseline: ModelFile, variant: ModelFile, findings: Collection[Finding])
     tensors = open_model(variant.path).root().tables(2)[0].tables(0)
     surgeon = _Surgeon(files[1], files[0])
     layers: dict[int, list[Edit] | None] = {}
-    operators: list[Edit] = []
+    others: list[Edit] = []
     done: list[Finding] = []
     left_out: list[Finding] = []
     for finding in findings:
@@ -246,7 +256,7 @@ def mend(baseline: ModelFile, variant: ModelFile, findings: Collection[Finding])
             surplus = finding.change == _ADDED
             own_edits = surgeon.operator_edits(finding.operator, surplus=surplus)
             (left_out if own_edits is None else done).append(finding)
-            operators += own_edits or ()
+            others += own_edits or ()
             continue
         pair = pairs.get(finding.baseline_operator)
         if pair is None or finding.part not in {"weights", "biases"}:
@@ -255,9 +265,11 @@ def mend(baseline: ModelFile, variant: ModelFile, findings: Collection[Finding])
         at = finding.baseline_operator
         if at not in layers:
             layers[at] = _requantized(files, pair, tensors)
-        (left_out if layers[at] is None else done).append(finding)
+        floats = surgeon.float_edits(finding.operator, finding.part) if layers[at] is None else []
+        (left_out if floats is None else done).append(finding)
+        others += floats or ()
     edits = tuple(edit for layer in layers.values() for edit in layer or ())
-    return Transplant((*edits, *dict.fromkeys(operators)), tuple(done), tuple(left_out))
+    return Transplant((*edits, *dict.fromkeys(others)), tuple(done), tuple(left_out))
 
 
 def _requantized(

@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 
 from edgeq.diagnosis.bench import Bench
-from edgeq.diagnosis.parameters import class_order
+from edgeq.diagnosis.parameters import class_order, first_layer_order
 
 CLASSES = 40
 
@@ -50,3 +50,17 @@ def test_classes_off_by_one_are_named_with_the_offset() -> None:
     cause = class_order(bench([*range(1, CLASSES), 0]))
     assert cause is not None
     assert (cause.name, cause.evidence["offset"]) == ("label_offset", -1)
+
+
+def test_weights_whose_squares_are_infinite_are_not_swapped_colours() -> None:
+    ours = np.random.default_rng(2).normal(size=(8, 3, 3, 3)).astype(np.float32)
+    weights: Any = SimpleNamespace(name="first", shape=ours.shape)
+    layer = SimpleNamespace(weights=weights, name="CONV_2D", operator=0)
+    for theirs, named in ((ours[..., ::-1], "channel_order"), (np.float32(1e30) * ours, None)):
+        stands_in = SimpleNamespace(
+            pairs=(SimpleNamespace(baseline=layer, variant=layer),),
+            baseline_constants=SimpleNamespace(real=lambda _: ours),
+            variant_constants=SimpleNamespace(real=lambda _, theirs=theirs: theirs),
+        )
+        cause = first_layer_order(cast("Bench", stands_in))
+        assert (cause.name if cause else None) == named

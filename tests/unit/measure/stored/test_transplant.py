@@ -96,7 +96,7 @@ def test_an_operator_that_the_variant_lacks_is_bypassed(compare: Comparer) -> No
     assert takes == ["x", "a", "a", "p", "m", "l"]
 
 
-@pytest.mark.parametrize("kind", ["int8", "dynamic"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("names", [["conv"], ["dense_bias"], ["point", "point_bias", "depthwise"]])
 def test_a_mended_variant_has_the_baselines_numbers(
     compare: Comparer, kind: Kind, names: list[str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from edgeq.config.structs import Images, Model, Preprocessing, Samples, Spec
+from edgeq.config.structs import Images, Model, Preprocessing, Samples, Spec, TaskOptions
 from edgeq.config.tables import key_text
 from edgeq.errors import SpecError
 
@@ -18,12 +18,15 @@ MOST_SEED = 2**32 - 1
 MOST_PIXELS = 8192
 MOST_HISTORY = 10_000
 
+MOST_VALUE = 1e9
+
 _TASK_OPTIONS = (
     ("threshold", 0, 1),
     ("ignored_class", 0, 255),
     ("neighbours", 1, 1000),
     ("false_accept_rate", 0, 1),
     ("values_per_point", 2, 100),
+    ("presence_threshold", -MOST_VALUE, MOST_VALUE),
 )
 
 
@@ -80,16 +83,26 @@ def _check_model(model: Model, key: str, where: str) -> None:
                 remedy="Valid: a finite number above 0",
             )
         _within(f"{key}.samples.zero_point", arrays.zero_point, -(2**15), 2**16 - 1, where)
-    options = model.task_options
-    for name, lowest, highest in _TASK_OPTIONS if options is not None else ():
-        value = getattr(options, name)
-        if value is not None:
-            strict = name in {"threshold", "false_accept_rate"}
-            _within(f"{key}.task_options.{name}", value, lowest, highest, where, strict=strict)
+    if model.task_options is not None:
+        _check_task_options(model.task_options, f"{key}.task_options", where)
     if model.images is not None:
         _check_images(model.images, f"{key}.images", where)
     if isinstance(model.preprocessing, Preprocessing):
         _check_preprocessing(model.preprocessing, f"{key}.preprocessing", where)
+
+
+def _check_task_options(options: TaskOptions, key: str, where: str) -> None:
+    for name, lowest, highest in _TASK_OPTIONS:
+        value = getattr(options, name)
+        if value is not None:
+            strict = name in {"threshold", "false_accept_rate"}
+            _within(f"{key}.{name}", value, lowest, highest, where, strict=strict)
+    if options.presence_threshold is not None and options.presence is None:
+        raise SpecError(
+            f"{key}.presence_threshold is set without `presence`",
+            where=where,
+            remedy="Name the output that it is about: `presence`",
+        )
 
 
 def _check_images(images: Images | Samples, key: str, where: str) -> None:

@@ -87,6 +87,10 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
             (embedding).
         values_per_point: Values that the output has for each point, the first two its place
             (keypoints).
+        presence: Output that says in one value whether a sample shows what the network looks for
+            (keypoints, regression). Samples on which the baseline's is below the threshold count
+            for this output alone.
+        presence_threshold: Value of this output from which something is there, 0.5 if None.
     """
 
     threshold: float | None = None
@@ -94,6 +98,8 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
     neighbours: int | None = None
     false_accept_rate: float | None = None
     values_per_point: int | None = None
+    presence: str | None = None
+    presence_threshold: float | None = None
 
 
 class Images(msgspec.Struct, frozen=True, kw_only=True):

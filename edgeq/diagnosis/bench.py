@@ -25,6 +25,7 @@ from edgeq.measure.box_agreement import Detected, errors_of_boxes, mean_error, s
 from edgeq.measure.predictions import Predictions
 from edgeq.measure.tensors import Output
 from edgeq.pipeline.detecting import boxes_in, decoder_of
+from edgeq.pipeline.presence import presence_of
 from edgeq.pipeline.readout import as_answers
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.run.session import Session
@@ -186,13 +187,22 @@ class Bench:
         """Places of the photographs for experiments, worst first."""
         most = MOST_IMAGES if self.variant.loaded.delegated else FEW_IMAGES
         errors = _errors(self._whole(self.variant.baseline), self.own)
+        places = self._counted(len(errors))
         worst = np.argsort(-np.where(np.isnan(errors), np.inf, errors), kind="stable")
+        worst = worst[np.isin(worst, places)]
         if len(worst) <= most:
             return worst
         first = worst[: round(most * DISAGREEING)]
-        others = np.setdiff1d(np.arange(len(errors)), first)
+        others = np.setdiff1d(places, first)
         spread = others[np.linspace(0, len(others) - 1, most - len(first), dtype=int)]
         return np.concatenate([first, np.unique(spread)])
+
+    def _counted(self, samples: int) -> Order:
+        """Places of the samples that count: all, or those on which the baseline sees something."""
+        presence = presence_of(self.variant) if self.kind == "values" else None
+        if presence is None or presence.output == self.output:
+            return np.arange(samples)
+        return presence.places
 
     def pixels(
         self,

@@ -30,9 +30,7 @@ class Values:
 
     def part(self, places: npt.NDArray[np.intp]) -> Values:
         """Return the values of some of the samples."""
-        rows = self.output.rows
-        chosen = [rows[slice(int(at), int(at) + 1), slice(None)] for at in places]
-        return Values(replace(self.output, rows=np.concatenate(chosen)))
+        return Values(self.output.part(places))
 
     def with_rows(self, rows: npt.NDArray[np.float64]) -> Values:
         """Return the output with other values."""

@@ -14,7 +14,7 @@ from edgeq.faults.heads import last_layers, moved
 from edgeq.faults.rewiring import activation, insert_before, makers, name_of, shape_of, takers
 from edgeq.judge.tensors import ONE_SCALE
 from edgeq.measure.tasks.points import VALUES_PER_POINT
-from edgeq.pipeline.task_measures import options_of
+from edgeq.pipeline.task_options import options_of
 
 SEED = 27
 SHIFTED_BY = 0.5

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import msgspec
@@ -85,6 +85,12 @@ class Output:
     shape: tuple[int, ...]
     rows: Rows
     step: float = 0.0
+
+    def part(self, places: Sequence[int] | npt.NDArray[np.intp]) -> Output:
+        """Return the values of some of the images, which are read at once."""
+        whole = slice(None)
+        chosen = [self.rows[slice(int(at), int(at) + 1), whole] for at in places]
+        return replace(self, rows=np.concatenate(chosen))
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):

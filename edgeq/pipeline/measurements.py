@@ -64,6 +64,7 @@ from edgeq.pipeline.detecting import (
 from edgeq.pipeline.elsewhere import beside_here_facts, beside_here_of, examine
 from edgeq.pipeline.growing import watch
 from edgeq.pipeline.making import make
+from edgeq.pipeline.presence import fits_facts, presence_of
 from edgeq.pipeline.ranging import ranges_facts, ranges_of
 from edgeq.pipeline.readout import require_as_many, require_one_label
 from edgeq.pipeline.repeating import (
@@ -265,9 +266,26 @@ def _tensors(variant: VariantUnderTest) -> tuple[Output, ...]:
 
 
 def _outputs(variant: VariantUnderTest) -> tuple[Fit, ...]:
-    clusters = find_clusters(variant.inputs.images.require_evaluation().groups())
+    groups, confidence = (
+        variant.inputs.images.require_evaluation().groups(),
+        variant.spec.confidence,
+    )
     ours = variant.baseline.tensors  # first, so that its failures are not blamed on the variant
-    return fits(ours, variant.tensors, confidence=variant.spec.confidence, clusters=clusters)
+    theirs, presence = variant.tensors, presence_of(variant)
+    whole = fits(ours, theirs, confidence=confidence, clusters=find_clusters(groups))
+    if presence is None:
+        return whole
+    seen = [[output.part(presence.places) for output in side] for side in (ours, theirs)]
+    clusters = find_clusters([groups[at] for at in presence.places])
+    return tuple(
+        # NaN is a failure whatever a sample shows.
+        every
+        if every.nonfinite_images or every.output == presence.output
+        else presence.in_all(part)
+        for every, part in zip(
+            whole, fits(*seen, confidence=confidence, clusters=clusters), strict=True
+        )
+    )
 
 
 def _agreement(variant: VariantUnderTest) -> Agreement:
@@ -486,7 +504,7 @@ MEASUREMENTS: Registry[Measurement[Any]] = Registry(
                 make=_outputs,
                 struct=tuple[Fit, ...],
                 group="fits",
-                depends=pair_facts,
+                depends=fits_facts,
                 compares=True,
             ),
             Measurement(

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from edgeq.config.structs import TaskOptions
 from edgeq.config.tables import key_text
 from edgeq.errors import SpecError
 from edgeq.measure.figures import TaskData, TaskFigures
 from edgeq.measure.tasks import classes
 from edgeq.measure.tasks.segmentation import IGNORED
 from edgeq.pipeline.dependencies import pair_facts
+from edgeq.pipeline.presence import presence_of
+from edgeq.pipeline.task_options import options_of
 from edgeq.samples.task_labels import (
     Array,
     TaskLabels,
@@ -24,7 +25,7 @@ from edgeq.samples.task_labels import (
     read_sets,
     read_values,
 )
-from edgeq.tasks.kinds import KINDS, TaskKind
+from edgeq.tasks.kinds import TaskKind
 
 if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
@@ -50,6 +51,7 @@ def figures_of(variant: VariantUnderTest) -> TaskFigures:
         options=options_of(variant),
         confidence=variant.spec.confidence,
     )
+    presence = presence_of(variant)
     variant.run.say(f"{variant.name}: measuring as {variant.reading.task}")
     if kind is None:
         return classes.measure(
@@ -60,6 +62,8 @@ def figures_of(variant: VariantUnderTest) -> TaskFigures:
             variant.reading.heads,
         )
     try:
+        if presence is not None:
+            return presence.listed(kind.figures(presence.seen(data)))
         return kind.figures(data)
     except ValueError as error:
         raise SpecError(
@@ -85,28 +89,6 @@ def figures_facts(variant: VariantUnderTest) -> Mapping[str, object] | None:
         "labels": labels.sha256 if isinstance(labels, TaskLabels) else labels is not None,
         **pair_facts(variant),
     }
-
-
-def options_of(variant: VariantUnderTest) -> TaskOptions:
-    """Return the numbers that the spec sets for the measures of a model's task.
-
-    Raises:
-        SpecError: The task does not read one of them.
-    """
-    options = variant.spec.models[variant.model].task_options
-    if options is None:
-        return TaskOptions()
-    kind = variant.reading.kind
-    reads = frozenset[str]() if kind is None else kind.options
-    for name in TaskOptions.__struct_fields__:
-        if getattr(options, name) is not None and name not in reads:
-            readers = [row.name for _, row in KINDS if name in row.options]
-            raise SpecError(
-                f"{name} is set, but {variant.model!r} is judged as {variant.reading.task}",
-                where=f"{variant.spec.origin}: {key_text('models', variant.model, 'task_options')}",
-                remedy=f"Remove it, or set `task`: {', '.join(readers)}",
-            )
-    return options
 
 
 def has_labels(variant: VariantUnderTest, kind: TaskKind) -> bool:

@@ -270,7 +270,7 @@ KINDS: Extensible[TaskKind] = Extensible(
             fits=lambda shape: math.prod(shape) > 1,
             wants="the values of points",
             labels="values",
-            options=frozenset({"values_per_point"}),
+            options=frozenset({"values_per_point", "presence", "presence_threshold"}),
         ),
         TaskKind(
             name="regression",
@@ -279,6 +279,7 @@ KINDS: Extensible[TaskKind] = Extensible(
             wants="a vector of values",
             recognize=is_regression,
             labels="values",
+            options=frozenset({"presence", "presence_threshold"}),
         ),
     ],
 )

@@ -132,7 +132,7 @@ def recognize(
             another task asks for, or no decoder fits the outputs of a model that the spec calls a
             detector.
     """
-    place = None if output is None else _place(model, output, where)
+    place = None if output is None else output_place(model, output, f"{where}.output")
     if task is not None and task not in BUILT_IN:
         require_task(task, f"{where}.task")
         return _of_kind(model, KINDS.get(task), place, where)
@@ -307,7 +307,17 @@ def _why_not(model: ModelFile, candidates: Sequence[_Candidate]) -> str:
     )
 
 
-def _place(model: ModelFile, output: str, where: str) -> int:
+def output_place(model: ModelFile, output: str, where: str) -> int:
+    """Return the index of an output that a spec names, in the file's or signature's words.
+
+    Args:
+        model: The parsed file.
+        output: Name of the output in the file or its signature, or its position.
+        where: The key of the spec, for errors.
+
+    Raises:
+        SpecError: There is no such output.
+    """
     names = [model.tensors[index].name for index in model.outputs]
     if output and output in names:
         return names.index(output)
@@ -318,7 +328,7 @@ def _place(model: ModelFile, output: str, where: str) -> int:
     if output in places:
         return int(output)
     choices = dict.fromkeys([*(name for name in signed if name), *names, *places])
-    raise unknown("output", output, list(choices), where=f"{where}.output")
+    raise unknown("output", output, list(choices), where=where)
 
 
 def _shapes(model: ModelFile) -> str:

@@ -53,6 +53,7 @@ def types(
     *,
     sha256: str,
     baseline_sha256: str,
+    baseline_inputs: Sequence[str] = (),
     classifier: Classifier | None = None,
 ) -> Judgement:
     """Prove that the file has the types that its method claims, and is not the baseline.
@@ -62,6 +63,8 @@ def types(
         method: The method that it claims; None for a ready-made variant that claims none.
         sha256: SHA-256 of the variant's file.
         baseline_sha256: SHA-256 of the baseline's file.
+        baseline_inputs: Types of the baseline's inputs. Integers stay what they are, whatever the
+            method: a float model that takes pixels as they are has nothing to quantize there.
         classifier: How the dense layers that produce the outputs are to be quantized; None if like
             the others.
     """
@@ -92,7 +95,7 @@ def types(
         *(_weights(others, method) if others.compute or classifier is None else ()),
         *_scales(others, method),
         *_activations(others, method),
-        *_borders(operators, method),
+        *_borders(operators, method, baseline_inputs),
         *(() if classifier is None else _heads(operators, method, classifier)),
     ]
     claimed = method.name if classifier is None else f"{method.name}, {classifier} classifier"
@@ -101,17 +104,19 @@ def types(
     return Judgement(
         status=Verdict.FAIL,
         reason=f"is not what {claimed} claims: {breaks[0]}{_more(breaks)}",
-        next_step=_next_step(operators, method),
+        next_step=_next_step(operators, method, baseline_inputs),
         evidence={**evidence, "breaks": breaks},
     )
 
 
-def _next_step(operators: Operators, claimed: Method) -> str:
+def _next_step(operators: Operators, claimed: Method, baseline_inputs: Sequence[str]) -> str:
     """Return what to do about a file that is not what it claims; names a claim that it meets."""
     names_ = [
         f"`{name}`"
         for name, method in METHODS
-        if name != claimed.name and shows(operators, method) and not [*_borders(operators, method)]
+        if name != claimed.name
+        and shows(operators, method)
+        and not [*_borders(operators, method, baseline_inputs)]
     ]
     if names_:
         return f"Correct the claim (`method`): the file shows {' or '.join(names_)}"
@@ -361,8 +366,8 @@ def _activations(operators: Operators, method: Method) -> Iterator[str]:
         )
 
 
-def _borders(operators: Operators, method: Method) -> Iterator[str]:
-    given = set(operators.input_types) - _INDICES
+def _borders(operators: Operators, method: Method, baseline_inputs: Sequence[str]) -> Iterator[str]:
+    given = set(operators.input_types) - _INDICES - (set(baseline_inputs) - {"float32"})
     for border, kinds in (("input", given), ("output", operators.output_types)):
         wrong = sorted(set(kinds) - method.io_types)
         if wrong:

@@ -27,7 +27,7 @@ def load_any_file(name: str, model: Model, path: Path, store: Store) -> FloatMod
     """
     contents, original = take(path, store)
     require_runnable(contents)
-    preprocessing, notes = fed(name, model, original.copy, file=path.name)
+    preprocessing, notes = fed(name, model, contents, file=path.name)
     return FloatModel(
         name=name,
         source=model.source,

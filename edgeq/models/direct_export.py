@@ -21,21 +21,29 @@ class UnsuitedModelError(Exception):
     """The model is more than one plain graph from an image to a tensor."""
 
 
-def write_litert(model: Any, shape: Sequence[int], path: Path, graph: Path | None = None) -> None:
+def write_litert(
+    model: Any,
+    shape: Sequence[int],
+    path: Path,
+    graph: Path | None = None,
+    *,
+    dtype: str = "float32",
+) -> None:
     """Convert a Keras model to a ``.tflite`` file.
 
     Args:
-        model: Keras model that takes one float32 image.
+        model: Keras model that takes one image.
         shape: Shape of the input, including the batch.
         path: Output file.
         graph: Output file for the frozen graph, or None to skip it.
+        dtype: Type of the input.
 
     Raises:
         UnsuitedModelError: The model returns more than one tensor, has functions or tables, or
             changes its variables, or the converter refuses the plain graph. Keras's own export
             may still work.
     """
-    image = tf.TensorSpec(tuple(shape), tf.float32, name=INPUT)
+    image = tf.TensorSpec(tuple(shape), dtype, name=INPUT)
     traced = tf.function(lambda image: model(image, training=False), input_signature=[image])
     function = traced.get_concrete_function()
     _require_plain(function)

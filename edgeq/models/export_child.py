@@ -34,7 +34,7 @@ def _export_keras(request: ExportRequest) -> ExportResponse:
     import keras
 
     from edgeq.models import saved_model_source
-    from edgeq.models.keras_sources import DownloadFailedError, build_model, inputs_of
+    from edgeq.models.keras_sources import DownloadFailedError, build_model, inputs_of, pixel_type
 
     try:
         model, notes = build_model(request)
@@ -46,9 +46,10 @@ def _export_keras(request: ExportRequest) -> ExportResponse:
     if others:
         saved_model_source.write(_serving(model, shapes), request)
         return ExportResponse(input_size=size, notes=notes)
-    if request.form == "litert" and _export_directly(model, shape, request):
+    dtype = "float32" if request.arrays else pixel_type(model)
+    if request.form == "litert" and _export_directly(model, shape, dtype, request):
         return ExportResponse(input_size=size, notes=notes)
-    signature = [keras.InputSpec(shape=shape, dtype="float32")]
+    signature = [keras.InputSpec(shape=shape, dtype=dtype)]
     form = "litert" if request.form == "litert" else "tf_saved_model"
     model.export(request.output, format=form, input_signature=signature, verbose=False)
     return ExportResponse(input_size=size, notes=notes)
@@ -66,13 +67,16 @@ def _serving(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> Any:
     return serving(lambda *tensors: named_outputs(called(model, tensors)), specs, variables)
 
 
-def _export_directly(model: Any, shape: tuple[int, ...], request: ExportRequest) -> bool:
+def _export_directly(
+    model: Any, shape: tuple[int, ...], dtype: str, request: ExportRequest
+) -> bool:
     """Export without a SavedModel if possible (it usually is); return whether it was."""
     from edgeq.models.direct_export import UnsuitedModelError, write_litert
 
     path = Path(request.output)
     try:
-        write_litert(model, shape, path, path.with_name(GRAPH_FILE) if request.graph else None)
+        graph = path.with_name(GRAPH_FILE) if request.graph else None
+        write_litert(model, shape, path, graph, dtype=dtype)
     except UnsuitedModelError as reason:
         logging.getLogger(__name__).warning("Exporting through a SavedModel, because %s", reason)
         return False

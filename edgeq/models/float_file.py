@@ -8,9 +8,11 @@ from edgeq.errors import ModelError
 from edgeq.models.layout import NO_IMAGE, unlike_an_image
 from edgeq.tflite import image_input
 from edgeq.tflite.model_file import ModelFile, Tensor, require_runnable
+from edgeq.tflite.wiring import Wiring
 
 _QUANTIZED = frozenset({"float16", "int16", "int8", "uint8", "int4", "uint4", "int2"})
 _INDICES = frozenset({"int32", "int64", "uint32", "uint64", "bool", "string"})
+_PIXELS = frozenset({"float32", "uint8", "int8", "int16", "int32", "int64"})
 _READY = "Add a quantized file as a ready-made variant: [variants.NAME]"
 _WEIGHTS = (
     f"{_READY}. If no float file exists, set `allow_quantized_weights`: its activations are float, "
@@ -41,7 +43,7 @@ def require_float(
             fixed size.
     """
     require_runnable(model)
-    tensors = model.tensors
+    tensors, wiring = model.tensors, Wiring(model)
     if len(model.inputs) != 1 and not arrays:
         raise ModelError(
             f"has {len(model.inputs)} inputs",
@@ -53,17 +55,7 @@ def require_float(
     size = input_size(
         model, arrays=arrays
     )  # first: float weights would not turn another input into an image
-    widened = {
-        index
-        for operator in model.operators
-        if operator.name == "DENSIFY" and operator.inputs[0] in halves
-        for index in operator.outputs
-    }
-    quantized = [
-        tensor
-        for tensor in tensors
-        if tensor.index not in halves and tensor.index not in widened and _is_quantized(tensor)
-    ]
+    quantized = _quantized(model, halves)
     weights_alone = all(tensor.data_bytes for tensor in quantized)
     if quantized and not (weights_alone and quantized_weights):
         raise ModelError(
@@ -79,14 +71,15 @@ def require_float(
                 where=model.path,
                 remedy="Export the model with the scores that they are made from as its output",
             )
-    for index in (*(() if arrays else model.inputs), *model.outputs):
-        if tensors[index].dtype != "float32":
-            raise ModelError(
-                f"takes or gives {tensors[index].dtype} ({tensors[index].name!r}), although it is "
-                "not quantized",
-                where=model.path,
-                remedy="Export it with a float32 input and float32 outputs",
-            )
+    pixels = () if arrays else model.inputs
+    takes = [i for i in pixels if tensors[i].dtype not in _PIXELS or not wiring.reals(i)]
+    for index in (*takes, *(at for at in model.outputs if tensors[at].dtype != "float32")):
+        raise ModelError(
+            f"takes or gives {tensors[index].dtype} ({tensors[index].name!r}), although it is "
+            "not quantized",
+            where=model.path,
+            remedy="Export it with a float32 or uint8 input and float32 outputs",
+        )
     return size
 
 
@@ -138,12 +131,36 @@ def image_size(model: ModelFile) -> tuple[int, int]:
 
 def has_quantized_weights(model: ModelFile, halves: Container[int] = ()) -> bool:
     """Return whether any weights are quantized, apart from the given float16 constants."""
-    return any(_is_quantized(tensor) and tensor.index not in halves for tensor in model.tensors)
+    return bool(_quantized(model, halves))
 
 
 def has_open_batch(model: ModelFile) -> bool:
     """Return whether the first input leaves the batch open."""
     return model.tensors[model.inputs[0]].shape_signature[0] < 1
+
+
+def _quantized(model: ModelFile, halves: Container[int]) -> list[Tensor]:
+    """Return the quantized tensors of a model, apart from what its inputs are until they are real.
+
+    Args:
+        model: The file's contents.
+        halves: Indices of float16 constants that are treated as float32.
+    """
+    wiring = Wiring(model)
+    entries = {index for entry in model.inputs for index in wiring.reals(entry)}
+    dense = {
+        index
+        for operator in model.operators
+        if operator.name == "DENSIFY" and operator.inputs[0] in halves
+        for index in operator.outputs
+    }
+    return [
+        tensor
+        for tensor in model.tensors
+        if tensor.index not in entries | dense
+        and tensor.index not in halves
+        and _is_quantized(tensor)
+    ]
 
 
 def _is_quantized(tensor: Tensor) -> bool:

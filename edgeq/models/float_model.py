@@ -22,6 +22,7 @@ from edgeq.models.originals import Original, take
 from edgeq.models.sources import Export, FloatFile, parse_source
 from edgeq.store.content import Store
 from edgeq.tflite.halves import halves, widened
+from edgeq.tflite.image_input import holds_pixels, is_integer, unchanged_note, unchanged_pixels
 from edgeq.tflite.metadata import contradiction, read_metadata
 from edgeq.tflite.model_file import ModelFile, read_model
 from edgeq.tflite.signatures import content_of_signature, unchosen
@@ -94,7 +95,7 @@ def load_float_model(
     source = parse_source(name, model, spec)
     if isinstance(source, FloatFile):
         baseline = _from_file(name, model, source.path, store, f"{spec.origin}: models.{name}")
-        return replace(baseline, limits=spec.make)
+        return _holding_pixels(replace(baseline, limits=spec.make), model)
     choices = (
         choose(text, engine=spec.engine, classifier=model.classifier)
         for text in spec.methods_of(name)
@@ -102,7 +103,29 @@ def load_float_model(
     graph = any(choice.engine == TENSORFLOW for choice in choices)
     request = msgspec.structs.replace(source.request, limits=spec.make, graph=graph, inputs=inputs)
     baseline = _from_export(name, model, spec, store, replace(source, request=request))
-    return replace(baseline, limits=spec.make)
+    return _holding_pixels(replace(baseline, limits=spec.make), model)
+
+
+def _holding_pixels(baseline: FloatModel, model: Model) -> FloatModel:
+    """Return a baseline whose input can hold pixels with its preprocessing.
+
+    Raises:
+        ModelError: It takes integers, and they can't be what the preprocessing makes of pixels.
+    """
+    if model.arrays is not None:
+        return baseline
+    file, how = read_model(baseline.path), baseline.preprocessing
+    entry = file.tensors[file.inputs[0]]
+    if not holds_pixels(entry, how.mean, how.std):
+        raise ModelError(
+            f"its input {entry.name!r} is {entry.dtype} and can't hold what the preprocessing "
+            f"makes of pixels (mean {list(how.mean)}, std {list(how.std)})",
+            where=baseline.original.path if baseline.original else baseline.name,
+            remedy="Remove mean and std from the spec: it takes pixels as they are"
+            if is_integer(entry)
+            else "Set `preprocessing` to that of the model's training",
+        )
+    return baseline
 
 
 def _from_export(name: str, model: Model, spec: Spec, store: Store, source: Export) -> FloatModel:
@@ -159,7 +182,7 @@ def _from_file(name: str, model: Model, path: Path, store: Store, where: str) ->
             where=path,
             remedy="Remove input_size from the spec, or set it to the model's own",
         )
-    preprocessing, notes = fed(name, model, source.copy, file=path.name)
+    preprocessing, notes = fed(name, model, contents, file=path.name)
     file = contents
     if stored:
         file = _in_float32(source, store)
@@ -188,24 +211,35 @@ def _from_file(name: str, model: Model, path: Path, store: Store, where: str) ->
     )
 
 
-def fed(name: str, model: Model, path: Path, *, file: str) -> tuple[Preprocessing, tuple[str, ...]]:
+def fed(
+    name: str, model: Model, contents: ModelFile, *, file: str
+) -> tuple[Preprocessing, tuple[str, ...]]:
     """Return the preprocessing for a ``.tflite`` model, and notes about it in sentences.
 
-    The spec takes precedence; the metadata inside the file applies if the spec sets nothing.
+    The spec takes precedence. If it sets nothing, an input that stores pixels as they are gets
+    them, and the metadata inside the file applies to any other.
 
     Args:
         name: Name of the model in the spec.
         model: The model's table in the spec.
-        path: The file, or its copy.
+        contents: Contents of the file, or of its copy.
         file: Name of the file in the project.
 
     Raises:
         ModelError: The file is missing or not a model.
     """
+    path = contents.path
     metadata, declared = read_metadata(path, file), _preprocessing(name, model, None)
-    inside = None if model.arrays is not None else metadata.normalization
     several = None if model.signature is not None else unchosen(path, file)
     notes = (*metadata.notes, *(() if several is None else (several,)))
+    for index in contents.inputs[:1] if model.arrays is None else ():
+        entry = contents.tensors[index]
+        unchanged = unchanged_pixels(entry)
+        if unchanged is not None and model.preprocessing is None:
+            mean, std = unchanged
+            own = msgspec.structs.replace(declared, mean=(mean,) * 3, std=(std,) * 3)
+            return own, (unchanged_note(entry), *notes)
+    inside = None if model.arrays is not None else metadata.normalization
     if inside is None:
         return declared, (*_preprocessing_notes(model), *notes)
     if model.preprocessing is not None:

@@ -102,6 +102,13 @@ def inputs_of(model: Any, request: ExportRequest) -> dict[str, tuple[int | None,
     return {signature_name(tensor.name): tuple(tensor.shape) for tensor in inputs}
 
 
+def pixel_type(model: Any) -> str:
+    """Return the type in which a Keras model's only input takes pixels: its own if integer."""
+    (entry,) = model.inputs
+    dtype = str(keras.backend.standardize_dtype(entry.dtype))
+    return dtype if dtype.startswith(("int", "uint")) else "float32"
+
+
 def called(model: Any, inputs: Sequence[Any]) -> Any:
     """Return a Keras model's outputs, as it gives them at inference.
 

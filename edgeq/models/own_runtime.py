@@ -57,7 +57,7 @@ def _keras(request: ExportRequest) -> OwnRuntime:
     batches = {shape[0] for shape in inputs_of(model, request).values()}
 
     def infer(inputs: Arrays) -> Mapping[str, Floats]:
-        tensors = [tf.constant(value, tf.float32) for value in inputs.values()]
+        tensors = [tf.constant(value) for value in inputs.values()]
         outputs = named_outputs(called(model, tensors))
         return {name: np.asarray(output, np.float32) for name, output in outputs.items()}
 

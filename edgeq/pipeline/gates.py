@@ -39,6 +39,7 @@ def types(variant: VariantUnderTest, _: float) -> Judgement:
         _claim_of(variant),
         sha256=variant.sha256,
         baseline_sha256=variant.baseline.sha256,
+        baseline_inputs=variant.baseline.operators.input_types,
         classifier=variant.classifier,
     )
 

@@ -22,9 +22,16 @@ from edgeq.samples.labels import LabelSet, label_set
 from edgeq.store.content import Store
 from edgeq.tasks.inside import Inside, disagreement, label_notes, read_inside
 from edgeq.tasks.recognition import KnownClasses, Reading, recognize
-from edgeq.tflite.image_input import GREY, image_input
+from edgeq.tflite.image_input import (
+    GREY,
+    holds_pixels,
+    image_input,
+    is_integer,
+    unchanged_note,
+    unchanged_pixels,
+)
 from edgeq.tflite.metadata import contradiction
-from edgeq.tflite.model_file import ModelFile, read_model
+from edgeq.tflite.model_file import ModelFile, Tensor, read_model
 
 
 def input_notes(model: ModelFile, preprocessing: Preprocessing, *, where: str) -> Iterator[str]:
@@ -207,6 +214,8 @@ class ModelInputs:
         if inside is None:
             return
         declared = self.spec.variants[name]
+        if inside.entry is not None and self._takes_pixels(name) is not None:
+            yield f"{name}: {unchanged_note(inside.entry)}"
         if inside.normalization is not None:
             if self._takes_inside(name):
                 yield (
@@ -240,18 +249,54 @@ class ModelInputs:
         """Return a variant's own preprocessing, None if it is fed like its baseline.
 
         The spec declares it. If the spec says nothing about preprocessing, the metadata of a
-        ready-made file may.
+        ready-made file may, or an input that stores pixels as they are.
+
+        Raises:
+            SpecError: There is no such preprocessing, or integers without a scale can't be what it
+                makes of pixels.
         """
         declared = self.spec.variants.get(variant)
         if declared is None:
             return None
+        entry = self._inside_variant(variant).entry
         if declared.preprocessing is not None:
             where = f"variants.{variant}.preprocessing"
-            return find_preprocessing(declared.preprocessing, where=where)
+            declared_how = find_preprocessing(declared.preprocessing, where=where)
+            if entry is not None and is_integer(entry) and not self._holds(entry, declared_how):
+                raise SpecError(
+                    f"the input {entry.name!r} of the file is {entry.dtype} without a scale and "
+                    "can't hold what this makes of pixels",
+                    where=where,
+                    remedy="Remove it: such a file takes pixels as they are",
+                )
+            return declared_how
+        unchanged = self._takes_pixels(variant)
+        if unchanged is not None:
+            return unchanged
         own = self._inside_variant(variant).normalization
         if own is None or not self._takes_inside(variant):
             return None
         return msgspec.structs.replace(self.baseline.preprocessing, mean=own.mean, std=own.std)
+
+    def _takes_pixels(self, variant: str) -> Preprocessing | None:
+        """Return the preprocessing of a file that takes pixels as they are, unlike its baseline.
+
+        None if it is fed like its baseline or as the spec declares. A scale may say what pixels
+        become if the spec does.
+        """
+        entry, usual = self._inside_variant(variant).entry, self.baseline.preprocessing
+        if self.spec.variants[variant].preprocessing is not None:
+            return None
+        if entry is None or self._holds(entry, usual):
+            return None
+        unchanged = unchanged_pixels(entry)
+        if unchanged is None or (self.model.preprocessing and not is_integer(entry)):
+            return None
+        mean, std = unchanged
+        return msgspec.structs.replace(usual, mean=(mean,) * 3, std=(std,) * 3)
+
+    def _holds(self, entry: Tensor, how: Preprocessing) -> bool:
+        return self.model.arrays is not None or holds_pixels(entry, how.mean, how.std)
 
     def _takes_inside(self, variant: str) -> bool:
         """Return whether a variant is fed as the metadata in its own file say."""

@@ -165,7 +165,7 @@ def notes_of(spec: Spec, name: str, classes: int) -> tuple[str, ...]:
     named = None if model.labels is None else label_set(model.labels, spec.root)
     if not isinstance(source, FloatFile):
         return (*label_notes(named, Inside("")), *assumed)
-    _, notes = fed(name, model, source.path, file=source.path.name)
+    _, notes = fed(name, model, read_model(source.path), file=source.path.name)
     return (*notes, *label_notes(named, read_inside(source.path)), *assumed)
 
 

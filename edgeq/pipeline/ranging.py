@@ -166,9 +166,11 @@ class _Ranging:
 
     @cached_property
     def entry(self) -> int | None:
-        """Index of the baseline's only input, None if it has several."""
-        inputs = read_model(self.baseline.path).inputs
-        return inputs[0] if len(inputs) == 1 else None
+        """Index of the baseline's only input as real numbers, None if it has several."""
+        model = read_model(self.baseline.path)
+        if len(model.inputs) != 1:
+            return None
+        return (*model.inputs, *Wiring(model).reals(model.inputs[0]))[-1]
 
     def _matching(self) -> Matching | None:
         """Return how the two graphs correspond, None if one of them can't be followed."""
@@ -205,20 +207,15 @@ class _Ranging:
             if activation.baseline is not None and activation.baseline in ours
         }
         entry = self.entry
-        if any(activation.baseline == entry for activation in self.activations.values()):
+        fed = [at for at, activation in self.activations.items() if activation.baseline == entry]
+        if entry is not None and fed:
             pixels = sample_pixels(self.variant, self.fitted)
             shapes = [self.file.tensors[at].shape for at in self.file.inputs]
             inputs = (to_inputs(each, self.variant.preprocessing, shapes) for each in pixels)
             values = np.stack([np.concatenate([one.ravel() for one in every]) for every in inputs])
             ends = np.stack([values.min(axis=1), values.max(axis=1)], axis=1)
             some = np.concatenate([ends, values[:, :: max(1, values.shape[1] // VALUES)]], axis=1)
-            found.update(
-                {
-                    at: some
-                    for at, activation in self.activations.items()
-                    if activation.baseline == entry
-                }
-            )
+            found.update(dict.fromkeys(fed, some))
         return found
 
     def _fit(self, activation: Activation, values: Doubles, needed: Need) -> RangeFit:

@@ -99,7 +99,7 @@ def calibrate(request: Calibrate) -> dict[str, object]:
     for photo in pixels:
         inputs = to_inputs(photo, request.preprocessing, shapes)
         for entry, values in zip(entries, inputs, strict=True):
-            interpreter.set_tensor(entry["index"], values.astype(entry["dtype"], copy=False))
+            interpreter.set_tensor(entry["index"], _stored(values, entry))
         interpreter.invoke()
         rows.append(
             [extent(interpreter.tensor(index)(), name=name) for name, index in activations.items()]
@@ -107,6 +107,16 @@ def calibrate(request: Calibrate) -> dict[str, object]:
     statistics = Statistics(tuple(activations), np.array(rows, np.float32), _borders(model))
     statistics.save(Path(request.output))
     return {"images": len(rows), "tensors": len(activations)}
+
+
+def _stored(values: Any, entry: dict[str, Any]) -> Any:
+    """Return real values as an input stores them, by its scale if it has one."""
+    (scale, zero_point), dtype = entry["quantization"], entry["dtype"]
+    if not scale:
+        return values.astype(dtype, copy=False)
+    ends = np.iinfo(dtype)
+    steps = np.rint(values / np.float32(scale)) + zero_point
+    return np.clip(steps, ends.min, ends.max).astype(dtype)
 
 
 def quantize(request: Quantize) -> dict[str, object]:

@@ -34,6 +34,7 @@ class Convert(msgspec.Struct, frozen=True, kw_only=True, tag="convert", tag_fiel
             float32, ``(n, d)``, with the values of all inputs.
         preprocessing: How pixels become the model's input.
         shapes: Shapes of the model's inputs.
+        types: Their types.
     """
 
     start: str
@@ -42,6 +43,7 @@ class Convert(msgspec.Struct, frozen=True, kw_only=True, tag="convert", tag_fiel
     pixels: str | None = None
     preprocessing: Preprocessing | None = None
     shapes: tuple[tuple[int, ...], ...] = ()
+    types: tuple[str, ...] = ()
 
 
 class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_field="task"):
@@ -52,6 +54,7 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_
         pixels: As in ``Convert``.
         preprocessing: As in ``Convert``.
         shapes: As in ``Convert``.
+        types: As in ``Convert``.
         output: The file that the float model with its ranges is written to.
     """
 
@@ -59,6 +62,7 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_
     pixels: str
     preprocessing: Preprocessing
     shapes: tuple[tuple[int, ...], ...]
+    types: tuple[str, ...]
     output: str
 
 
@@ -92,7 +96,7 @@ def convert(request: Convert) -> bytes:
     converter.inference_output_type = tf.dtypes.as_dtype(recipe.io_type)
     converter._experimental_disable_per_channel = not recipe.per_channel  # noqa: SLF001 - no other
     if request.pixels is not None and request.preprocessing is not None:
-        _calibrate_with(converter, request.pixels, request.preprocessing, request.shapes)
+        _calibrate_with(converter, request.pixels, request.preprocessing, request)
     return _converted(converter, request.start)
 
 
@@ -102,7 +106,7 @@ def calibrate(request: Calibrate) -> bytes:
 
     converter = _converter(request.start)
     converter.target_spec.supported_ops = [tf.lite.OpsSet[INT8_ONLY]]
-    _calibrate_with(converter, request.pixels, request.preprocessing, request.shapes)
+    _calibrate_with(converter, request.pixels, request.preprocessing, request)
     converter._experimental_calibrate_only = True  # noqa: SLF001 - as TensorFlow's debugger does
     return _converted(converter, request.start)
 
@@ -137,10 +141,12 @@ def _converter(start: str) -> Any:
 
 
 def _calibrate_with(
-    converter: Any, path: str, preprocessing: Preprocessing, shapes: Sequence[Sequence[int]]
+    converter: Any, path: str, preprocessing: Preprocessing, inputs: Convert | Calibrate
 ) -> None:
     pixels = np.load(path, mmap_mode="r")
-    converter.representative_dataset = lambda: samples(pixels, preprocessing, shapes)
+    converter.representative_dataset = lambda: samples(
+        pixels, preprocessing, inputs.shapes, inputs.types
+    )
 
 
 def _converted(converter: Any, start: str) -> bytes:
@@ -153,11 +159,15 @@ def _converted(converter: Any, start: str) -> bytes:
 
 
 def samples(
-    pixels: npt.NDArray[Any], preprocessing: Preprocessing, shapes: Sequence[Sequence[int]]
-) -> Iterator[list[npt.NDArray[np.float32]]]:
-    """Yield the inputs of one sample at a time, float32, each with a batch of 1."""
+    pixels: npt.NDArray[Any],
+    preprocessing: Preprocessing,
+    shapes: Sequence[Sequence[int]],
+    types: Sequence[str],
+) -> Iterator[list[npt.NDArray[Any]]]:
+    """Yield the inputs of one sample at a time in their types, each with a batch of 1."""
     for photo in pixels:
-        yield to_inputs(photo, preprocessing, shapes)
+        inputs = to_inputs(photo, preprocessing, shapes)
+        yield [value.astype(kind, copy=False) for value, kind in zip(inputs, types, strict=True)]
 
 
 def work(request: dict[str, Any]) -> dict[str, object]:

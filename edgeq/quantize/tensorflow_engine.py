@@ -115,6 +115,7 @@ def _photographs(calibration: Calibration | None, model: FloatModel) -> dict[str
         "pixels": str(calibration.pixels.path),
         "preprocessing": preprocessing,
         "shapes": [file.tensors[index].shape for index in file.inputs],
+        "types": [file.tensors[index].dtype for index in file.inputs],
     }
 
 

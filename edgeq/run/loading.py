@@ -18,7 +18,7 @@ from edgeq.config.structs import Kernels
 from edgeq.errors import ModelRefusedError, WorkerError
 from edgeq.run.conversation import Conversation, Request
 from edgeq.run.protocol import AnyArray
-from edgeq.run.results import IMAGE_AXES, REAL_TYPES, Loaded, TensorSpec
+from edgeq.run.results import IMAGE_AXES, IMAGE_TYPES, REAL_TYPES, Loaded, TensorSpec
 from edgeq.tflite.edits import Edit
 from edgeq.tflite.image_input import image_input
 
@@ -210,7 +210,7 @@ def _require_image(loaded: Loaded, size: tuple[int, int], *, where: str) -> None
         )
     tensor = loaded.inputs[0]
     image = image_input(tensor.shape)
-    if image is None or (image.height, image.width) != size or tensor.dtype not in REAL_TYPES:
+    if image is None or (image.height, image.width) != size or tensor.dtype not in IMAGE_TYPES:
         raise ModelRefusedError(
             f"the model takes {takes}, but is given images of {size[0]}x{size[1]} pixels",
             where=where or None,

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edgeq.config.structs import Kernels, Preprocessing
 
 REAL_TYPES = ("float32", "float16", "int8", "uint8", "int16")
+IMAGE_TYPES = (*REAL_TYPES, "int32", "int64")
 IMAGE_AXES = 4
 
 FloatArray = npt.NDArray[np.float32]

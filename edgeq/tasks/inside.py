@@ -8,7 +8,7 @@ from pathlib import Path
 from edgeq.errors import EdgeqError
 from edgeq.samples.labels import LabelSet, comparable, parse_labels
 from edgeq.tflite.metadata import Metadata, Normalization, read_metadata
-from edgeq.tflite.model_file import ModelFile, read_model
+from edgeq.tflite.model_file import ModelFile, Tensor, read_model
 from edgeq.words.escape import printable
 
 _SIGMOID_CLASSES = 2
@@ -25,12 +25,14 @@ class Inside:
             takes pixels unchanged in any case.
         labels: The label set of one of the outputs; None if none fits.
         notes: Notes about the labels, as sentences.
+        entry: The model's first input; None if no file was read.
     """
 
     file: str
     normalization: Normalization | None = None
     labels: LabelSet | None = None
     notes: tuple[str, ...] = ()
+    entry: Tensor | None = None
 
 
 def read_inside(path: Path, file: str | None = None) -> Inside:
@@ -47,7 +49,8 @@ def read_inside(path: Path, file: str | None = None) -> Inside:
     metadata, model = read_metadata(path, file), read_model(path)
     labels, notes = labels_inside(metadata, model, file)
     takes_pixels = any(model.tensors[index].dtype == "uint8" for index in model.inputs)
-    return Inside(file, None if takes_pixels else metadata.normalization, labels, notes)
+    entry = model.tensors[model.inputs[0]] if model.inputs else None
+    return Inside(file, None if takes_pixels else metadata.normalization, labels, notes, entry)
 
 
 def labels_inside(

@@ -99,7 +99,10 @@ def is_fixed(tensor: Tensor) -> bool:
 def _held(matching: Matching) -> dict[int, int]:
     """Return for each tensor of the variant the baseline's tensor with the same values."""
     ours, theirs = matching.baseline.model, matching.variant.model
-    counterparts = dict(zip(theirs.inputs, ours.inputs, strict=False))
+    counterparts: dict[int, int] = {}
+    for theirs_at, ours_at in zip(theirs.inputs, ours.inputs, strict=False):
+        same = (theirs_at, *Wiring(theirs).reals(theirs_at))
+        counterparts.update(dict.fromkeys(same, (ours_at, *Wiring(ours).reals(ours_at))[-1]))
     for pair in matching.pairs:
         if pair.evidence == "order":
             continue

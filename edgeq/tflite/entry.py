@@ -28,11 +28,13 @@ class Entry:
         factor: Factors, shape ``(3,)``, in the channel order of the file.
         offset: Offsets, shape ``(3,)``.
         rounded: Whether a constant is quantized, so that both are rounded.
+        operators: Indices of the operators that do this, in order.
     """
 
     factor: Reals
     offset: Reals
     rounded: bool = False
+    operators: tuple[int, ...] = ()
 
     def __call__(self, values: Reals) -> Reals:
         """Return what the first layer gets for input values of shape ``(..., 3)``."""
@@ -75,12 +77,13 @@ def _applied(
         return None
     factor, offset = before.factor, before.offset
     rounded = before.rounded or bool(stored.tensor.scales.size)
+    operators = (*before.operators, operator.index)
     if operator.name in {"ADD", "SUB"}:
         sign = 1 if operator.name == "ADD" else -1
-        return Entry(factor, offset + sign * constant, rounded)
+        return Entry(factor, offset + sign * constant, rounded, operators)
     if operator.name == "DIV":
         constant = 1 / constant
-    return Entry(factor * constant, offset * constant, rounded)
+    return Entry(factor * constant, offset * constant, rounded, operators)
 
 
 def _stored(operator: Operator, tensor: int, wiring: Wiring) -> Stored | None:

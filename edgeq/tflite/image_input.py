@@ -1,14 +1,21 @@
-"""Where an image's rows, columns and channels lie in the shape of an input. Pure."""
+"""How an input takes images: rows, columns and channels in its shape, pixels in its type. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgeq.tflite.model_file import ModelFile
+import numpy as np
+
+from edgeq.tflite.model_file import ModelFile, Tensor
 
 RANK = 4
 GREY, RGB = 1, 3
+LEVELS = 256
+LEAST_LEVELS = 200
+"""Different values that a quantized input must make of the 256 levels of a pixel. Deviations that
+differ between channels, as ImageNet's, leave 234."""
+_SIGNED = 128
 
 
 @dataclass(frozen=True)
@@ -63,3 +70,61 @@ def image_size(shape: Sequence[int]) -> tuple[int, int]:
     """Return height and width of the images that an input takes; 0 and 0 if it takes none."""
     image = image_input(shape)
     return (0, 0) if image is None else (image.height, image.width)
+
+
+def is_integer(entry: Tensor) -> bool:
+    """Return whether an input takes integers without a scale: what goes in is what is stored."""
+    return entry.dtype.startswith(("int", "uint")) and not entry.scales.size
+
+
+def unchanged_pixels(entry: Tensor) -> tuple[float, float] | None:
+    """Return the mean and deviation with which an integer input stores pixels as they are.
+
+    Pixels become ``(pixel - mean) / std``, and the input stores that by its scale. int8 can't hold
+    pixels above 127 and stores them less 128.
+
+    Args:
+        entry: The input.
+
+    Returns:
+        None for real numbers, and for quantized signed integers, whose scale says which real
+        numbers they stand for, but not which pixels these are.
+    """
+    unsigned = entry.dtype == "uint8" and entry.scales.size == 1 and entry.scales[0] > 0
+    if not (is_integer(entry) or unsigned):
+        return None
+    shift = _SIGNED if entry.dtype == "int8" else 0
+    if not unsigned:
+        return float(shift), 1.0
+    zero_point = int([*entry.zero_points, 0][0])
+    return float(zero_point + shift), 1 / float(entry.scales[0])
+
+
+def unchanged_note(entry: Tensor) -> str:
+    """Return what an input gets that stores pixels as they are, as a sentence."""
+    less = f" less {_SIGNED}" if entry.dtype == "int8" else ""
+    return f"The input is {entry.dtype}: pixels from 0 to 255 go in as they are{less}"
+
+
+def holds_pixels(entry: Tensor, mean: Sequence[float], std: Sequence[float]) -> bool:
+    """Return whether an integer input holds the 256 levels of a pixel with a given preprocessing.
+
+    Without a scale, each level must be one of its integers. With a scale, they may be rounded, but
+    not to a few values.
+
+    Args:
+        entry: The input.
+        mean: Mean of each channel, from 0 to 255.
+        std: Deviation of each channel.
+    """
+    if not entry.dtype.startswith(("int", "uint")):
+        return True
+    ends = np.iinfo(entry.dtype)
+    real = (np.arange(LEVELS, dtype=np.float64)[:, None] - np.asarray(mean)) / np.asarray(std)
+    if is_integer(entry):
+        inside = (real >= ends.min) & (real <= ends.max)
+        return bool((inside & (real == np.rint(real))).all())
+    zero_point = int([*entry.zero_points, 0][0])
+    stored = np.rint(real / float(entry.scales[0])) + zero_point
+    stored = np.clip(stored, ends.min, ends.max)
+    return min(len(np.unique(column)) for column in stored.T) >= LEAST_LEVELS

@@ -165,6 +165,23 @@ class Wiring:
         """Return the operators that take a tensor directly, in the order of execution."""
         return tuple(self._consumers.get(tensor, ()))
 
+    def reals(self, tensor: int) -> tuple[int, ...]:
+        """Return the tensors that an integer is turned into until it is a real number, in order.
+
+        Returns:
+            The tensor itself first and a float32 tensor last; only the tensor itself if it is one.
+            Nothing if other operators than changes of type take it before.
+        """
+        chain = [tensor]
+        while self.model.tensors[chain[-1]].dtype != "float32":
+            takers = self.consumers(chain[-1])
+            if len(takers) != 1 or takers[0].name not in _TYPE_CHANGES or not takers[0].outputs:
+                return ()
+            if takers[0].outputs[0] < 0 or takers[0].outputs[0] in chain:
+                return ()
+            chain.append(takers[0].outputs[0])
+        return tuple(chain)
+
     def logits(self, tensor: int) -> int | None:
         """Return the index of the input of the softmax or sigmoid that produces a tensor.
 

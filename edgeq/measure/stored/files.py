@@ -7,6 +7,7 @@ difference that rounding does not explain is reported with its layer.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 import msgspec
 
@@ -53,12 +54,19 @@ class FileComparison(msgspec.Struct, frozen=True, kw_only=True):
     unmatched: tuple[str, ...] = ()
 
 
-def compare_files(baseline: ModelFile, variant: ModelFile) -> FileComparison:
+def compare_files(
+    baseline: ModelFile,
+    variant: ModelFile,
+    *,
+    outside: tuple[Collection[int], Collection[int]] = ((), ()),
+) -> FileComparison:
     """Compare a variant's file with its baseline's.
 
     Args:
         baseline: The float model.
         variant: The variant.
+        outside: Indices of operators of both that the other file may lack, because its
+            preprocessing does the same.
 
     Raises:
         ModelError: A file is damaged.
@@ -66,7 +74,10 @@ def compare_files(baseline: ModelFile, variant: ModelFile) -> FileComparison:
     files = StoredModel.of(baseline), StoredModel.of(variant)
     matching, tally = match(files[0].skeleton, files[1].skeleton), Tally()
     single = tuple({node.place for node in ones} for ones in (matching.missing, matching.added))
-    folded: tuple[set[int], set[int]] = (set(), set())
+    folded = tuple(
+        {node.place for node in file.skeleton.nodes if node.operator.index in some}
+        for file, some in zip(files, outside, strict=True)
+    )
     for pair in matching.pairs:
         folds = fold(files[0], pair.baseline, single[0]), fold(files[1], pair.variant, single[1])
         for side, folding in zip(folded, folds, strict=True):

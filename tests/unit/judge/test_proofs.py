@@ -625,3 +625,20 @@ def test_tokens_stay_the_indices_that_they_are() -> None:
     assert proved(found, "int8").status is Verdict.PASS
     found = operators(*INT8.compute, io=("int8", "int32"))
     assert "output is int32" in proved(found, "int8").reason
+
+
+def test_integers_that_the_baseline_takes_stay_whatever_the_method() -> None:
+    def judged(taken: tuple[str, ...], method: str) -> Judgement:
+        claim = METHODS.get(method)
+        own = msgspec.structs.replace(DYNAMIC if method == "dynamic_range" else INT8)
+        own = msgspec.structs.replace(own, input_types=("uint8",))
+        return types(own, claim, sha256="a", baseline_sha256="b", baseline_inputs=taken)
+
+    for method in ("int8", "dynamic_range"):
+        check(judged(("uint8",), method), Verdict.PASS)
+        for others in (("float32",), ("int8",)):
+            assert "input is uint8" in check(judged(others, method), Verdict.FAIL).reason
+    claimed = types(
+        DYNAMIC, METHODS.get("int8"), sha256="a", baseline_sha256="b", baseline_inputs=("float32",)
+    )
+    assert "input is float32" in str(claimed.evidence["breaks"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgeq.errors import ModelError
-from edgeq.models.float_file import has_open_batch, require_float
+from edgeq.models.float_file import has_open_batch, has_quantized_weights, require_float
 from edgeq.tflite.model_file import ModelFile, read_model
 from tests.unit.tiny_model import Op, Tensor, build, classifier
 
@@ -68,3 +68,25 @@ def test_float16_weights_are_a_baseline_only_where_they_are_taken_as_float32(
 def test_what_is_no_baseline_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         require_float(read(tmp_path, data))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Tensor("pixels", (1, 4, 4, 3), "uint8"),
+        Tensor("pixels", (1, 4, 4, 3), "int32"),
+        Tensor("pixels", (1, 4, 4, 3), "uint8", scales=(0.5,), zero_points=(127,)),
+    ],
+    ids=lambda entry: f"{entry.dtype} {entry.scales}",
+)
+def test_integers_that_become_real_numbers_first_are_an_input(
+    tmp_path: Path, entry: Tensor
+) -> None:
+    model = read(tmp_path, classifier(entry=entry))
+    assert require_float(model) == (4, 4)
+    assert not has_quantized_weights(model)
+
+
+def test_integers_that_stay_integers_are_no_image(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"takes or gives uint8 \('image'\)"):
+        require_float(read(tmp_path, relu(Tensor("image", (1, 4, 4, 3), "uint8"))))

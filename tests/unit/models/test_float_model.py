@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from edgeq.models.float_model import FloatModel, converter_start, load_float_mod
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 from tests.unit.tflite.test_halves import half
-from tests.unit.tiny_model import Head, classifier, heads
+from tests.unit.tiny_model import Head, Tensor, classifier, heads
 from tests.unit.tiny_signatures import joined
 
 OFFLINE = "Name or service not known"
@@ -330,3 +331,16 @@ def test_the_graph_of_a_signature_is_taken_out_of_its_file(tmp_path: Path) -> No
     assert "signatures" not in " ".join(chosen.notes)
     with pytest.raises(SpecError, match="unknown signature 'other'"):
         load(tmp_path, "both.tflite", signature="other")
+
+
+def test_integers_get_pixels_as_they_are_unless_the_spec_says_otherwise(tmp_path: Path) -> None:
+    entry = Tensor("pixels", (1, 4, 4, 3), "uint8", scales=(0.5,), zero_points=(100,))
+    (tmp_path / "net.tflite").write_bytes(classifier(entry=entry))
+    model = load(tmp_path, "net.tflite")
+    assert (model.preprocessing.mean, model.preprocessing.std) == ((100.0,) * 3, (2.0,) * 3)
+    assert model.notes == ("The input is uint8: pixels from 0 to 255 go in as they are",)
+    with pytest.raises(ModelError, match=r"'pixels' is uint8 and can't hold.*Set `preprocessing`"):
+        load(tmp_path, "net.tflite", preprocessing="unit")
+    (tmp_path / "net.tflite").write_bytes(classifier(entry=replace(entry, scales=())))
+    with pytest.raises(ModelError, match=r"can't hold.*Remove mean and std"):
+        load(tmp_path, "net.tflite", preprocessing="unit")

@@ -19,7 +19,7 @@ from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 from tests.unit.pipeline.project import CALIBRATION, EVALUATION, NAMES, spec
 from tests.unit.samples.pictures import save
-from tests.unit.tiny_model import Head, classifier, heads
+from tests.unit.tiny_model import Head, Tensor, classifier, heads
 
 
 def inputs(root: Path, model: dict[str, Any] | None = None, **keys: Any) -> ModelInputs:
@@ -252,3 +252,24 @@ def test_one_channel_is_scaled_in_one_way(tmp_path: Path) -> None:
     torch = Preprocessing(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
     with pytest.raises(SpecError, match="mean and std differ between channels"):
         list(input_notes(read_model(path), torch, where="models.net"))
+
+
+def test_a_variant_that_takes_integers_gets_pixels_as_they_are(project: Path) -> None:
+    def written(name: str, dtype: str, *scales: Any) -> dict[str, str]:
+        entry = Tensor("pixels", (1, 4, 4, 3), dtype, None, *scales)
+        (project / name).write_bytes(classifier(classes=len(NAMES), entry=entry))
+        return {"model": "net", "file": name}
+
+    raw = written("raw.tflite", "uint8")
+    scaled = written("scaled.tflite", "uint8", (1 / 127.5,), (127,))
+    variants = {"raw": raw, "scaled": scaled, "wrong": {**raw, "preprocessing": "unit"}}
+    normalized = inputs(project, {"preprocessing": "keras-tf"}, variants=variants)
+    assert normalized.preprocessing_of("raw") == Preprocessing()
+    assert normalized.preprocessing_of("scaled") == PREPROCESSING.get("keras-tf")
+    with pytest.raises(SpecError, match="is uint8 without a scale and can't hold"):
+        normalized.preprocessing_of("wrong")
+    note = "raw: The input is uint8: pixels from 0 to 255 go in as they are"
+    assert [line for line in normalized.assumptions() if "uint8" in line] == [note]
+    unsaid = inputs(project, {"preprocessing": None}, variants=variants)
+    assert unsaid.preprocessing_of("raw") == unsaid.baseline.preprocessing
+    assert unsaid.preprocessing_of("scaled").mean == (127.0,) * 3

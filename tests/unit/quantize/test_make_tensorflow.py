@@ -118,6 +118,7 @@ def test_one_calibration_gives_what_the_converter_would_with_its_own(
         "pixels": str(calibrated.pixels.path),
         "preprocessing": msgspec.to_builtins(calibrated.preprocessing),
         "shapes": [[1, *keras_model.input_size, 3]],
+        "types": ["float32"],
     }
     run_child(CHILD, request, log=folder / "own.log", limits=Make(), what=name)
     own = read_model(output)
@@ -188,7 +189,7 @@ def test_a_missing_tensorflow_is_said_with_the_remedy(
 def test_one_photograph_is_read_at_a_time() -> None:
     pixels = np.arange(2 * 2 * 2 * 3, dtype=np.uint8).reshape(2, 2, 2, 3)
     how = Preprocessing(std=(2.0, 2.0, 2.0), channels="bgr")
-    inputs = list(samples(pixels, how, [(1, 2, 2, 3)]))
+    inputs = list(samples(pixels, how, [(1, 2, 2, 3)], ["float32"]))
     assert [one[0].shape for one in inputs] == [(1, 2, 2, 3)] * 2
     assert inputs[1][0].dtype == np.float32
     assert np.array_equal(inputs[1][0][0], pixels[1, :, :, ::-1] / 2)

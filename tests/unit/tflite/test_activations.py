@@ -10,7 +10,7 @@ from edgeq.tflite.constants import Constants
 from edgeq.tflite.matching import Matching, match
 from edgeq.tflite.model_file import read_model
 from edgeq.tflite.skeleton import skeleton
-from tests.unit.tiny_model import Op, Tensor, build
+from tests.unit.tiny_model import Op, Tensor, build, classifier
 
 SHAPE = (1, 2, 2, 3)
 WEIGHTS = np.ones((3, 3), np.float32)
@@ -94,3 +94,23 @@ def test_without_a_match_nothing_is_known_of_the_baseline(tmp_path: Path) -> Non
 def test_a_scale_that_is_none_is_left_to_other_proofs(tmp_path: Path, scale: float) -> None:
     found = found_in(tmp_path, model(quantized=False), model(quantized=True, scale=scale))
     assert set(found) == {"sigmoid"}
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_pixels_are_the_same_before_and_after_they_become_real_numbers(
+    tmp_path: Path, kept: bool
+) -> None:
+    entry = Tensor("pixels", (1, 4, 4, 3), "uint8")
+    variant = classifier(io="int8")
+    if kept:  # as litert-quantizer leaves it: integers, real numbers, and integers with a scale
+        middle = Tensor("stored", (1, 4, 4, 3), "int8", scales=(1.0,), zero_points=(-128,))
+        tensors = [entry, Tensor("image", (1, 4, 4, 3)), middle, Tensor("out", (1, 4, 4, 3))]
+        ops = [Op("CAST", ("pixels",), ("image",)), Op("QUANTIZE", ("image",), ("stored",))]
+        ops.append(Op("DEQUANTIZE", ("stored",), ("out",)))
+        variant = build(tensors, ops, ["pixels"], ["out"])
+    matching = matched(tmp_path, classifier(entry=entry), variant)
+    ours = matching.baseline.model
+    first = activations(matching.variant.model, matching)[0]
+    assert first.tensor.name == ("stored" if kept else "input")
+    assert first.baseline is not None
+    assert ours.tensors[first.baseline].name == "image"

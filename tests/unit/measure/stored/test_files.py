@@ -11,6 +11,7 @@ import pytest
 from edgeq.errors import ModelError
 from edgeq.faults.graph import Graph
 from edgeq.measure.stored.files import FileComparison, compare_files
+from edgeq.tflite.entry import entry
 from edgeq.tflite.model_file import read_model
 from tests.unit import tiny_model
 from tests.unit.graphs import drawn, graph, read
@@ -25,7 +26,7 @@ from tests.unit.measure.stored.nets import (
     stored_of,
     written,
 )
-from tests.unit.tiny_model import Op, Tensor
+from tests.unit.tiny_model import Op, Tensor, classifier
 
 FLOATS = floats()
 INT8 = of(FLOATS, "int8")
@@ -200,3 +201,15 @@ def test_other_types_at_the_borders_are_no_other_network(
     found = compare_files(*models)
     assert (found.findings, found.unmatched) == ((), ())
     assert found.matched_operators == found.operators
+
+
+def test_what_the_preprocessing_of_the_other_file_does_is_not_added(tmp_path: Path) -> None:
+    plain, inside = (
+        read(tmp_path, content, name)
+        for name, content in (("a", classifier()), ("b", classifier(divided=2)))
+    )
+    (added,) = compare_files(plain, inside).findings
+    assert added.change == "added operator"
+    operators = entry(inside).operators
+    assert not compare_files(plain, inside, outside=((), operators)).findings
+    assert not compare_files(inside, plain, outside=(operators, ())).findings

@@ -26,6 +26,7 @@ def require_float(
     halves: Container[int] = (),
     quantized_weights: bool = False,
     arrays: bool = False,
+    size: tuple[int, int] | None = None,
 ) -> tuple[int, int]:
     """Check that a model is float and takes one image; return the image size.
 
@@ -34,6 +35,7 @@ def require_float(
         halves: Indices of float16 or sparse constants that are treated as float32.
         quantized_weights: Whether its weights may be quantized.
         arrays: Whether it takes arrays instead, of any number, shape and type.
+        size: Height and width that the spec sets, for files that leave them open.
 
     Returns:
         Height and width in pixels; ``NO_IMAGE`` for a model that takes arrays.
@@ -53,7 +55,7 @@ def require_float(
     if not model.outputs:
         raise ModelError("has no output", where=model.path, remedy="Export the model again")
     size = input_size(
-        model, arrays=arrays
+        model, arrays=arrays, size=size
     )  # first: float weights would not turn another input into an image
     quantized = _quantized(model, halves)
     weights_alone = all(tensor.data_bytes for tensor in quantized)
@@ -83,14 +85,21 @@ def require_float(
     return size
 
 
-def input_size(model: ModelFile, *, arrays: bool) -> tuple[int, int]:
+def input_size(
+    model: ModelFile, *, arrays: bool, size: tuple[int, int] | None = None
+) -> tuple[int, int]:
     """Return height and width of a model's image; ``NO_IMAGE`` if it takes arrays.
+
+    Args:
+        model: The file's contents.
+        arrays: Whether it takes arrays.
+        size: Height and width that the spec sets, for files that leave them open.
 
     Raises:
         ModelError: The input is not an image, or an array leaves its size open.
     """
     if not arrays:
-        return image_size(model)
+        return image_size(model, size)
     for index in model.inputs:
         tensor = model.tensors[index]
         if any(side < 1 for side in tensor.shape_signature[1:]) or 0 in tensor.shape:
@@ -104,15 +113,20 @@ def input_size(model: ModelFile, *, arrays: bool) -> tuple[int, int]:
     return NO_IMAGE
 
 
-def image_size(model: ModelFile) -> tuple[int, int]:
+def image_size(model: ModelFile, size: tuple[int, int] | None = None) -> tuple[int, int]:
     """Return height and width of a model's first input, in pixels.
 
+    Args:
+        model: The file's contents.
+        size: Height and width that the spec sets, for files that leave them open.
+
     Raises:
-        ModelError: The input is not an image of fixed size.
+        ModelError: The input is not an image, or leaves the size open and nothing sets it.
     """
     entry = model.tensors[model.inputs[0]]
     shape = entry.shape_signature
-    if image_input.image_input(shape) is None:
+    image = image_input.image_input(shape)
+    if image is None:
         what, remedy = unlike_an_image(shape)
         raise ModelError(
             f"its input {entry.name!r} of shape {list(shape)} is not one image "
@@ -120,13 +134,16 @@ def image_size(model: ModelFile) -> tuple[int, int]:
             where=model.path,
             remedy=remedy,
         )
-    if min(shape[1:]) < 1:
+    height, width = (
+        own or given for own, given in zip((image.height, image.width), size or (0, 0), strict=True)
+    )
+    if not height or not width:
         raise ModelError(
             f"its input {entry.name!r} leaves the size open: {list(shape)}",
             where=model.path,
-            remedy="Export the model with a fixed height and width",
+            remedy="Set input_size = [HEIGHT, WIDTH] in the spec",
         )
-    return image_input.image_size(shape)
+    return height, width
 
 
 def has_quantized_weights(model: ModelFile, halves: Container[int] = ()) -> bool:

@@ -18,6 +18,7 @@ from edgeq.models.application_model import export_application
 from edgeq.models.export_request import ArrayInput
 from edgeq.models.exporting import WITHOUT_TENSORFLOW, Exported, export_float, export_folder
 from edgeq.models.float_file import has_open_batch, has_quantized_weights, require_float
+from edgeq.models.open_size import size_note, with_size
 from edgeq.models.originals import Original, take
 from edgeq.models.sources import Export, FloatFile, parse_source
 from edgeq.store.content import Store
@@ -94,7 +95,7 @@ def load_float_model(
     """
     source = parse_source(name, model, spec)
     if isinstance(source, FloatFile):
-        baseline = _from_file(name, model, source.path, store, f"{spec.origin}: models.{name}")
+        baseline = _from_file(name, model, source.path, store, spec)
         return _holding_pixels(replace(baseline, limits=spec.make), model)
     choices = (
         choose(text, engine=spec.engine, classifier=model.classifier)
@@ -163,13 +164,18 @@ def converter_start(model: FloatModel, store: Store) -> Path:
     return model.export.graph or export_folder(model.name, model.export, store)
 
 
-def _from_file(name: str, model: Model, path: Path, store: Store, where: str) -> FloatModel:
+def _from_file(name: str, model: Model, path: Path, store: Store, spec: Spec) -> FloatModel:
     contents, original = take(path, store)
-    source = _of_signature(original, model, store, f"{where}.signature")
+    arrays = model.arrays is not None
+    source = _of_signature(original, model, store, f"{spec.origin}: models.{name}.signature")
+    sized: tuple[str, ...] = ()
+    if model.input_size is not None and not arrays:
+        fixed = with_size(source, model.input_size, spec.make, store, what=name)
+        sized = () if fixed is source else (size_note(original, model.input_size),)
+        source = fixed
     if source is not original:
         contents = read_model(source.copy)
     stored = halves(contents)
-    arrays = model.arrays is not None
     size = require_float(
         contents,
         halves=stored,
@@ -183,7 +189,7 @@ def _from_file(name: str, model: Model, path: Path, store: Store, where: str) ->
             remedy="Remove input_size from the spec, or set it to the model's own",
         )
     preprocessing, notes = fed(name, model, contents, file=path.name)
-    file = contents
+    file, notes = contents, (*notes, *sized)
     if stored:
         file = _in_float32(source, store)
         notes = (*notes, _widened_note(contents, file))

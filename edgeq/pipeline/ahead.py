@@ -60,13 +60,14 @@ def require_comparable(spec: Spec, name: str) -> None:
         return
     own = ready_file(name, declared.file, spec)
     arrays = spec.models[declared.model].arrays is not None
-    size = input_size(own, arrays=arrays)
+    given = declared.input_size or spec.models[declared.model].input_size
+    size = input_size(own, arrays=arrays, size=given)
     baseline = _baseline_file(spec, declared.model)
     if baseline is None:
         return
     if arrays:
         require_same_inputs(own, baseline)
-    expected = declared.input_size or input_size(baseline, arrays=arrays)
+    expected = declared.input_size or input_size(baseline, arrays=arrays, size=given)
     if size != expected:
         raise ModelError(
             f"takes images of {list(size)}, not of {list(expected)}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from edgeq.config.methods import METHODS
 from edgeq.config.structs import Spec
 from edgeq.errors import ModelError
 from edgeq.models.float_file import input_size
+from edgeq.models.open_size import with_size
 from edgeq.quantize.engine import Shared
 from edgeq.quantize.make import ENGINES, make_variant, ready_variant
 from edgeq.quantize.variant import Variant
@@ -75,8 +77,14 @@ def starts_of(variants: Iterable[VariantUnderTest], spec: Spec, store: Store) ->
 def _ready(variant: VariantUnderTest) -> Variant:
     declared = variant.spec.variants[variant.short_name]
     ready = ready_variant(variant.short_name, declared, variant.spec, variant.run.store)
+    expected = variant.input_size
+    if not variant.takes_arrays and ready.original is not None:
+        fixed = with_size(
+            ready.original, expected, variant.spec.make, variant.run.store, what=variant.name
+        )
+        ready = replace(ready, path=fixed.copy, sha256=fixed.sha256)
     file = read_model(ready.path)
-    size, expected = input_size(file, arrays=variant.takes_arrays), variant.input_size
+    size = input_size(file, arrays=variant.takes_arrays)
     if variant.takes_arrays:
         require_same_inputs(file, read_model(variant.inputs.baseline.path))
     if size != expected:

@@ -14,6 +14,7 @@ from edgeq.models import lite0
 from edgeq.models.applications import downloaded_before
 from edgeq.models.float_file import require_float
 from edgeq.models.float_model import fed
+from edgeq.models.open_size import leaves_size_open
 from edgeq.models.sources import FloatFile, parse_source
 from edgeq.models.weights import local_weights
 from edgeq.pipeline.image_sets import named_images
@@ -56,6 +57,7 @@ def weights_of(spec: Spec, name: str) -> str:
             halves=stored,
             quantized_weights=model.allow_quantized_weights,
             arrays=model.arrays is not None,
+            size=model.input_size,
         )
         wide = ", float16 weights taken as float32" if stored else ""
         return f"those of {model.source}, {size(file.bytes)}{wide}"
@@ -104,7 +106,7 @@ def images_of(spec: Spec, name: str, role: Role) -> str:
 
 
 def reading_of(spec: Spec, name: str) -> Reading | None:
-    """Return how the outputs of a ``.tflite`` model are read, None if it has yet to be exported.
+    """Return how the outputs of a ``.tflite`` model are read, None if its shapes are not known yet.
 
     Raises:
         EdgeqError: The file, its labels or those of the images can't be used.
@@ -119,7 +121,10 @@ def reading_of(spec: Spec, name: str) -> Reading | None:
         halves=halves(file),
         quantized_weights=model.allow_quantized_weights,
         arrays=model.arrays is not None,
+        size=model.input_size,
     )
+    if leaves_size_open(file):
+        return None  # shapes are known once the size is fixed
 
     def count() -> int | None:
         counted = _evaluation(spec, name)

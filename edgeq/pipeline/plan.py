@@ -208,11 +208,14 @@ def _may_apply(spec: Spec, name: str, gate: Gate) -> bool:
 @lru_cache(maxsize=64)
 def _shown(path: Path, *_: int) -> tuple[int, frozenset[Task]]:
     """Return a file's number of outputs and the tasks that it shows, cached by size and time."""
+    from edgeq.models.open_size import leaves_size_open
     from edgeq.tasks.detection.decoders import recognized_decoder
-    from edgeq.tasks.kinds import recognized_kind
+    from edgeq.tasks.kinds import KINDS, recognized_kind
     from edgeq.tflite.model_file import read_model
 
     model = read_model(path)
+    if leaves_size_open(model):  # its shapes show nothing yet
+        return len(model.outputs), frozenset({DETECTION, *KINDS.names()})
     detector, kind = recognized_decoder(model), recognized_kind(model)
     tasks = [DETECTION] if detector is not None else []
     tasks += [kind[0].name] if kind is not None else []

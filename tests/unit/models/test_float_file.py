@@ -37,6 +37,11 @@ def test_an_open_batch_is_allowed(tmp_path: Path) -> None:
     assert has_open_batch(model)
 
 
+def test_a_size_that_the_spec_sets_is_that_of_what_is_open(tmp_path: Path) -> None:
+    model = read(tmp_path, relu(Tensor("image", (1, 4, 1, 3), signature=(1, 4, -1, 3))))
+    assert require_float(model, size=(6, 8)) == (4, 8)
+
+
 def test_float16_weights_are_a_baseline_only_where_they_are_taken_as_float32(
     tmp_path: Path,
 ) -> None:
@@ -57,7 +62,10 @@ def test_float16_weights_are_a_baseline_only_where_they_are_taken_as_float32(
         (classifier(io="float16"), r"gives float16 \('input'"),
         (classifier(channels=6), r"\[1, 4, 4, 6\] is not one image .*it has 6 channels"),
         (relu(Tensor("features", (1, 10))), "'features' of shape"),
-        (relu(Tensor("image", (1, 1, 1, 3), signature=(1, -1, -1, 3))), "leaves the size open"),
+        (
+            relu(Tensor("image", (1, 1, 1, 3), signature=(1, -1, -1, 3))),
+            r"leaves the size open: .*Set input_size = \[HEIGHT, WIDTH\]",
+        ),
         (relu(Tensor("a", (1, 4, 4, 3)), Tensor("b", (1, 4, 4, 3))), "has 2 inputs"),
         (
             relu(Tensor("image", (1, 4, 4, 3)), op=Op("CUSTOM", ("image",), ("out",), "FlexErf")),

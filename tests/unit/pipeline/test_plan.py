@@ -10,6 +10,7 @@ from edgeq.config.methods import MethodChoice
 from edgeq.errors import SpecError
 from edgeq.pipeline.run import Run
 from tests.unit.config.writing import spec
+from tests.unit.tiny_model import Op, Tensor, build
 
 READY = {"model": "net", "file": "v.tflite"}
 
@@ -108,3 +109,14 @@ def test_a_spec_that_declares_nothing_is_refused() -> None:
     with pytest.raises(SpecError, match="nothing is declared to be validated") as caught:
         Run(spec(methods=[])).cases  # noqa: B018
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("size", [-1, 4])
+def test_a_file_of_any_size_may_be_of_any_task(tmp_path: Path, size: int) -> None:
+    image = Tensor("image", (1, 4, 4, 3), signature=(1, size, size, 3))
+    vector = Tensor("out", (1, 5))
+    path = tmp_path / "net.tflite"
+    path.write_bytes(build([image, vector], [Op("RELU", ("image",), ("out",))], ["image"], ["out"]))
+    declared = spec(models={"net": {"source": str(path)}}, methods=["int8"])
+    gates = {case.gate.name for case in Run(declared).cases}
+    assert {"mean_iou", "box_recall"} & gates == ({"mean_iou", "box_recall"} if size < 0 else set())

@@ -269,8 +269,8 @@ class _Judged:
 
 def _nothing_to_compare() -> Judgement:
     return missing(
-        "no output can be compared: the baseline gives zeros only, or nothing finite",
-        next_step="Check the baseline and its preprocessing",
+        "no output can be compared: no image is finite in both, or the baseline is zero",
+        next_step="See `outputs`; if it passes, check the baseline and its preprocessing",
     )
 
 

@@ -16,10 +16,11 @@ import msgspec
 import numpy as np
 
 from edgeq.config.structs import Preprocessing
+from edgeq.errors import ModelError
 from edgeq.io import structs
 from edgeq.quantize.statistics import Statistics, extent, ranges
 from edgeq.samples.preprocess import to_inputs
-from edgeq.tflite.model_file import ModelFile, read_content
+from edgeq.tflite.model_file import ModelFile, read_content, read_model
 from edgeq.tflite.packing import packed, unpacked
 from edgeq.tflite.prepared import prepared
 from edgeq.tflite.wiring import Wiring
@@ -29,6 +30,9 @@ from edgeq.tflite.wiring import Wiring
 THREADS = 1
 SHIFT = 128
 """Difference between the zero points of uint8 and int8."""
+
+_UNCALIBRATED = "tensor_name_to_qsv"
+"""Part of litert-quantizer's message about an operator whose tensors have no extents."""
 
 # First versions of the operators that support int16 with scales other than powers of two.
 _GENERAL_SUMS = {"ADD": 3, "SUB": 5}
@@ -132,7 +136,18 @@ def quantize(request: Quantize) -> dict[str, object]:
             name: {"min": low.reshape(1), "max": high.reshape(1)}
             for name, (low, high) in zip(statistics.names, limits, strict=True)
         }
-    result = maker.quantize(calibrated, enable_progress_report=False)
+    try:
+        result = maker.quantize(calibrated, enable_progress_report=False)
+    except ValueError as error:
+        if _UNCALIBRATED in str(error) and read_model(Path(request.model)).subgraphs > 1:
+            raise ModelError(
+                "litert-quantizer calibrates only the first of the file's graphs, not those of "
+                "other signatures, nor those inside IF and WHILE",
+                remedy="Choose one of several signatures with `signature`, or a method without "
+                "calibration (dynamic_range, weight_only_int8, float16); a Keras model or a "
+                "SavedModel can also be quantized by the engine tensorflow",
+            ) from error
+        raise
     output = Path(request.output)
     content = bytes(result.quantized_model)
     content = finished(content, output, unsigned_io=request.unsigned_io)

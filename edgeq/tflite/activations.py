@@ -111,9 +111,10 @@ def _held(matching: Matching) -> dict[int, int]:
         # If the activation is a separate operator in both, its inputs correspond too.
         if before[0] not in pair.variant.outputs and before[1] not in pair.baseline.outputs:
             counterparts[before[0]] = before[1]
-    for operator in Wiring(theirs).needed:
+    wiring = Wiring(theirs)
+    for operator in wiring.needed:
         if (
-            operator.name in _LOOKED_THROUGH
+            (operator.name in _LOOKED_THROUGH or wiring.only_reshapes(operator))
             and operator.inputs
             and operator.inputs[0] in counterparts
         ):
@@ -129,9 +130,7 @@ def _held(matching: Matching) -> dict[int, int]:
     }
 
 
-_LOOKED_THROUGH = frozenset(
-    {"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE"}
-)
+_LOOKED_THROUGH = frozenset({"QUANTIZE", "DEQUANTIZE", "TRANSPOSE"})
 
 
 def _may_be_alike(first: Tensor, second: Tensor) -> bool:

@@ -31,6 +31,9 @@ MOST_BYTES = 4 << 30
 POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"
 """The only custom operator that the runtime has; it decodes boxes and suppresses overlaps."""
 
+EDGE_TPU = "CUSTOM:edgetpu-custom-op"
+"""What the Edge TPU's compiler puts in the place of all operators that run there."""
+
 _CUSTOM = 32
 _HEADER_BYTES = 8
 
@@ -208,6 +211,13 @@ def require_runnable(model: ModelFile) -> None:
             where=model.path,
             remedy="Convert it without SELECT_TF_OPS; replace the layers that need them",
         )
+    if EDGE_TPU in custom:
+        raise ModelError(
+            "was compiled for an Edge TPU: its operators run there alone",
+            where=model.path,
+            remedy="Judge the file that the compiler read (without `_edgetpu` in its name), on a "
+            "target of the kind `edge-tpu` too",
+        )
     if custom:
         raise ModelError(
             f"has custom operators, which the runtime does not support: {', '.join(custom)}",
@@ -266,6 +276,8 @@ def open_content(path: Path, content: bytes) -> Flatbuffer:
         raise ModelError(
             "is a pointer of Git LFS, not the model itself", where=path, remedy="Run git lfs pull"
         )
+    if not content:
+        raise ModelError("is empty", where=path, remedy="Export or copy the model again")
     if content[4:_HEADER_BYTES] != IDENTIFIER:
         raise ModelError(
             "is not a .tflite model: the identifier TFL3 is missing",

@@ -7,6 +7,7 @@ litert-quantizer
   which have them in ``deprecated_builtin_code``, every operator looks like ADD
 - can't read tensors to which the runtime gives no memory because no needed operator writes them
 - needs a list of signatures if the type of an input or output changes
+- needs names of tensors that are unique in the file
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from edgeq.tflite.model_file import ModelFile, code_number, open_model, read_con
 from edgeq.tflite.packing import rewritten
 from edgeq.tflite.wiring import Wiring
 
-_CODES, _SIGNATURES = 1, 7  # numbers of the fields in the schema's table Model
+_CODES, _GRAPHS, _SIGNATURES = 1, 2, 7  # numbers of the fields in the schema's table Model
+_NAME = 3  # in the table Tensor
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class _Plan:
         tensors: Indices of the main graph's tensors that stay, in order.
         left_out: Number of tensors and of operators that are removed.
         unsigned: Whether there is no list of signatures.
+        namesakes: Number of tensors that have the name of another one.
     """
 
     old_codes: bool
@@ -41,6 +44,7 @@ class _Plan:
     tensors: tuple[int, ...]
     left_out: tuple[int, int]
     unsigned: bool
+    namesakes: int
 
     @property
     def changes(self) -> tuple[str, ...]:
@@ -51,6 +55,7 @@ class _Plan:
             (operators > 0, f"operators left out that no output depends on: {operators}"),
             (tensors > 0, f"tensors left out that no operator uses: {tensors}"),
             (self.unsigned, "empty list of signatures added"),
+            (self.namesakes > 0, f"tensors renamed that had another one's name: {self.namesakes}"),
         )
         return tuple(words for happens, words in every if happens)
 
@@ -84,6 +89,22 @@ def _rewrite(model: Any, plan: _Plan) -> None:
     if plan.left_out != (0, 0):
         keep_only(model, operators=plan.operators, tensors=plan.tensors)
     model.signatureDefs = model.signatureDefs or []
+    if plan.namesakes:
+        _name_apart([tensor for graph in model.subgraphs for tensor in graph.tensors])
+
+
+def _name_apart(tensors: Sequence[Any]) -> None:
+    """Add a number to each name that another tensor had before."""
+    every = {bytes(tensor.name or b"") for tensor in tensors}
+    seen = set[bytes]()
+    for number, tensor in enumerate(tensors):
+        name = bytes(tensor.name or b"")
+        if name in seen:
+            while name in every:
+                name += b"_%d" % number
+            every.add(name)
+            tensor.name = name
+        seen.add(name)
 
 
 def _plan(source: Flatbuffer, model: ModelFile) -> _Plan:
@@ -94,12 +115,14 @@ def _plan(source: Flatbuffer, model: ModelFile) -> _Plan:
         *(*model.inputs, *model.outputs, *_signed(root, len(model.tensors))),
     }
     tensors = tuple(tensor.index for tensor in model.tensors if tensor.index in used)
+    names = [table.text(_NAME) for graph in root.tables(_GRAPHS) for table in graph.tables(0)]
     return _Plan(
         old_codes=any(table.integer(3, "i") != code_number(table) for table in root.tables(_CODES)),
         operators=tuple(operator.index for operator in operators),
         tensors=tensors,
         left_out=(len(model.tensors) - len(tensors), len(model.operators) - len(operators)),
         unsigned=root.place(_SIGNATURES) is None,
+        namesakes=len(names) - len(set(names)),
     )
 
 

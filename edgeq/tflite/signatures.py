@@ -13,7 +13,7 @@ from typing import Any
 from edgeq.errors import ModelError
 from edgeq.registry import unknown
 from edgeq.tflite.flatbuffer import damaged
-from edgeq.tflite.model_file import open_model
+from edgeq.tflite.model_file import open_model, read_model
 from edgeq.tflite.packing import rewritten
 from edgeq.words.escape import printable
 
@@ -81,7 +81,10 @@ def find_signature(path: Path, key: str, *, where: str) -> Signature:
 
 
 def content_of_signature(path: Path, key: str | None, *, where: str) -> bytes | None:
-    """Return a model of the graph that a spec chooses; None if it is the file's first.
+    """Return a model of the graph that a spec chooses; None if the file itself is that model.
+
+    The first graph is separated, too, if it calls none of the others: quantizers calibrate only
+    that one, and fail at the rest.
 
     Args:
         path: The file.
@@ -89,13 +92,25 @@ def content_of_signature(path: Path, key: str | None, *, where: str) -> bytes | 
         where: The spec's key that names it, for errors.
 
     Raises:
-        ModelError: The file has no signatures or can't be read, or the graph calls others.
+        ModelError: The file has no signatures or can't be read, or a graph other than the first
+            calls others.
         SpecError: There is no signature of that name.
     """
     if key is None:
         return None
     chosen = find_signature(path, key, where=where)
-    return None if chosen.graph == 0 else alone(path, chosen)
+    if chosen.graph == 0 and (not _has_several(path) or _first_calls(path)):
+        return None
+    return alone(path, chosen)
+
+
+def _has_several(path: Path) -> bool:
+    """Return whether the signatures of a file belong to several graphs."""
+    return len({signature.graph for signature in signatures(path)}) > 1
+
+
+def _first_calls(path: Path) -> bool:
+    return bool(_CALLS & {operator.name for operator in read_model(path).operators})
 
 
 def unchosen(path: Path, file: str) -> str | None:
@@ -109,7 +124,7 @@ def unchosen(path: Path, file: str) -> str | None:
         ModelError: The file is missing, not a model, truncated or damaged.
     """
     every = signatures(path)
-    if len({signature.graph for signature in every}) < 2:  # noqa: PLR2004 - the first and another
+    if not _has_several(path):
         return None
     shown = ", ".join(repr(printable(signature.key)) for signature in every)
     first = next(
@@ -125,7 +140,7 @@ def unchosen(path: Path, file: str) -> str | None:
 def alone(path: Path, signature: Signature) -> bytes:
     """Return a model with only a signature's graph and that signature.
 
-    The file's metadata is left out because it describes the first graph.
+    The file's metadata stays with the first graph, which it describes.
 
     Raises:
         ModelError: The graph calls other graphs of the file, or the file is damaged.
@@ -163,8 +178,9 @@ def _keep(model: Any, graph: int) -> None:
     ]
     for signature in model.signatureDefs:
         signature.subgraphIndex = 0
-    model.metadata = None
+    model.metadata = model.metadata if graph == 0 else None
     used = {tensor.buffer for tensor in model.subgraphs[0].tensors}
+    used |= {entry.buffer for entry in model.metadata or ()}
     for at, buffer in enumerate(model.buffers):
         if at not in used:
             buffer.data = None

@@ -178,7 +178,7 @@ class _Builder:
             return False
         if operator.name == "CAST":  # a cast to integers truncates values
             return self.model.tensors[operator.outputs[0]].dtype.startswith("float")
-        return operator.name in _THROUGH
+        return operator.name in _THROUGH or self.wiring.only_reshapes(operator)
 
     def _node(self, place: int, operator: Operator, fused: set[int]) -> Node:
         options = dict(operator.options)

@@ -12,14 +12,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
+from edgeq.tflite.constants import Constants
 from edgeq.tflite.model_file import POST_PROCESS, ModelFile, Operator, Tensor
 
 ACTIVATION_TYPES_INTEGER = frozenset({"int8", "uint8", "int16"})
 
 _TYPE_CHANGES = frozenset({"QUANTIZE", "DEQUANTIZE", "DENSIFY", "CAST"})
 _SHAPE_CHANGES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
-_SAME_VALUES = _TYPE_CHANGES | _SHAPE_CHANGES
+_SELECTING = frozenset({"CONCATENATION", "PACK", "SLICE", "STRIDED_SLICE", "UNPACK"})
+"""Operators that change at most the shape if they give as many values as they take."""
 _SOFTMAX, _SIGMOID = "SOFTMAX", "LOGISTIC"
+_STRIDES = 3
+"""Position of the strides among a STRIDED_SLICE's inputs."""
 
 
 _ACTING = frozenset(
@@ -351,9 +357,31 @@ class Wiring:
                 waiting += maker.inputs
         return tuple(needed[index] for index in sorted(needed))
 
+    def only_reshapes(self, operator: Operator) -> bool:
+        """Return whether an operator changes at most the shape of its first input.
+
+        Exporters write a new axis as a PACK of one tensor or as a STRIDED_SLICE of everything.
+        """
+        if operator.name in _SHAPE_CHANGES:
+            return True
+        if operator.name not in _SELECTING or len(operator.outputs) != 1:
+            return False
+        both = [self.model.tensors[at] for at in (*operator.inputs[:1], *operator.outputs)]
+        if any(-1 in tensor.shape_signature[1:] for tensor in both):
+            return False
+        if len({math.prod(tensor.shape) for tensor in both}) > 1:
+            return False
+        return operator.name != "STRIDED_SLICE" or self._strides_forwards(operator)
+
+    def _strides_forwards(self, operator: Operator) -> bool:
+        strides = self.stored(operator, _STRIDES)
+        if strides is None:
+            return False
+        return bool((Constants(self.model).stored(strides.tensor).astype(np.int64) > 0).all())
+
     def _keeps(self, operator: Operator) -> bool:
         """Return whether an operator preserves the values and their order."""
-        if operator.name in _SAME_VALUES:
+        if operator.name in _TYPE_CHANGES or self.only_reshapes(operator):
             return True
         if operator.name != "TRANSPOSE":
             return False

@@ -296,8 +296,8 @@ def test_the_output_with_the_worst_verdict_is_judged_then_the_farthest() -> None
 def test_what_is_not_compared_says_what_to_check() -> None:
     assert tensors.relative_error([error(None, None)], 0.5) == Judgement(
         status=Verdict.MISSING,
-        reason="no output can be compared: the baseline gives zeros only, or nothing finite",
-        next_step="Check the baseline and its preprocessing",
+        reason="no output can be compared: no image is finite in both, or the baseline is zero",
+        next_step="See `outputs`; if it passes, check the baseline and its preprocessing",
     )
 
 

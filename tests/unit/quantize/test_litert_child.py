@@ -9,13 +9,15 @@ import numpy.typing as npt
 import pytest
 
 from edgeq.config.methods import MethodChoice
+from edgeq.errors import ConversionError
 from edgeq.quantize.litert_child import SHIFT, finished
 from edgeq.quantize.make import make_variant
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 from edgeq.tflite.packing import unpacked
-from tests.unit.quantize.network import SIZE, calibration, float_model
+from tests.unit.quantize.network import SIZE, calibration, float_model, network
 from tests.unit.tiny_model import Op, Tensor, build
+from tests.unit.tiny_signatures import joined
 
 IMAGES = 5
 
@@ -100,3 +102,11 @@ def test_int16_sums_run_whatever_their_scales(tmp_path: Path, name: str) -> None
     scale = float(read_model(path).tensors[read_model(path).outputs[0]].scales[0])
     moved = answers(path, given).astype(np.float64) * scale
     assert np.abs(moved - pixels).max() < 4 * step
+
+
+def test_a_graph_that_is_not_calibrated_is_named_with_what_to_do(tmp_path: Path) -> None:
+    """Of a second signature, for instance, or of a branch."""
+    content = joined(first=network(), second=network(seed=1))
+    with pytest.raises(ConversionError, match=r"only the first of the file's graphs") as caught:
+        made(tmp_path, "int8", content)
+    assert "dynamic_range" in str(caught.value.remedy)

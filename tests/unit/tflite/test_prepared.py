@@ -295,3 +295,24 @@ def test_damage_that_only_rewriting_comes_to_is_a_model_error_too(tmp_path: Path
     assert preparations(path) == (UNSIGNED,)
     with pytest.raises(ModelError, match="damaged or truncated: it can't be rewritten"):
         prepared(path)
+
+
+def nameless(model: Any) -> None:
+    for tensor in model.subgraphs[0].tensors:
+        tensor.name = "t"
+
+
+def test_tensors_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """As tools that strip names leave them; litert-quantizer refuses the file."""
+    content = changed(network(), signed, nameless)
+    path = tmp_path / "net.tflite"
+    path.write_bytes(content)
+    model = read_content(path, prepared(path) or b"")
+    assert len({tensor.name for tensor in model.tensors}) == len(model.tensors)
+    assert model.tensors[0].name == "t"
+    (phrase,) = preparations(path)
+    assert phrase == "tensors renamed that had another one's name: 12"
+    store = Store(tmp_path / "store")
+    choice = MethodChoice("int8", "int8", "litert")
+    variant = make_variant(choice, float_model(tmp_path, content), calibration(tmp_path), store)
+    assert variant.path.is_file()

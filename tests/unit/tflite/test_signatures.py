@@ -62,9 +62,22 @@ def test_a_graph_alone_answers_as_its_own_model(both: Path) -> None:
     assert len(content) < both.stat().st_size
 
 
-def test_the_first_graph_is_the_file_itself(both: Path) -> None:
-    assert content_of_signature(both, "brightness", where="signature") is None
+def test_the_first_graph_is_separated_if_it_is_chosen_and_calls_no_other(
+    both: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Quantizers that calibrate the first graph alone would fail at the others."""
+    content = content_of_signature(both, "brightness", where="signature")
+
+    assert content is not None
+    model = read_content(both, content)
+    assert (model.subgraphs, model.signature_keys) == (1, ("brightness",))
+    np.testing.assert_array_equal(answer(content), answer(BRIGHTNESS))
+    single = tmp_path / "one.tflite"
+    single.write_bytes(joined(brightness=BRIGHTNESS))
+    assert content_of_signature(single, "brightness", where="signature") is None
     assert content_of_signature(both, None, where="signature") is None
+    monkeypatch.setattr("edgeq.tflite.signatures._CALLS", frozenset({"FULLY_CONNECTED"}))
+    assert content_of_signature(both, "brightness", where="signature") is None
 
 
 def test_several_graphs_without_a_choice_are_noted(both: Path, tmp_path: Path) -> None:

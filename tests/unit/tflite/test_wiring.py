@@ -14,7 +14,9 @@ from edgeq.measure.input_range import input_scale
 from edgeq.measure.operators import operators
 from edgeq.measure.size import measure_size
 from edgeq.tasks.recognition import KnownClasses, recognize
+from edgeq.tflite.constants import Constants
 from edgeq.tflite.model_file import read_model
+from edgeq.tflite.skeleton import skeleton
 from edgeq.tflite.wiring import Wiring
 from tests.unit.quantize.network import network
 from tests.unit.tiny_model import Head, Op, Tensor, build, detector, heads
@@ -149,6 +151,42 @@ def test_every_room_sees_the_softmax_behind_what_changes_no_value(wire: Wire, na
     assert operators(found.model).ends_in_softmax
     known = KnownClasses()
     assert recognize(found.model, known, task=None, output=None, where="models.net").classes == 4
+
+
+@pytest.mark.parametrize(
+    ("strides", "signature", "is_seen"),
+    [((1, 1), None, True), ((1, -1), None, False), ((1, 1), (1, -1), False)],
+)
+def test_a_slice_of_everything_in_its_order_is_seen_through(
+    wire: Wire, strides: tuple[int, ...], signature: tuple[int, ...] | None, *, is_seen: bool
+) -> None:
+    """As TensorFlow writes `scores[:, None]`; one that reverses or selects moves values."""
+    bounds = [Tensor(name, (2,), "int32", np.array([0, 4], np.int32)) for name in ("begin", "end")]
+    tensors = [
+        Tensor("logits", (1, 4)),
+        Tensor("p", (1, 4), signature=signature),
+        *bounds,
+        Tensor("strides", (2,), "int32", np.array(strides, np.int32)),
+        Tensor("out", (1, 1, 4)),
+    ]
+    taken = ("p", "begin", "end", "strides")
+    ops = [Op("SOFTMAX", ("logits",), ("p",)), Op("STRIDED_SLICE", taken, ("out",))]
+    wiring = wire(build(tensors, ops, ["logits"], ["out"]))
+    assert (wiring.logits(last(wiring)) is not None) == is_seen
+    nodes = skeleton(wiring.model, Constants(wiring.model)).nodes
+    assert (len(nodes) == 1) == is_seen
+
+
+def test_only_a_pack_of_one_tensor_is_seen_through(wire: Wire) -> None:
+    tensors = [Tensor("logits", (1, 4)), Tensor("p", (1, 4)), Tensor("one", (1, 1, 4))]
+    tensors.append(Tensor("two", (2, 1, 4)))
+    ops = [
+        Op("SOFTMAX", ("logits",), ("p",)),
+        Op("PACK", ("p",), ("one",)),
+        Op("PACK", ("p", "p"), ("two",)),
+    ]
+    wiring = wire(build(tensors, ops, ["logits"], ["one", "two"]))
+    assert [wiring.logits(at) for at in wiring.model.outputs] == [named(wiring, "logits"), None]
 
 
 def test_a_softmax_of_a_map_in_another_order_has_no_logits_beside_it(wire: Wire) -> None:

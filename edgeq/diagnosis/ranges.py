@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 
-from edgeq.diagnosis.bench import Bench
+from edgeq.diagnosis.bench import MOST_IMAGES, RECOVERED, Bench
 from edgeq.diagnosis.cause import Cause
 from edgeq.errors import ModelRefusedError
 from edgeq.judge.control import of_drift
 from edgeq.judge.ranges import fit_of, harmful, holds, recovery
 from edgeq.judge.running import input_range
 from edgeq.judge.verdict import Verdict
+from edgeq.measure.predictions import Predictions
 from edgeq.measure.ranges import RangeFit, Ranges, Trial
-from edgeq.pipeline.ranging import refused_ranges_of
+from edgeq.pipeline.ranging import last_corrected, refused_ranges_of
 from edgeq.pipeline.variant import VariantUnderTest
+from edgeq.words import plural
 
 WHOLE_INPUT = 0.9
 """Least fraction of the input values that its range holds if calibration saw such images."""
@@ -22,6 +25,13 @@ NAMED = 3
 
 CLOSE = 0.5
 """Greatest error with which a refused variant must run if its ranges are to be the cause."""
+
+USUAL, TIED = 0.02, 0.03
+"""Share of the images whose best classes tie in good int8 files if there is no control (edgeq's own
+int8 ResNet8), and the least share beyond that of the control."""
+
+SEVERAL = 3
+"""Other suspicious and narrow ranges from which calibration is at fault."""
 
 BLIND = 2
 """Greatest number of steps of an input that hide all photographs."""
@@ -57,6 +67,33 @@ def explain_drift(comparison: Ranges) -> Cause | None:
     least = min(left for left, _ in calming)
     close = [trial for left, trial in calming if left <= ALONE * least]
     return _cause(comparison, min(close, key=lambda trial: len(trial.tensors)))
+
+
+def tied_classes(bench: Bench) -> Cause | None:
+    """Test whether best classes tie because the logits' range clips them or has too few steps."""
+    every = np.arange(len(bench.predictions.tied))
+    control = bench.of_control(every)
+    usual = float(control.tied.mean()) if isinstance(control, Predictions) else USUAL
+    tied = bench.predictions.tied & ~bench.variant.baseline.predictions.tied
+    corrected = last_corrected(bench.variant) if tied.mean() >= usual + TIED else None
+    if corrected is None:
+        return None
+    fit, edits = corrected
+    places, how = np.flatnonzero(tied)[:MOST_IMAGES], bench.variant.preprocessing
+    with bench.laid_out(edits=edits) as laid:
+        still = int(laid.answers(bench.pixels(how, places), how).tied.sum())
+    if still > RECOVERED * len(places):
+        return None
+    comparison = bench.variant.ranges
+    others = [other for other in comparison.suspicious if other.name != fit.name]
+    narrow = fit.clipped > 0 and sum(other.covered < 1 for other in others) >= SEVERAL
+    return Cause(
+        "calibration" if narrow else "output_quantization",
+        f"on {plural(int(tied.sum()), 'image')} the best classes tie: the last layer's output, "
+        f"{fit.name}, {holds(fit)}, in steps of {fit.scale.step:.2g}; with this range set right, "
+        f"{still} of {len(places)} still tie",
+        {"tensor": fit.name, "tied": int(tied.sum()), "still": still, "images": len(places)},
+    )
 
 
 def blind_input(bench: Bench) -> Cause | None:

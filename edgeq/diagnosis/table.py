@@ -79,6 +79,7 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("own_samples", Hypothesis("answers", feeding.own_samples)),
         ("other_feeding", Hypothesis("distance", feeding.other_feeding)),
         ("activation_ranges", Hypothesis("outputs", ranges.activation_ranges)),
+        ("tied_classes", Hypothesis("classes", ranges.tied_classes)),
         ("moved_values", Hypothesis("values", reading.moved)),
         ("rescaled_values", Hypothesis("values", reading.rescaled)),
         ("parting", Hypothesis("distance", network.parting)),

@@ -85,6 +85,20 @@ def refused_ranges_of(variant: VariantUnderTest) -> Ranges:
     return _Ranging(variant, runs=False).measured()
 
 
+def last_corrected(variant: VariantUnderTest) -> tuple[RangeFit, tuple[Edit, ...]] | None:
+    """Return how the range of the last layer's output fits, and the edits that correct it.
+
+    None if there are several last layers, or if it has no fixed scale or can't be corrected.
+
+    Raises:
+        EdgeqError: The baseline does not run, or there is no evaluation set.
+    """
+    ranging = _Ranging(variant)
+    last = [fit for fit in ranging.fits.values() if fit.place == "last"]
+    edits = ranging.edits(last, []) if len(last) == 1 else ()
+    return (last[0], edits) if edits else None
+
+
 def ranges_facts(variant: VariantUnderTest) -> Mapping[str, object]:
     """Return what ``ranges_of`` depends on; the errors are the same."""
     places = sample_places(variant)
@@ -250,7 +264,7 @@ class _Ranging:
 
         def attempt(some: Sequence[RangeFit]) -> None:
             names = tuple(fit.name for fit in some)
-            edits = self._edits(some, problems)
+            edits = self.edits(some, problems)
             if not edits or any(trial.tensors == names for trial in trials):
                 return
             try:
@@ -267,7 +281,7 @@ class _Ranging:
                 attempt([fit])
         return tuple(trials), tuple(dict.fromkeys(problems))
 
-    def _edits(self, some: Sequence[RangeFit], problems: list[str]) -> tuple[Edit, ...]:
+    def edits(self, some: Sequence[RangeFit], problems: list[str]) -> tuple[Edit, ...]:
         """Return the edits that correct ranges, for those that can be corrected."""
         ranges = [self._fitting(fit) for fit in some]
         try:

@@ -13,7 +13,7 @@ import pytest
 
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause
-from edgeq.diagnosis.ranges import activation_ranges
+from edgeq.diagnosis.ranges import activation_ranges, tied_classes
 from edgeq.errors import ModelRefusedError
 from edgeq.faults.graph import Graph
 from edgeq.judge.verdict import Judgement, Verdict
@@ -126,6 +126,21 @@ def test_probabilities_count_only_if_they_are_farther_than_good_ones(
         with closing(Bench(variant)) as bench:
             named = activation_ranges(bench)
         assert (named.name if named else None) == cause
+
+
+@pytest.mark.parametrize(
+    ("factor", "says"),
+    [(1.0, None), (32.0, " the best classes tie: the last layer's output, logits, holds ")],
+)
+def test_classes_that_tie_are_traced_to_steps_of_logits(
+    root: Path, content: bytes, factor: float, says: str | None
+) -> None:
+    with closing(Bench(changed(root, content, scaled(factor, -1)).variants[0])) as bench:
+        named = tied_classes(bench)
+    assert (named is None) == (says is None)
+    if named is not None and says is not None:
+        assert named.name == "output_quantization"
+        assert says in named.sentence
 
 
 def test_biases_that_count_in_other_steps_are_found(root: Path, content: bytes) -> None:

@@ -150,6 +150,8 @@ def headline(findings: Sequence[Finding], comparison: FileComparison) -> str:
             f"baseline's by {about}: another checkpoint, of which the other layers are the same"
         )
     first = findings[0]
+    if len(findings) == 2 and all(finding.part == "operator" for finding in findings):  # noqa: PLR2004 - such as padding by an operator of its own
+        return f"{_sentence(first)}, and {_sentence(findings[1])}"
     more = _more(findings)
     unit = {"weights": ", in rounding errors", "biases": " steps"}.get(first.part, "")
     limit = f" (distance {first.distance:,.3g}{unit})" if unit else ""

@@ -121,6 +121,15 @@ def test_others_are_counted_by_operators() -> None:
     assert headline(four, comparison(*four)).endswith("; and 2 more operators")
 
 
+def test_two_operators_are_both_named() -> None:
+    pad = finding(3, part="operator", detail="is not in the baseline")
+    valid = finding(4, part="operator", detail="has padding VALID, in the baseline SAME")
+    assert headline([pad, valid], comparison(pad, valid)) == (
+        "CONV_2D 3 (block3/conv) is not in the baseline, and CONV_2D 4 (block4/conv) has padding "
+        "VALID, in the baseline SAME"
+    )
+
+
 def test_most_layers_that_are_unlike_are_another_checkpoint() -> None:
     changes = ("near", "other", "foreign")
     findings = [

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,7 +113,8 @@ def cases(spec: Spec, declared: Sequence[VariantUnderTest]) -> tuple[Case, ...]:
     for name, model in spec.models.items():
         if model.task is not None:
             require_task(model.task, f"{spec.origin}: {key_text('models', name, 'task')}")
-    judged = [case for variant in declared for case in _cases_of(spec, variant)]
+    shown = cache(partial(_shown_by, spec))
+    judged = [case for variant in declared for case in _cases_of(spec, variant, shown)]
     every = [*_of_baselines(spec, declared), *judged] if judged else []
     if not every:
         raise SpecError(
@@ -134,19 +135,20 @@ def _of_baselines(spec: Spec, declared: Sequence[VariantUnderTest]) -> Iterator[
             yield from (Case(baseline, gate, None) for _, gate in GATES if gate.of_baseline)
 
 
-def _cases_of(spec: Spec, variant: VariantUnderTest) -> Iterator[Case]:
+def _cases_of(spec: Spec, variant: VariantUnderTest, shown: _Shown) -> Iterator[Case]:
     judges = variant.place.judges
-    yield from (case for case in _everywhere(spec, variant) if judges(case.gate))
+    yield from (case for case in _everywhere(spec, variant, shown) if judges(case.gate))
 
 
 def not_applicable(variant: VariantUnderTest) -> tuple[str, ...]:
     """Return the gates that a variant's target can't measure and that would be judged here."""
-    place, every = variant.place, _everywhere(variant.spec, variant)
+    place, shown = variant.place, cache(partial(_shown_by, variant.spec))
+    every = _everywhere(variant.spec, variant, shown)
     gates = (case.gate for case in every if not (case.gate.elsewhere or case.gate.needs == "file"))
     return tuple(gate.name for gate in gates if place.used and not place.judges(gate))
 
 
-def _everywhere(spec: Spec, variant: VariantUnderTest) -> Iterator[Case]:
+def _everywhere(spec: Spec, variant: VariantUnderTest, shown: _Shown) -> Iterator[Case]:
     """Yield the cases that a variant would have on a target that can measure everything."""
     yield from (Case(variant, gate, None) for _, gate in GATES if _proves(gate, variant))
     limits = variant.limits
@@ -163,7 +165,7 @@ def _everywhere(spec: Spec, variant: VariantUnderTest) -> Iterator[Case]:
             or name in spec.gates.limits(variant.short_name)
             or (name in spec.gates.every and len(spec.models) == 1),
         )
-        if not (case.asked_of_model or _may_apply(spec, variant.model, gate)):
+        if not (case.asked_of_model or _may_apply(spec, variant.model, gate, shown)):
             continue
         if task is None or case.inapplicable(task, _MANY_CLASSES, _MANY_CLASSES) is None:
             yield case
@@ -181,7 +183,7 @@ def _known_task(model: Model) -> Task | None:
     return CLASSIFICATION if known else None
 
 
-def _may_apply(spec: Spec, name: str, gate: Gate) -> bool:
+def _may_apply(spec: Spec, name: str, gate: Gate, shown: _Shown) -> bool:
     """Return whether a model may be of a gate's task, so that others need no cases for it.
 
     A file shows it by its outputs. What has yet to be exported may be of any task. Without further
@@ -194,19 +196,31 @@ def _may_apply(spec: Spec, name: str, gate: Gate) -> bool:
         return model.task == gate.task
     if gate.task == DETECTION and model.detection is not None:
         return True
-    try:
-        source = parse_source(name, model, spec)
-        if not isinstance(source, FloatFile):
-            return _known_task(model) is None
-        facts = source.path.stat()
-        outputs, tasks = _shown(source.path, facts.st_size, facts.st_mtime_ns)
-    except (EdgeqError, OSError):  # reported when the model is loaded
-        return False
+    evidence = shown(name)
+    if evidence is None:
+        return _known_task(model) is None
+    outputs, tasks = evidence
     return outputs > 1 if gate.of_heads else gate.task in tasks
 
 
+_Evidence = tuple[int, frozenset[Task]]
+_Shown = Callable[[str], _Evidence | None]
+
+
+def _shown_by(spec: Spec, name: str) -> _Evidence | None:
+    """Return a model's number of outputs and the tasks that it shows; None before its export."""
+    try:
+        source = parse_source(name, spec.models[name], spec)
+        if not isinstance(source, FloatFile):
+            return None
+        facts = source.path.stat()
+        return _shown(source.path, facts.st_size, facts.st_mtime_ns)
+    except (EdgeqError, OSError):  # reported when the model is loaded
+        return 0, frozenset()
+
+
 @lru_cache(maxsize=64)
-def _shown(path: Path, *_: int) -> tuple[int, frozenset[Task]]:
+def _shown(path: Path, *_: int) -> _Evidence:
     """Return a file's number of outputs and the tasks that it shows, cached by size and time."""
     from edgeq.models.open_size import leaves_size_open
     from edgeq.tasks.detection.decoders import recognized_decoder

@@ -8,6 +8,7 @@ import pytest
 from edgeq.config.gates import GATES, proofs
 from edgeq.config.methods import MethodChoice
 from edgeq.errors import SpecError
+from edgeq.models.sources import parse_source
 from edgeq.pipeline.run import Run
 from tests.unit.config.writing import spec
 from tests.unit.tiny_model import Op, Tensor, build
@@ -120,3 +121,16 @@ def test_a_file_of_any_size_may_be_of_any_task(tmp_path: Path, size: int) -> Non
     declared = spec(models={"net": {"source": str(path)}}, methods=["int8"])
     gates = {case.gate.name for case in Run(declared).cases}
     assert {"mean_iou", "box_recall"} & gates == ({"mean_iou", "box_recall"} if size < 0 else set())
+
+
+def test_a_source_is_read_once_for_all_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+
+    def parse(name: str, *_: Any) -> Any:
+        parsed.append(name)
+        return parse_source(name, *_)
+
+    monkeypatch.setattr("edgeq.pipeline.plan.parse_source", parse)
+    run = Run(spec(models={"net": {"source": "x"}}, methods=["int8", "float16"]))
+    assert run.cases
+    assert parsed == ["net"]

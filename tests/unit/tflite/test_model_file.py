@@ -192,3 +192,17 @@ def test_a_pipe_or_a_device_is_refused(tmp_path: Path) -> None:
     for name in ("pipe", "device"):
         with pytest.raises(ModelError, match=f"{name}.tflite: .*is not a regular file"):
             read_model(tmp_path / f"{name}.tflite")
+
+
+def test_a_file_is_parsed_once_until_its_content_changes(folder: Path) -> None:
+    model = read(folder, WHOLE)
+    assert read(folder, WHOLE) is model
+    other = read(folder, classifier(io="float32"))
+    assert other.sha256 != model.sha256
+    assert read(folder, WHOLE) is model
+
+
+def test_what_readers_share_cant_be_changed(folder: Path) -> None:
+    scales = next(one.scales for one in read(folder, WHOLE).tensors if one.scales.size)
+    with pytest.raises(ValueError, match="read-only"):
+        scales[0] = 2

@@ -91,7 +91,12 @@ def test_a_folder_is_refused_with_what_to_do(tmp_path: Path) -> None:
         read_model(tmp_path)
 
 
-@pytest.mark.parametrize("data", [b"", b"TFL3", b"\x00\x00\x00\x00TFL4" * 9, b"PK\x03\x04" * 30])
+def test_an_empty_file_is_refused_as_that(folder: Path) -> None:
+    with pytest.raises(ModelError, match="is empty"):
+        read(folder, b"")
+
+
+@pytest.mark.parametrize("data", [b"TFL3", b"\x00\x00\x00\x00TFL4" * 9, b"PK\x03\x04" * 30])
 def test_another_kind_of_file_is_refused(folder: Path, data: bytes) -> None:
     with pytest.raises(ModelError, match=r"is not a \.tflite model"):
         read(folder, data)

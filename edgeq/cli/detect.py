@@ -1,15 +1,21 @@
-"""What a new project's folder holds: a float model, ready-made variants, sets of photographs."""
+"""What a new project's folder holds: a float model, ready-made variants, photographs or arrays."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgeq.errors import EdgeqError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from edgeq.tflite.model_file import Tensor
 
 DEEPEST = 3
 """Levels of folders below the project that are looked into."""
@@ -23,7 +29,34 @@ _SKIPPED = {"build", "dist", "node_modules", "reports", "site", "venv", "__pycac
 _CALIBRATION = ("calibration", "calib", "representative", "training", "train")
 _EVALUATION = ("evaluation", "eval", "validation", "valid", "val", "testing", "test")
 _INTEGERS = {"int4", "int8", "uint8", "int16"}
+_ARRAYS = {".npy", ".npz"}
+_LABELS = "labels.csv"
+_WORDS = re.compile(r"[^a-z]+")
 _NO_NAME = re.compile(r"[^A-Za-z0-9._+-]+")
+
+Kind = Literal["float32", "float16", "weights", "quantized"]
+"""What a file stores: float weights, quantized weights between float activations, or more."""
+
+
+@dataclass(frozen=True)
+class DetectedArrays:
+    """Files of samples that are arrays; paths are relative to the folder.
+
+    Attributes:
+        evaluation: The evaluation set.
+        calibration: The calibration set; None if no file is called so.
+        labels: Labels that do not lie next to the evaluation set as labels.csv; None otherwise.
+        scale: Scale and zero point of the integers, as the spec's table has them; None if unknown.
+        scaled_like: The quantized file whose input has this scale.
+        integers: Type of the samples if they are integers, else empty.
+    """
+
+    evaluation: Path
+    calibration: Path | None = None
+    labels: Path | None = None
+    scale: Mapping[str, object] | None = None
+    scaled_like: Path | None = None
+    integers: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +70,8 @@ class Detected:
         rescales: Whether the model is known to take pixels from 0 to 255.
         calibration, evaluation: Folders of photographs; None if none is called so.
         calibration_photos: Number of photographs for calibration.
+        arrays: Samples that are arrays; None if there are none, or photographs.
+        quantized_weights: Whether the weights of the model are quantized already.
     """
 
     model: Path | None = None
@@ -46,6 +81,8 @@ class Detected:
     calibration: Path | None = None
     evaluation: Path | None = None
     calibration_photos: int = 0
+    arrays: DetectedArrays | None = None
+    quantized_weights: bool = False
 
     @property
     def name(self) -> str:
@@ -61,11 +98,17 @@ def plain_name(path: Path) -> str:
 def detect(folder: Path) -> Detected:
     """Look for a model and photographs in a folder; nothing is loaded or run."""
     models: list[Path] = []
-    ready: list[Path] = []
-    halves: list[Path] = []
     exchanged: list[Path] = []
     photos: dict[Path, int] = {}
-    for path in _entries(folder):
+    kinds: dict[Kind, list[Path]] = {
+        "float32": models,
+        "float16": [],
+        "weights": [],
+        "quantized": [],
+    }
+    paths = tuple(_entries(folder))
+    arrays = [path for path in paths if path.suffix.lower() in _ARRAYS]
+    for path in paths:
         suffix, here = path.suffix.lower(), path.relative_to(folder)
         if suffix == ".keras":
             models.append(here)
@@ -74,25 +117,88 @@ def detect(folder: Path) -> Detected:
         elif suffix == ".onnx":
             exchanged.append(here)
         elif suffix == ".tflite":
-            kind = _kind(path)
+            kind = _kind(path, arrays=bool(arrays))
             if kind is not None:
-                {"float32": models, "float16": halves, "quantized": ready}[kind].append(here)
+                kinds[kind].append(here)
         elif suffix in _endings():
             for above in here.parents:
                 photos[above] = photos.get(above, 0) + 1
-    models, halves = (models, halves) if models else (halves, [])
-    models = models or exchanged  # beside a .tflite file it is what that was converted from
+    # An exchanged model beside a .tflite file is what that was converted from.
+    halves, weights, ready = kinds["float16"], kinds["weights"], kinds["quantized"]
+    models = models or halves or exchanged
+    quantized_weights = not models and len(weights) == 1 and bool(ready)
+    models = models or (weights if quantized_weights else [])
     model = models[0] if len(models) == 1 else None
+    ready = [path for path in (*weights, *ready, *halves) if path not in models]
     calibration, evaluation = _called(_CALIBRATION, photos), _called(_EVALUATION, photos)
     return Detected(
         model=model,
         models=tuple(models),
-        ready=(*ready, *halves),
+        ready=tuple(ready),
         rescales=model is not None and _rescales(folder / model),
         calibration=calibration,
         evaluation=evaluation,
         calibration_photos=0 if calibration is None else photos[calibration],
+        arrays=None if evaluation is not None or model is None else _arrays(folder, paths, ready),
+        quantized_weights=quantized_weights,
     )
+
+
+def _arrays(folder: Path, paths: Sequence[Path], ready: Sequence[Path]) -> DetectedArrays | None:
+    """Return the sets of samples among some files; None if it is not clear which they are."""
+    from edgeq.samples.array_sources import headers
+
+    sets: dict[Path, list[tuple[tuple[int, ...], np.dtype[Any]]]] = {}
+    labels: list[Path] = []
+    for path in paths:
+        if path.suffix.lower() not in _ARRAYS:
+            continue
+        with suppress(EdgeqError):
+            types = list(headers(path, str(path)).values())
+            alone = len(types) == 1 and len(types[0][0]) == 1
+            if alone and types[0][1].kind in "iu":
+                labels.append(path.relative_to(folder))
+            else:
+                sets[path.relative_to(folder)] = types
+    calibration, evaluation = (_named_set(names, sets) for names in (_CALIBRATION, _EVALUATION))
+    evaluation = next(iter(sets)) if len(sets) == 1 else evaluation
+    if evaluation is None:
+        return None
+    tables = [path.relative_to(folder) for path in paths if path.name == _LABELS]
+    beside = evaluation.parent / _LABELS in tables
+    kinds = {dtype.name for _, dtype in sets[evaluation] if dtype.kind in "iu"}
+    integers = kinds.pop() if len(kinds) == len(sets[evaluation]) == 1 else ""
+    scales = {path: scale for path in ready if (scale := _scale_of(folder / path, integers))}
+    alike = len({tuple(scale.items()) for scale in scales.values()}) == 1
+    return DetectedArrays(
+        evaluation=evaluation,
+        calibration=calibration if calibration != evaluation else None,
+        labels=None if beside else next(iter([*labels, *tables]), None),
+        scale=next(iter(scales.values())) if alike else None,
+        scaled_like=next(iter(scales)) if alike else None,
+        integers=integers,
+    )
+
+
+def _named_set(names: tuple[str, ...], sets: Iterable[Path]) -> Path | None:
+    """Return the file of arrays with the first of these words in its name or its folder's."""
+    words = {path: _WORDS.split(f"{path.parent.name} {path.stem}".lower()) for path in sets}
+    return next((path for name in names for path in words if name in words[path]), None)
+
+
+def _scale_of(path: Path, integers: str) -> Mapping[str, object] | None:
+    from edgeq.tflite.model_file import read_model
+
+    model = read_model(path)
+    entries = [model.tensors[index] for index in model.inputs]
+    return own_scale(entries[0]) if [entry.dtype for entry in entries] == [integers] else None
+
+
+def own_scale(entry: Tensor) -> dict[str, object] | None:
+    """Return scale and zero point of an input as the spec's table of samples has them, or None."""
+    if entry.scales.size != 1:
+        return None
+    return {"scale": float(entry.scales[0]), "zero_point": int([*entry.zero_points, 0][0])}
 
 
 def _entries(folder: Path) -> Iterator[Path]:
@@ -122,8 +228,13 @@ def _endings() -> frozenset[str]:
     return frozenset(ENDINGS)
 
 
-def _kind(path: Path) -> Literal["float32", "float16", "quantized"] | None:
-    """Return what a ``.tflite`` file stores; None if it is of no use to a gate."""
+def _kind(path: Path, *, arrays: bool) -> Kind | None:
+    """Return what a ``.tflite`` file stores; None if it is of no use to a gate.
+
+    Args:
+        path: The file.
+        arrays: Whether it may take arrays instead of images.
+    """
     from edgeq.models.float_file import require_float
     from edgeq.tflite.halves import halves
     from edgeq.tflite.model_file import read_model
@@ -131,12 +242,16 @@ def _kind(path: Path) -> Literal["float32", "float16", "quantized"] | None:
     try:
         model = read_model(path)
         stored = halves(model)
-        if not stored and any(tensor.dtype in _INTEGERS for tensor in model.tensors):
-            return "quantized"
-        require_float(model, halves=stored)
     except EdgeqError:
         return None
-    return "float16" if stored else "float32"
+    for taken in (False, True) if arrays else (False,):
+        with suppress(EdgeqError):
+            require_float(model, halves=stored, arrays=taken)
+            return "float16" if stored else "float32"
+        with suppress(EdgeqError):
+            require_float(model, halves=stored, arrays=taken, quantized_weights=True)
+            return "weights"
+    return "quantized" if any(tensor.dtype in _INTEGERS for tensor in model.tensors) else None
 
 
 def _rescales(path: Path) -> bool:

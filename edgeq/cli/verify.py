@@ -23,6 +23,9 @@ NAME = "model"
 
 SHARE = click.FloatRange(0.0, 1.0)
 
+Options = dict[str, str | float | None]
+"""What the command line says of a file, by option."""
+
 
 @click.command(short_help="Say whether a claimed accuracy holds on samples.")
 @click.argument("model", metavar="MODEL")
@@ -45,9 +48,17 @@ SHARE = click.FloatRange(0.0, 1.0)
 @click.option(
     "--samples",
     metavar="SET",
-    help="For a file: labelled images, as `evaluation` of the spec names them: a folder, "
-    "sample:NAME or data:NAME.",
+    help="For a file: labelled samples, as `evaluation` of the spec names them: a folder of "
+    "images, sample:NAME, data:NAME, or a .npy or .npz file with labels.csv next to it.",
 )
+@click.option(
+    "--scale",
+    type=float,
+    metavar="NUMBER",
+    help="For arrays of integers q: they stand for (q - zero point) * scale. By default the scale "
+    "of the file's own input, if it has the type of the integers.",
+)
+@click.option("--zero-point", type=int, metavar="NUMBER", help="The zero point of --scale.")
 @click.option("--preprocessing", metavar="NAME", help="For a file: a preset, e.g. keras-torch.")
 @click.option("--labels", metavar="NAME", help="For a file: its classes, a label set or a file.")
 @config_option
@@ -58,6 +69,8 @@ def verify(
     precision: float | None,
     within: float,
     samples: str | None,
+    scale: float | None,
+    zero_point: int | None,
     preprocessing: str | None,
     labels: str | None,
     config: Path | None,
@@ -71,6 +84,7 @@ def verify(
     \b
       edgeq verify card.tflite --top1 0.77 --samples photographs --preprocessing keras-torch
       edgeq verify reports/bundle/net/int8 --samples photographs
+      edgeq verify keywords.tflite --top1 0.90 --samples features.npy
       edgeq verify net/int8 --top1 0.77
 
     If the claim does not hold, other pixel ranges, channel orders, resizes, offsets and orders of
@@ -82,22 +96,35 @@ def verify(
     """  # noqa: D301 - click reads the escaped mark
     from edgeq.judge.verdict import Verdict
     from edgeq.results.claims import verify as run
+    from edgeq.words.samples import of_arrays
 
-    options = {"samples": samples, "preprocessing": preprocessing, "labels": labels}
+    options: Options = {
+        "samples": samples,
+        "scale": scale,
+        "zero-point": zero_point,
+        "preprocessing": preprocessing,
+        "labels": labels,
+    }
     try:
         subject, own = _subject(model, options, config)
         claim = _claim(top1, precision, own, within)
         verified = run(subject, claim)
     finally:
         progress("")
-    for line in lines(verified):
-        say(line)
+    arrays = subject.takes_arrays
+    for line in (*(subject.samples.notes if arrays else ()), *lines(verified, arrays=arrays)):
+        say(of_arrays(line) if arrays else line)
     codes = {Verdict.PASS: 0, Verdict.FAIL: EXIT_FALSE}
     return codes.get(verified.answer, EXIT_OPEN)
 
 
-def lines(verified: Verified) -> Iterator[str]:
-    """Yield what became of a claim, a sentence a line."""
+def lines(verified: Verified, *, arrays: bool = False) -> Iterator[str]:
+    """Yield what became of a claim, a sentence a line.
+
+    Args:
+        verified: The claim and what was measured.
+        arrays: Whether the samples are arrays, which are fed in one way only.
+    """
     from edgeq.judge.claims import advice, judge_claim, sentence
     from edgeq.judge.verdict import Verdict
     from edgeq.words import interval, value
@@ -108,7 +135,7 @@ def lines(verified: Verified) -> Iterator[str]:
         yield f"{step}."
     better, corrected = verified.correction, verified.corrected
     if better is None or corrected is None:
-        if verified.answer is Verdict.FAIL and verified.claim.figure == "top1":
+        if verified.answer is Verdict.FAIL and verified.claim.figure == "top1" and not arrays:
             yield (
                 "No other pixel range, channel order, resize, offset or order of classes gives "
                 "the claimed accuracy."
@@ -157,7 +184,7 @@ def _claim(top1: float | None, precision: float | None, own: float | None, withi
 
 
 def _subject(
-    model: str, options: dict[str, str | None], config: Path | None
+    model: str, options: Options, config: Path | None
 ) -> tuple[VariantUnderTest, float | None]:
     """Return the model to verify, and the accuracy that its package claims."""
     path = Path(model)
@@ -182,7 +209,7 @@ def _of_spec(name: str, config: Path | None) -> VariantUnderTest:
     return run.baseline(name) if name in spec.models else run.variant(name)
 
 
-def _of_file(path: Path, options: dict[str, str | None]) -> tuple[VariantUnderTest, float | None]:
+def _of_file(path: Path, options: Options) -> tuple[VariantUnderTest, float | None]:
     import msgspec
 
     from edgeq.bundle.claim import packed_claim
@@ -202,15 +229,35 @@ def _of_file(path: Path, options: dict[str, str | None]) -> tuple[VariantUnderTe
     declared |= {
         name: options[name] for name in ("preprocessing", "labels") if options[name] is not None
     }
+    sets: dict[str, object] = {"images": {"evaluation": options["samples"]}}
+    if Path(str(options["samples"])).suffix in {".npy", ".npz"}:
+        declared["samples"], sets = _arrays(file, options), {}
+    elif options["scale"] is not None or options["zero-point"] is not None:
+        raise click.UsageError("--scale and --zero-point are for arrays (.npy, .npz)")
     spec = parse(
-        {
-            "methods": [],
-            "models": {NAME: {"source": str(file), **declared}},
-            "images": {"evaluation": options["samples"]},
-        },
+        {"methods": [], "models": {NAME: {"source": str(file), **declared}}, **sets},
         root=Path.cwd(),
         origin=Path("command line"),
     )
     run = Run(spec, say=progress)
     run.inputs(NAME).use(load_any_file(NAME, spec.models[NAME], spec.path(str(file)), run.store))
     return run.baseline(NAME), top1
+
+
+def _arrays(file: Path, options: Options) -> dict[str, object]:
+    """Return the table of a file's samples, with the scale of integers if there is one."""
+    from edgeq.cli.detect import own_scale
+    from edgeq.samples.array_sources import headers
+    from edgeq.tflite.model_file import read_model
+
+    scale, zero_point = options["scale"], options["zero-point"]
+    table: dict[str, object] = {"evaluation": options["samples"]}
+    if scale is None:
+        samples, model = Path(str(options["samples"])), read_model(file)
+        types = [dtype.name for _, dtype in headers(samples, str(samples)).values()]
+        entries = [model.tensors[index] for index in model.inputs]
+        if [entry.dtype for entry in entries] == types and len(types) == 1:
+            quantized = own_scale(entries[0])
+            return table if quantized is None else {**table, **quantized}
+        return table
+    return {**table, "scale": scale, "zero_point": zero_point or 0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeq.config.structs import Model
-from edgeq.models.float_file import image_size
+from edgeq.models.float_file import input_size
 from edgeq.models.float_model import FloatModel, fed
 from edgeq.models.originals import take
 from edgeq.store.content import Store
@@ -22,7 +22,7 @@ def load_any_file(name: str, model: Model, path: Path, store: Store) -> FloatMod
         store: Store that keeps a copy.
 
     Raises:
-        ModelError: The file is missing or damaged, can't be run, or takes no RGB image.
+        ModelError: The file is missing or damaged, can't be run, or takes no image.
         StoreError: The store can't be written.
     """
     contents, original = take(path, store)
@@ -35,7 +35,7 @@ def load_any_file(name: str, model: Model, path: Path, store: Store) -> FloatMod
         sha256=contents.sha256,
         trained=True,
         notes=notes,
-        input_size=image_size(contents),
+        input_size=input_size(contents, arrays=model.arrays is not None),
         preprocessing=preprocessing,
         labels=model.labels,
         licence=None,

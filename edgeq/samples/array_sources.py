@@ -246,7 +246,7 @@ def count_samples(path: Path, source: str) -> int:
     Raises:
         ImageError: The file holds no samples.
     """
-    return samples_in(next(iter(_headers(path, source).values()))[0], source)
+    return samples_in(next(iter(headers(path, source).values()))[0], source)
 
 
 def sample_types(opened: ArraySource, source: str) -> dict[str, _Type]:
@@ -258,14 +258,18 @@ def sample_types(opened: ArraySource, source: str) -> dict[str, _Type]:
     if opened.given is not None:
         every = {name: (array.shape, array.dtype) for name, array in opened.given.items()}
     else:
-        every = _headers(opened.path, source)
+        every = headers(opened.path, source)
     for shape, _ in every.values():
         samples_in(shape, source)
     return {name: (tuple(shape[1:]), dtype) for name, (shape, dtype) in every.items()}
 
 
-def _headers(path: Path, source: str) -> dict[str, _Type]:
-    """Return shape and type of each array in a file, at least one.
+def headers(path: Path, source: str) -> dict[str, _Type]:
+    """Return shape and type of each array in a ``.npy`` or ``.npz`` file, at least one.
+
+    Args:
+        path: The file.
+        source: What names it, for errors.
 
     Raises:
         ImageError: The file is not what its name says, or is empty.
@@ -273,7 +277,7 @@ def _headers(path: Path, source: str) -> dict[str, _Type]:
     if path.suffix == NPY:
         array = load_array(path)
         return {"": (array.shape, array.dtype)}
-    headers = {}
+    every: dict[str, _Type] = {}
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
@@ -285,12 +289,12 @@ def _headers(path: Path, source: str) -> dict[str, _Type]:
                         else np.lib.format.read_array_header_2_0
                     )
                     shape, _, dtype = read(member)
-                headers[info.filename.removesuffix(NPY)] = (shape, dtype)
+                every[info.filename.removesuffix(NPY)] = (shape, dtype)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
         raise ImageError(f"is not a .npz file: {error}", where=source, remedy=REMEDY) from error
-    if not headers:
+    if not every:
         raise ImageError("holds no array", where=source, remedy=REMEDY)
-    return headers
+    return every
 
 
 def samples_in(shape: Sequence[int], source: str) -> int:

@@ -4,14 +4,15 @@ import json
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from edgeq.cli import main
-from edgeq.cli.detect import MANY, detect
+from edgeq.cli.detect import MANY, DetectedArrays, detect
 from edgeq.config.load import load_spec
-from edgeq.config.structs import ReadyVariant
-from tests.unit.tiny_model import classifier
+from edgeq.config.structs import ReadyVariant, Samples
+from tests.unit.tiny_model import Op, Tensor, build, classifier
 
 
 def photographs(folder: Path, count: int = 2) -> None:
@@ -131,3 +132,87 @@ def test_an_onnx_file_is_the_model_unless_it_was_converted_already(here: Path) -
     assert detect(here).model == Path("net.onnx")
     (here / "net.tflite").write_bytes(classifier(size=(8, 8)))
     assert detect(here).models == (Path("net.tflite"),)
+
+
+def features(*, quantized: bool) -> bytes:
+    """Return a dense layer that takes 6 features, in float or with int8 input and output."""
+    inner = [Tensor("x", (1, 6)), Tensor("y", (1, 2))]
+    weights = Tensor("weights", (2, 6), data=np.ones((2, 6), np.float32))
+    ops = [Op("FULLY_CONNECTED", ("x", "weights"), ("y",))]
+    if not quantized:
+        return build([*inner, weights], ops, ["x"], ["y"])
+    ends = [
+        Tensor(name, (1, size), "int8", scales=(0.5,), zero_points=(-3,))
+        for name, size in (("in", 6), ("out", 2))
+    ]
+    ops = [Op("DEQUANTIZE", ("in",), ("x",)), *ops, Op("QUANTIZE", ("y",), ("out",))]
+    return build([*inner, weights, *ends], ops, ["in"], ["out"])
+
+
+def saved(path: Path, dtype: str = "int8") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.arange(24).reshape(4, 6).astype(dtype))
+
+
+def test_a_single_file_of_arrays_is_the_evaluation_set(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "net.tflite").write_bytes(features(quantized=False))
+    (here / "vendor.tflite").write_bytes(features(quantized=True))
+    saved(here / "features.npy")
+    np.save(here / "y_true.npy", np.zeros(4, np.int64))
+    assert main(["init"]) == 0
+    said = capsys.readouterr().out
+    assert "  scale and zero point of its int8 values: those of vendor.tflite" in said
+    assert "preprocessing" not in said
+    assert max(map(len, said.splitlines())) <= 100
+    spec = load_spec(here)
+    assert spec.models["net"].arrays == Samples(
+        evaluation="features.npy", labels="y_true.npy", scale=0.5, zero_point=-3
+    )
+    assert spec.methods == ("dynamic_range", "float16", "weight_only_int8")
+    assert list(spec.variants) == ["vendor"]
+
+
+def test_arrays_are_found_by_name_and_their_labels_next_to_them(here: Path) -> None:
+    (here / "net.tflite").write_bytes(features(quantized=False))
+    saved(here / "data" / "x_train.npy", "float32")
+    saved(here / "data" / "x_test.npy", "float32")
+    (here / "data" / "labels.csv").write_text("row,class_index\n0,1\n", "utf-8")
+    assert main(["init"]) == 0
+    spec = load_spec(here)
+    expected = Samples(calibration="data/x_train.npy", evaluation="data/x_test.npy")
+    assert spec.models["net"].arrays == expected
+    assert "int8" in spec.methods
+
+
+def test_arrays_are_left_alone_if_none_is_named_or_there_are_photographs(here: Path) -> None:
+    (here / "net.tflite").write_bytes(features(quantized=False))
+    saved(here / "a.npy")
+    saved(here / "b.npy")
+    assert detect(here).arrays is None
+    (here / "b.npy").unlink()
+    assert detect(here).arrays == DetectedArrays(Path("a.npy"), integers="int8")
+    photographs(here / "test")
+    assert detect(here).arrays is None
+
+
+def test_a_file_with_quantized_weights_is_the_model_if_there_is_no_other(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = Tensor("weights", (2, 6), "int8", np.ones((2, 6), np.int8), (0.1,), (0,))
+    tensors = [Tensor("x", (1, 6)), weights, Tensor("y", (1, 2))]
+    ops = [Op("FULLY_CONNECTED", ("x", "weights"), ("y",))]
+    (here / "published.tflite").write_bytes(build(tensors, ops, ["x"], ["y"]))
+    saved(here / "features.npy", "float32")
+    assert detect(here).model is None
+    (here / "vendor.tflite").write_bytes(features(quantized=True))
+    assert main(["init"]) == 0
+    assert "its weights are quantized already" in capsys.readouterr().out
+    spec = load_spec(here)
+    assert spec.models["published"].allow_quantized_weights
+    assert (spec.methods, list(spec.variants)) == ((), ["vendor"])
+    (here / "net.tflite").write_bytes(features(quantized=False))
+    there = detect(here)
+    assert (there.model, there.quantized_weights) == (Path("net.tflite"), False)
+    assert there.ready == (Path("published.tflite"), Path("vendor.tflite"))

@@ -13,7 +13,7 @@ from edgeq.config.load import parse
 from edgeq.pipeline.run import Run
 from tests.unit.results.test_claims import write
 from tests.unit.samples.pictures import save
-from tests.unit.tiny_model import classifier, detector
+from tests.unit.tiny_model import Op, Tensor, build, classifier, detector
 
 IMAGES = 12
 NET = ("verify", "net.tflite", "--samples", "photos")
@@ -114,3 +114,28 @@ def test_bad_input(
 ) -> None:
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_arrays_get_the_scale_of_the_file_that_takes_their_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    entry = Tensor("in", (1, 4), "int8", scales=(0.5,), zero_points=(-3,))
+    tensors = [entry, Tensor("x", (1, 4)), Tensor("y", (1, 4))]
+    ops = [Op("DEQUANTIZE", ("in",), ("x",)), Op("SOFTMAX", ("x",), ("y",))]
+    Path("net.tflite").write_bytes(build(tensors, ops, ["in"], ["y"]))
+    rows = np.random.default_rng(0).integers(-100, 0, (60, 4))
+    best = np.arange(60) % 4
+    rows[np.arange(60), best] = 20
+    np.save("features.npy", rows.astype(np.int8))
+    labels = "".join(f"{at},{label}\n" for at, label in enumerate(best))
+    Path("labels.csv").write_text(f"row,class_index\n{labels}", "utf-8")
+    claim = ("verify", "net.tflite", "--samples", "features.npy", "--top1", "0.9")
+    assert main(claim) == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith("top-1: 90.0 % claimed, 100 % measured on 60 samples")
+    assert main([*claim, "--scale", "0.0005"]) == 1  # one step holds all of them
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.endswith("the claim does not hold within 2 points.")
+    assert main(["verify", "net.tflite", "--samples", "x", "--scale", "1", "--top1", "1"]) == 2
+    assert "are for arrays" in capsys.readouterr().err

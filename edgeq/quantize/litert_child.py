@@ -33,6 +33,8 @@ SHIFT = 128
 
 _UNCALIBRATED = "tensor_name_to_qsv"
 """Part of litert-quantizer's message about an operator whose tensors have no extents."""
+_NO_DATA = "Tensor data is null"
+"""Part of the runtime's message about a tensor that no operator of the first graph fills."""
 
 # First versions of the operators that support int16 with scales other than powers of two.
 _GENERAL_SUMS = {"ADD": 3, "SUB": 5}
@@ -81,6 +83,7 @@ def calibrate(request: Calibrate) -> dict[str, object]:
     Only one image is in memory at a time.
 
     Raises:
+        ModelError: The first of several graphs leaves tensors empty.
         ValueError: The model computes NaN.
     """
     from ai_edge_litert.interpreter import Interpreter
@@ -105,9 +108,12 @@ def calibrate(request: Calibrate) -> dict[str, object]:
         for entry, values in zip(entries, inputs, strict=True):
             interpreter.set_tensor(entry["index"], _stored(values, entry))
         interpreter.invoke()
-        rows.append(
-            [extent(interpreter.tensor(index)(), name=name) for name, index in activations.items()]
-        )
+        try:
+            rows.append(
+                [extent(interpreter.tensor(at)(), name=name) for name, at in activations.items()]
+            )
+        except ValueError as error:
+            raise _explained(error, model, _NO_DATA) from error
     statistics = Statistics(tuple(activations), np.array(rows, np.float32), _borders(model))
     statistics.save(Path(request.output))
     return {"images": len(rows), "tensors": len(activations)}
@@ -139,20 +145,25 @@ def quantize(request: Quantize) -> dict[str, object]:
     try:
         result = maker.quantize(calibrated, enable_progress_report=False)
     except ValueError as error:
-        if _UNCALIBRATED in str(error) and read_model(Path(request.model)).subgraphs > 1:
-            raise ModelError(
-                "litert-quantizer calibrates only the first of the file's graphs, not those of "
-                "other signatures, nor those inside IF and WHILE",
-                remedy="Choose one of several signatures with `signature`, or a method without "
-                "calibration (dynamic_range, weight_only_int8, float16); a Keras model or a "
-                "SavedModel can also be quantized by the engine tensorflow",
-            ) from error
-        raise
+        raise _explained(error, read_model(Path(request.model)), _UNCALIBRATED) from error
     output = Path(request.output)
     content = bytes(result.quantized_model)
     content = finished(content, output, unsigned_io=request.unsigned_io)
     output.write_bytes(content)
     return {"bytes": len(content)}
+
+
+def _explained(error: ValueError, model: ModelFile, text: str) -> Exception:
+    """Return an error of the library that is due to several graphs in other words."""
+    if text not in str(error) or model.subgraphs == 1:
+        return error
+    return ModelError(
+        "litert-quantizer calibrates only the first of the file's graphs, not those inside IF and "
+        "WHILE, nor those of other signatures",
+        remedy="Unroll loops (in Keras: unroll=True), choose one of several signatures with "
+        "`signature`, or take a method without calibration (dynamic_range, weight_only_int8, "
+        "float16)",
+    )
 
 
 def _content(path: Path) -> bytes:

@@ -147,6 +147,8 @@ def show(
     """Print the five best classes of a sample, and the best one of each further output."""
     for place in (described["class_scores"], *described["heads"]):
         scores = values[place].ravel()
+        if scores.size == 1 and place == described["class_scores"] and described["logit"]:
+            scores = 1 / (1 + np.exp(-scores.astype(np.float64)))
         if scores.size == 1:  # the probability of the second of two classes
             scores = np.concatenate([1 - scores, scores])
         best = np.argsort(-scores, kind="stable")

@@ -83,6 +83,7 @@ def describe(
         "feeding": _feeding(variant, root),
         "task": model.task or None,
         "class_scores": model.output if classes else None,
+        "logit": classes and running.is_one_logit(model_file, model.output),
         "heads": running.heads_of(chosen, model_file),
         "detection": detection,
         "reading": reading,

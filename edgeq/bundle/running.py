@@ -13,6 +13,7 @@ from edgeq.tasks.detection.decoders import DECODERS
 from edgeq.tasks.recognition import further_heads
 from edgeq.tflite.image_input import GREY, image_input
 from edgeq.tflite.model_file import ModelFile, Tensor
+from edgeq.tflite.wiring import Wiring
 
 BACKGROUND = "background"
 DECODED = (
@@ -192,6 +193,13 @@ def named_values(chosen: Chosen, model_file: ModelFile) -> int:
         return 0
     shape = model_file.tensors[model_file.outputs[model.output]].shape
     return 2 if model.task == "segmentation" and reading.threshold is not None else shape[-1]
+
+
+def is_one_logit(model_file: ModelFile, scores: int) -> bool:
+    """Return whether the class scores are one number, above 0 for the second of two classes."""
+    index = model_file.outputs[scores]
+    single = model_file.tensors[index].shape[-1:] == (1,)
+    return single and Wiring(model_file).scores_maker(index) is None
 
 
 def heads_of(chosen: Chosen, model_file: ModelFile) -> tuple[int, ...]:

@@ -56,8 +56,10 @@ class Readout:
         inside: Indices of the inner tensors that are returned too.
         edits: Edits of the file's bytes that turn these into outputs.
         scores: Place of the class scores, None if the model is not judged by classes.
-        logits: Place of the tensor that the class scores are computed from, None if there is none.
-        sigmoid: Whether the class scores are one sigmoid.
+        logits: Place of the tensor that the class scores are computed from, None if there is none;
+            that of the scores themselves if they are the logit of two classes.
+        sigmoid: Whether the class scores are one value, of two classes.
+        probabilities: Whether the class scores are values of a softmax or sigmoid.
         sigmoids: Whether the class scores are several sigmoids.
         judged: The outputs judged as tensors: every output of a model that is not judged by
             classes, and every output, including the class scores, of a model with several.
@@ -70,6 +72,7 @@ class Readout:
     scores: int | None
     logits: int | None
     sigmoid: bool
+    probabilities: bool
     sigmoids: bool
     judged: tuple[Place, ...]
 
@@ -94,6 +97,9 @@ def readout(model: ModelFile, reading: Reading) -> Readout:
         compared = []
     maker = None if scores is None else wiring.maker(model.outputs[scores])
     single = scores is not None and model.tensors[model.outputs[scores]].shape[-1:] == (1,)
+    probabilities = scores is not None and wiring.scores_maker(model.outputs[scores]) is not None
+    if scores is not None and single and not probabilities:
+        logits = model.outputs[scores]
     return Readout(
         places=len(handed_out),
         outputs=len(dict.fromkeys(model.outputs)),
@@ -102,6 +108,7 @@ def readout(model: ModelFile, reading: Reading) -> Readout:
         scores=scores,
         logits=None if logits is None else handed_out.index(logits),
         sigmoid=single,
+        probabilities=probabilities,
         sigmoids=not single and maker is not None and maker.name == "LOGISTIC",
         judged=tuple(
             Place(handed_out.index(index), model.tensors[index].name, wiring.step(index))
@@ -249,15 +256,22 @@ def in_classes(
 ) -> Predictions:
     """Return class scores, ``(n, outputs)``, as predictions in the classes of the label set.
 
-    A single sigmoid becomes two classes, as it gives the probability of the second.
+    A single sigmoid becomes two classes, as it gives the probability of the second. So does a
+    single logit, which is above 0 for the second class.
 
     Raises:
         ImageError: The scores are not those of the label set.
     """
-    if variant.readout.sigmoid:
+    places = variant.readout
+    if places.sigmoid:
+        if not places.probabilities:
+            from scipy.special import expit
+
+            scores = np.asarray(expit(scores), np.float32)
         scores = np.concatenate([1 - scores, scores], axis=1)
         logits = None if logits is None else np.concatenate([0 * logits, logits], axis=1)
     if variant.labels is not None:
         scores = variant.labels.to_classes(scores)
         logits = None if logits is None else variant.labels.to_classes(logits)
-    return make_answers(scores, logits, is_probability=logits is not None)
+    probabilities = logits is not None or places.probabilities
+    return make_answers(scores, logits, is_probability=probabilities)

@@ -169,8 +169,8 @@ def is_regression(model: ModelFile) -> Evidence | None:
         return None
     if _maker(Wiring(model), 0) not in _LINEAR:
         return None
-    text = f"{_named(model, 0)} is one value that nothing bounds (the logit of two classes needs a "
-    return Evidence(f"{text}sigmoid in the model to be judged as classes)", 0, 0)
+    text = f"{_named(model, 0)} is one value that nothing bounds (if it is the logit "
+    return Evidence(f'{text}of two classes, set task = "classification")', 0, 0)
 
 
 def is_vector(shape: Shape) -> bool:

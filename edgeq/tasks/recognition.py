@@ -24,6 +24,7 @@ BUILT_IN: tuple[Task, ...] = (CLASSIFICATION, DETECTION, TENSORS)
 """Tasks without a row in the table of tasks."""
 
 _SOFTMAX, _SIGMOID = "SOFTMAX", "LOGISTIC"
+_ONE_OF_TWO = "one of two"
 _LAYERS = frozenset({"FULLY_CONNECTED", "CONV_2D", "MEAN", "AVERAGE_POOL_2D", "ADD", "LOG_SOFTMAX"})
 """Operators that can produce logits. A vector that was concatenated or scaled to a length is not
 logits."""
@@ -143,7 +144,11 @@ def recognize(
         if detector is not None:
             return detector
     wiring = Wiring(model)
-    every = [candidate for at in range(len(model.outputs)) if (candidate := _candidate(wiring, at))]
+    every = [
+        candidate
+        for at in range(len(model.outputs))
+        if (candidate := _candidate(wiring, at, logit=task == CLASSIFICATION))
+    ]
     chosen = every if place is None else [one for one in every if one.place == place]
     named = task == CLASSIFICATION or place is not None
     if named and not chosen:
@@ -176,7 +181,10 @@ def _classifier(
                 return candidate, evidence
     if not named:
         return None
-    return candidates[0], f"the spec says so of {candidates[0].label}"
+    first = candidates[0]
+    logit = first.values == 1 and first.maker not in {_SIGMOID, _ONE_OF_TWO}
+    what = ", the logit of two classes" if logit else ""
+    return first, f"the spec says so of {first.label}{what}"
 
 
 def _other(model: ModelFile, candidates: Sequence[_Candidate]) -> Reading:
@@ -243,8 +251,14 @@ def _detector(model: ModelFile, decoder: str | None, where: str, *, named: bool)
     return None
 
 
-def _candidate(wiring: Wiring, place: int) -> _Candidate | None:
-    """Return an output of shape (1, c) or (1, 1, 1, c) as a candidate; None for other shapes."""
+def _candidate(wiring: Wiring, place: int, *, logit: bool = False) -> _Candidate | None:
+    """Return an output of shape (1, c) or (1, 1, 1, c) as a candidate; None for other shapes.
+
+    Args:
+        wiring: The model.
+        place: Index of the output.
+        logit: Whether one value that nothing bounds may be the logit of two classes.
+    """
     tensor = wiring.model.tensors[wiring.model.outputs[place]]
     values = math.prod(tensor.shape[1:] or tensor.shape)
     open_ = -1 in tensor.shape_signature[1:]  # anchors, whose number depends on the input's size
@@ -253,8 +267,11 @@ def _candidate(wiring: Wiring, place: int) -> _Candidate | None:
     if wiring.is_post_processed(tensor.index):
         return None
     maker = wiring.maker(tensor.index)
-    name = "" if maker is None else maker.name
-    if values == 1 and name != _SIGMOID:
+    name, scores = "" if maker is None else maker.name, wiring.scores_maker(tensor.index)
+    if scores is not None and scores is not maker and scores.name == _SOFTMAX:  # some of its values
+        of = math.prod(wiring.model.tensors[scores.outputs[0]].shape)
+        name = _ONE_OF_TWO if (values, of) == (1, 2) else _SOFTMAX if values > of / 2 else name
+    if values == 1 and name not in {_SIGMOID, _ONE_OF_TWO} and not (logit and name in _LAYERS):
         return None
     return _Candidate(place, tensor, values, name)
 
@@ -277,9 +294,10 @@ def _is_softmax(candidate: _Candidate, _: KnownClasses) -> str | None:
 
 
 def _is_one_sigmoid(candidate: _Candidate, _: KnownClasses) -> str | None:
-    if candidate.maker != _SIGMOID or candidate.values != 1:
+    if candidate.maker not in {_SIGMOID, _ONE_OF_TWO} or candidate.values != 1:
         return None
-    return f"{candidate.label} is one sigmoid, which tells two classes apart"
+    what = "one sigmoid" if candidate.maker == _SIGMOID else "one value of a softmax of 2"
+    return f"{candidate.label} is {what}, which tells two classes apart"
 
 
 def _fits_images(candidate: _Candidate, known: KnownClasses) -> str | None:

@@ -23,6 +23,7 @@ _TYPE_CHANGES = frozenset({"QUANTIZE", "DEQUANTIZE", "DENSIFY", "CAST"})
 _SHAPE_CHANGES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 _SELECTING = frozenset({"CONCATENATION", "PACK", "SLICE", "STRIDED_SLICE", "UNPACK"})
 """Operators that change at most the shape if they give as many values as they take."""
+_SLICES = frozenset({"SLICE", "STRIDED_SLICE"})
 _SOFTMAX, _SIGMOID = "SOFTMAX", "LOGISTIC"
 _STRIDES = 3
 """Position of the strides among a STRIDED_SLICE's inputs."""
@@ -204,6 +205,19 @@ class Wiring:
         if math.prod(feeding.shape) != math.prod(self.model.tensors[tensor].shape):
             return None
         return maker.inputs[0]
+
+    def scores_maker(self, tensor: int) -> Operator | None:
+        """Return the softmax or sigmoid whose values, or some of them, a tensor holds.
+
+        Returns:
+            None if neither produces them.
+        """
+        for producer in self._upwards(tensor):
+            if producer.name in {_SOFTMAX, _SIGMOID}:
+                return producer
+            if not self._keeps(producer) and producer.name not in _SLICES:
+                return None
+        return None
 
     @property
     def ends_in_softmax(self) -> bool:

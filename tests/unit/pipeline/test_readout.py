@@ -18,6 +18,7 @@ from edgeq.samples.labels import LabelSet
 from edgeq.tasks.recognition import Reading
 from edgeq.tflite.edits import Edit, apply_edits
 from edgeq.tflite.model_file import ModelFile, read_model
+from tests.unit.tasks.test_recognition import part_of_softmax
 from tests.unit.tiny_model import Head, Op, Tensor, build, classifier, detector, heads
 
 CLASSES = Reading("classification", 0, "", 5)
@@ -199,3 +200,23 @@ def test_a_variant_that_does_not_run_fails_itself() -> None:
     with pytest.raises(WorkerError) as caught, blaming(named("int8")):
         raise error
     assert caught.value is error
+
+
+def test_one_logit_is_its_own_logit_and_one_value_of_a_softmax_has_none(tmp_path: Path) -> None:
+    found = readout(model(tmp_path, heads(Head("y", 1))), CLASSES)
+    assert (found.scores, found.logits, found.sigmoid, found.probabilities) == (0, 0, True, False)
+    assert (found.inside, found.edits) == ((), ())
+    found = readout(model(tmp_path, part_of_softmax(2, 1)), CLASSES)
+    assert (found.scores, found.logits, found.sigmoid, found.probabilities) == (0, None, True, True)
+
+
+def test_a_logit_decides_at_zero(tmp_path: Path) -> None:
+    (tmp_path / "net.tflite").write_bytes(heads(Head("y", 1)))
+    table = {"source": "net.tflite", "task": "classification"}
+    spec = parse({"models": {"net": table}}, root=tmp_path, origin=tmp_path / "edgeq.toml")
+    logits = np.array([[-300.0], [-0.5], [0.5]], np.float32)
+    predictions = as_answers(Run(spec).baseline("net"), [logits])
+    assert predictions.scores[:, 1] == pytest.approx([0, 0.37754, 0.62246], abs=1e-5)
+    assert predictions.logits.tolist() == [[0, -300], [0, -0.5], [0, 0.5]]
+    assert predictions.is_probability
+    assert predictions.scores.argmax(axis=1).tolist() == [0, 0, 1]

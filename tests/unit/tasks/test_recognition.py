@@ -117,10 +117,8 @@ def test_one_sigmoid_tells_two_classes_apart(read: Read) -> None:
 def test_one_number_that_is_no_sigmoid_is_a_regression(read: Read) -> None:
     found = read(heads(Head("age", 1)))
     assert found.task == "regression"
-    assert found.evidence.startswith("output 0 ('age') is one value that nothing bounds (the logit")
+    assert found.evidence.startswith("output 0 ('age') is one value that nothing bounds (if it is")
     assert read(heads(Head("age", 1), Head("size", 1, seed=1))).task == "tensors"
-    with pytest.raises(SpecError, match="no output"):
-        read(heads(Head("age", 1)), task="classification")
 
 
 @pytest.mark.parametrize(
@@ -304,3 +302,52 @@ def test_a_model_without_an_output_is_judged_as_tensors(read: Read) -> None:
 def test_any_rank_is_read(read: Read, shape: tuple[int, ...]) -> None:
     tensors = [Tensor("image", (1, 4, 4, 3)), Tensor("out", shape)]
     read(build(tensors, [Op("RELU", ("image",), ("out",))], ["image"], ["out"]))
+
+
+def part_of_softmax(values: int, kept: int, last: str = "SOFTMAX") -> bytes:
+    """Return a model that gives the last of the values of its scores."""
+    ends = {"begin": [0, values - kept], "end": [1, values], "strides": [1, 1]}
+    tensors = [
+        Tensor("image", (1, 4, 4, 3)),
+        Tensor("axes", (2,), "int32", np.array([1, 2], np.int32)),
+        Tensor("features", (1, 3)),
+        Tensor("weights", (values, 3), data=np.ones((values, 3), np.float32)),
+        Tensor("logits", (1, values)),
+        Tensor("scores", (1, values)),
+        *(Tensor(name, (2,), "int32", np.array(at, np.int32)) for name, at in ends.items()),
+        Tensor("part", (1, kept)),
+    ]
+    ops = [
+        Op("MEAN", ("image", "axes"), ("features",)),
+        Op("FULLY_CONNECTED", ("features", "weights"), ("logits",)),
+        Op(last, ("logits",), ("scores",)),
+        Op("STRIDED_SLICE", ("scores", *ends), ("part",)),
+    ]
+    return build(tensors, ops, ["image"], ["part"])
+
+
+@pytest.mark.parametrize(("values", "kept", "classes"), [(2, 1, 2), (9, 8, 8)])
+def test_a_part_of_a_softmax_is_class_scores(
+    read: Read, values: int, kept: int, classes: int
+) -> None:
+    found = read(part_of_softmax(values, kept))
+    assert (found.task, found.classes) == ("classification", classes)
+    assert ("one value of a softmax of 2" in found.evidence) == (kept == 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "kept", "last"), [(9, 3, "SOFTMAX"), (9, 1, "SOFTMAX"), (9, 8, "LOGISTIC")]
+)
+def test_a_few_of_many_scores_are_not_classes(
+    read: Read, values: int, kept: int, last: str
+) -> None:
+    assert read(part_of_softmax(values, kept, last)).task != "classification"
+
+
+def test_one_number_is_the_logit_of_two_classes_if_the_spec_says_so(read: Read) -> None:
+    found = read(heads(Head("y", 1)), task="classification")
+    assert (found.task, found.classes) == ("classification", 2)
+    assert found.evidence.endswith("'y'), the logit of two classes")
+    assert 'set task = "classification"' in read(heads(Head("y", 1))).evidence
+    with pytest.raises(SpecError, match="holds one score for each class"):
+        read(heads(Head("y", 1, last="L2_NORMALIZATION")), task="classification")

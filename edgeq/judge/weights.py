@@ -26,6 +26,7 @@ FOLDED = 0.5
 """Greatest relative change that another folded normalization explains; beyond it, channels have the
 scales of other channels."""
 SHOWN = 20
+MILLION, THOUSAND = 1e6, 1e3
 UNLIKE = frozenset({"near", "other", "foreign"})
 """Changes to weights that are not a single operation on the baseline's."""
 
@@ -130,7 +131,7 @@ def headline(findings: Sequence[Finding], comparison: FileComparison) -> str:
     layers = {finding.baseline_operator for finding in stored}
     of_all = f"{len(layers)} of {plural(comparison.layers, 'layer')}"
     middle = sorted(finding.relative for finding in stored)[len(stored) // 2] if stored else 0.0
-    about = f"about {100 * middle:.2g} %"
+    about = f"about {_percent(middle)}"
     if is_general(stored, comparison):
         change, count = Counter(finding.change for finding in stored).most_common(1)[0]
         if count < len(stored) * MOST_LAYERS or change in UNLIKE:
@@ -154,8 +155,19 @@ def headline(findings: Sequence[Finding], comparison: FileComparison) -> str:
         return f"{_sentence(first)}, and {_sentence(findings[1])}"
     more = _more(findings)
     unit = {"weights": ", in rounding errors", "biases": " steps"}.get(first.part, "")
-    limit = f" (distance {first.distance:,.3g}{unit})" if unit else ""
+    limit = f" (distance {_distance(first.distance)}{unit})" if unit else ""
     return f"{_sentence(first)}{limit}{more}"
+
+
+def _percent(share: float) -> str:
+    """Return a share with two digits, or as a whole number of percent."""
+    return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:,.0f} %"
+
+
+def _distance(distance: float) -> str:
+    if distance >= MILLION:
+        return "over a million"
+    return f"{distance:.3g}" if distance < THOUSAND else f"{distance:,.0f}"
 
 
 def is_general(stored: Sequence[Finding], comparison: FileComparison) -> bool:

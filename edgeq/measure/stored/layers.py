@@ -332,6 +332,8 @@ def _named(
     theirs = finite(weights.variant[chosen])
     if given.dtype == "float16" and bool((np.abs(ours) > FLOAT16_END).any()):
         return "beyond float16", "are beyond the range of float16"
+    if not np.isfinite(weights.variant[chosen]).all():
+        return "other", "hold NaN or infinities"
     rows = weights.baseline.reshape(len(weights.baseline), -1)
     if given.dtype in BITS and given.scales.size:
         steps = sensible_steps(
@@ -354,13 +356,11 @@ def _named(
     )
     if changed.change == "scaled" and abs(changed.factor - 1) > NO_FACTOR:
         return "scaled", f"are the baseline's times {changed.factor:.3g}"
-    if changed.change == "coarse":
-        detail = f"hold {changed.levels} different numbers: fewer bits than their type has"
-        return "coarse", detail
     if changed.change in {"near", "scaled"}:
         error = float(np.linalg.norm(theirs - ours) / max(float(np.linalg.norm(ours)), 1e-30))
         return "near", f"differ from the baseline's by {100 * error:.2g} %"
-    return changed.change, _DETAILS[changed.change]
+    coarse = f"hold {changed.levels} different numbers: fewer bits than their type has"
+    return changed.change, {**_DETAILS, "coarse": coarse}[changed.change]
 
 
 def _raised_steps(

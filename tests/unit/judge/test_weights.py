@@ -484,9 +484,19 @@ def test_what_counts_is_certain_and_not_waived() -> None:
     assert counted(found, "trained") == (lost,)
 
 
-def test_distances_have_their_unit() -> None:
-    far = finding(7, distance=1234.5)
-    assert headline([far], comparison(far)).endswith("(distance 1.23e+03, in rounding errors)")
+@pytest.mark.parametrize(
+    ("distance", "text"),
+    [
+        (9.41, "9.41"),
+        (96.8, "96.8"),
+        (1234.5, "1,234"),
+        (94123.0, "94,123"),
+        (1e9, "over a million"),
+    ],
+)
+def test_distances_are_plain_numbers_with_their_unit(distance: float, text: str) -> None:
+    far = finding(7, distance=distance)
+    assert headline([far], comparison(far)).endswith(f"(distance {text}, in rounding errors)")
 
 
 def test_the_next_step_of_most_layers_is_that_of_the_first() -> None:

@@ -399,6 +399,7 @@ def test_weights_that_are_no_numbers_are_found(compare: Comparer, value: float) 
         assert layer in whole.weights_layer
         found = only(whole)
         assert (found.part, found.channels) == ("weights", 1)
+        assert ("NaN" in found.detail) == (not np.isfinite(value))
         assert found.distance >= 1e9
 
 

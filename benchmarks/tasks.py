@@ -4,7 +4,8 @@
 ``python -m benchmarks.tasks faults PROJECT ...`` makes a good variant of each project faulty in the
 ways that concern its task, and counts what is visible, caught, and explained rightly.
 ``EDGEQ_DATA=FOLDER python -m benchmarks.tasks held-out FOLDER [NETWORK ...]`` does so with good
-variants and faults that were drawn with a seed, in networks that nothing was tuned on.
+variants and faults that were drawn with a seed, in networks that nothing was tuned on;
+``NETWORK:FAULT`` tries one fault.
 ``python -m benchmarks.tasks coverage`` draws sets of 80 samples and counts how often the interval
 of a figure holds the mean of all sets. The result is ``benchmarks/tasks.md``.
 """
@@ -22,7 +23,7 @@ import numpy as np
 
 from benchmarks.held_out.draw import Drawn
 from benchmarks.held_out.tasks import GENERAL, NETWORKS, OWN, TaskNetwork, drawn
-from edgeq.config.gates import written
+from edgeq.config.gates import GATES, written
 from edgeq.config.load import load_spec
 from edgeq.config.presets import data_folder
 from edgeq.diagnosis.explaining import cause_of
@@ -99,14 +100,19 @@ def held_out(work: Path, names: Sequence[str]) -> Iterator[str]:
 
     Args:
         work: Folder for what is prepared, and for the store.
-        names: The networks; all if empty.
+        names: The networks, or single faults as ``NETWORK:FAULT``; all if empty.
     """
     data = data_folder()
     if data is None:
         sys.exit("tasks: held-out needs $EDGEQ_DATA")
     every: list[_Answer] = []
+    chosen: defaultdict[str, set[str]] = defaultdict(set)
+    for name in names:
+        network_name, _, fault = name.partition(":")
+        chosen[network_name] |= {fault} - {""}
     for network in NETWORKS:
-        if not names or network.name in names:
+        if not names or network.name in chosen:
+            faults = chosen[network.name]
             project = work.resolve() / "projects" / network.name / "edgeq.toml"
             project.parent.mkdir(parents=True, exist_ok=True)
             store = f'store = "{work.resolve()}/store"\n'
@@ -114,22 +120,31 @@ def held_out(work: Path, names: Sequence[str]) -> Iterator[str]:
             run = Run(load_spec(project.parent), say=_progress)
             yield f"| **{network.name}** ({network.task}) | | | | |"
             with tempfile.TemporaryDirectory() as folder:
-                yield from _good_rows(run)
-                yield from _held_out_of(run, network, Path(folder), every)
+                if not faults:
+                    yield from _good_rows(run)
+                yield from _held_out_of(run, network, Path(folder), every, faults)
     yield _counted(every)
 
 
 def _good_rows(run: Run) -> Iterator[str]:
     """Yield a row for each variant as it is, with the gates that fail it wrongly."""
     for variant in run.variants:
-        failed, cause = _first_failure(variant)
-        yield f"| {variant.short_name} as it is | | | {failed or 'no'} | {cause or ''} |"
+        verdict = _first_failure(variant)
+        yield f"| {variant.short_name} as it is | | | {verdict.text} | {verdict.cause or ''} |"
 
 
 def _held_out_of(
-    run: Run, network: TaskNetwork, folder: Path, every: list[_Answer]
+    run: Run, network: TaskNetwork, folder: Path, every: list[_Answer], faults: set[str]
 ) -> Iterator[str]:
-    """Yield a row for each drawn fault that can happen, and add it to ``every``."""
+    """Yield a row for each drawn fault that can happen, and add it to ``every``.
+
+    Args:
+        run: The run of the network's good variants.
+        network: The network.
+        folder: Folder for faulty files.
+        every: The answers so far.
+        faults: Names of the faults to try; as many as the network has if empty.
+    """
     goods = [
         Good(
             Run(with_variant(variant), store=run.store, say=run.say).variant(variant.name),
@@ -141,7 +156,7 @@ def _held_out_of(
     tried = Counter[bool]()
     for fault, about_meaning in drawn(network):
         full = tried[about_meaning] >= (OWN if about_meaning else GENERAL)
-        if full or tried.total() >= network.few:
+        if fault.name not in faults if faults else full or tried.total() >= network.few:
             continue
         good = _in_format(goods, fault)
         answer = _tried(fault.fault, good, fault.kind.causes)
@@ -172,37 +187,49 @@ class _Answer:
     Attributes:
         name: The fault.
         visible: Whether the task's own figures show it.
-        gate: The first gate that fails; empty if none does.
-        cause: The cause that is named.
+        verdict: What the gates say.
         causes: The causes that are right.
     """
 
     name: str
     visible: bool
-    gate: str
-    cause: str | None
+    verdict: _Verdict
     causes: tuple[str, ...]
 
     @property
-    def right(self) -> bool:
-        """Whether it is caught, and its cause is named."""
-        return bool(self.gate) and self.cause in self.causes
+    def caught(self) -> bool:
+        """Whether a gate fails."""
+        return bool(self.verdict.gate)
+
+    @property
+    def right(self) -> bool | None:
+        """Whether its cause is named; None if it is not caught.
+
+        None also if no prediction changes, so that no experiment can show a cause, and the proof
+        that fails says itself what differs.
+        """
+        plain = self.caught and self.verdict.cause == GATES.get(self.verdict.gate).cause
+        if not self.caught or (plain and not self.visible):
+            return None
+        return self.verdict.cause in self.causes
 
     def row(self, head: str) -> str:
         """Return its row of the table."""
-        named = f"{self.cause}" if self.right else f"{self.cause}, is {self.causes[0]}"
+        named = "" if self.verdict.cause is None else self.verdict.cause
+        if self.right is False:
+            named = f"{self.verdict.cause}, is {self.causes[0]}"
         seen = "yes" if self.visible else "no"
-        return f"| {head} | {seen} | {self.gate or 'no'} | {named if self.gate else ''} |"
+        return f"| {head} | {seen} | {self.verdict.text} | {named} |"
 
 
 def _counted(answers: Sequence[_Answer]) -> str:
     visible = [answer for answer in answers if answer.visible]
-    caught = [answer for answer in answers if answer.gate]
-    missed = [answer for answer in visible if not answer.gate]
-    right = [answer for answer in caught if answer.right]
+    caught = [answer for answer in answers if answer.caught]
+    missed = [answer for answer in visible if not answer.caught]
+    explained = [answer.right for answer in answers if answer.right is not None]
     return (
-        f"| in all | {len(visible)} visible | {len(caught)} caught, {len(missed)} of the visible "
-        f"ones not | {len(right)} of {len(caught)} right |"
+        f"| in all, {len(answers)} | {len(visible)} visible | {len(caught)} caught, {len(missed)} "
+        f"of the visible ones not | {sum(explained)} of {len(explained)} right |"
     )
 
 
@@ -223,21 +250,45 @@ def _tried(fault: Fault, good: Good, causes: tuple[str, ...] = ()) -> _Answer | 
         inputs = run.inputs(variant.model)
         relabel = inputs.images.relabel_boxes if good.variant.detects else inputs.images.relabel
         relabel(attempt.faulty.labels)
-    gate, cause = _first_failure(variant)
+    verdict = _first_failure(variant)
     seen = bool(visible(replace(fault, shown_by=FIRST), attempt.faulty, good, variant))
-    return _Answer(fault.name, seen, gate, cause, causes or (fault.cause,))
+    return _Answer(fault.name, seen, verdict, causes or (fault.cause,))
 
 
-def _first_failure(variant: VariantUnderTest) -> tuple[str, str | None]:
-    """Return the first gate that fails and the cause that it names, empty if none fails."""
+@dataclass(frozen=True)
+class _Verdict:
+    """What the gates say about a variant.
+
+    Attributes:
+        gate: The first gate that fails; empty if none does.
+        cause: The cause that it names.
+        opened: The gates that are INCONCLUSIVE, if none fails.
+    """
+
+    gate: str = ""
+    cause: str | None = None
+    opened: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The gate that fails, or that none does and which are open."""
+        return self.gate or " ".join(("no", *(f"({name} INCONCLUSIVE)" for name in self.opened)))
+
+
+def _first_failure(variant: VariantUnderTest) -> _Verdict:
+    """Return the first gate that fails and the cause that it names."""
     cases = [case for case in variant.run.cases if case.variant is variant]
     predictions = [case for case in cases if case.gate.marker in FIRST]
     proofs = [case for case in cases if case.gate.name in PROOFS]
+    opened = []
     for case in (*predictions, *proofs):
         record = judge(case)[0] if why_inapplicable(case) is None else None
         if record is not None and record.status is Verdict.FAIL:
-            return record.gate, cause_of([record])
-    return "", None
+            _progress(f"{record.gate}: {record.reason}; {record.cause}")
+            return _Verdict(record.gate, cause_of([record]))
+        if record is not None and record.status is Verdict.INCONCLUSIVE:
+            opened.append(record.gate)
+    return _Verdict(opened=tuple(opened))
 
 
 def coverage() -> Iterator[str]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from benchmarks.held_out import feeding, graphs, layers, ranges, scales
 from benchmarks.held_out.kinds import FORMATS, KINDS, Format, Group, Kind, Maker, Spot
 from edgeq.config.structs import Task
-from edgeq.diagnosis.reading import COLUMN_ORDER, MAP_SHIFT, NOT_NORMALISED, OUTPUT_SCALE
+from edgeq.diagnosis.reading import COLUMN_ORDER, MAP_SHIFT, MAP_TURN, NOT_NORMALISED, OUTPUT_SCALE
 from edgeq.faults import boxes, heads, values
 from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
@@ -390,14 +390,14 @@ def _padded_and_cut(good: Good, graph: Graph, sides: Array, begin: Array) -> byt
     return graph.packed()
 
 
-@meaning("graph", "map_mirrored", "other_operator", tasks=MAPS)
+@meaning("graph", MAP_TURN, "other_operator", tasks=MAPS)
 def map_mirrored(good: Good, at: Spot) -> bytes:
     """The map is mirrored, left for right."""
     del at
     return _appended(good, good.graph(), "REVERSE_V2", [np.array([2], np.int32)], kind="ReverseV2")
 
 
-@meaning("graph", "map_transposed", "other_operator", tasks=MAPS)
+@meaning("graph", MAP_TURN, "other_operator", tasks=MAPS)
 def map_transposed(good: Good, at: Spot) -> bytes:
     """Rows and columns of the map are exchanged."""
     del at

@@ -274,9 +274,9 @@ def _corners_network(keras: Any, drawn: list[Panel]) -> Made:
 
 
 def _angle(keras: Any, drawn: list[Panel]) -> Made:
-    given, _, deep = _trunk(keras, "relu")
+    given, _, deep = _trunk(keras, "silu")
     layers = keras.layers
-    made = layers.Dense(48, activation="relu")(layers.Flatten()(deep))
+    made = layers.Dense(48, activation="tanh")(layers.Flatten()(deep))
     network = keras.Model(given, layers.Dense(1)(made))
     targets = np.array([panel.angle for panel in drawn], np.float32) / MOST_TURNED
     return network, "mean_squared_error", targets

@@ -76,7 +76,7 @@ source = "{data}/ultraface_rfb_320_float.tflite"
 preprocessing = "ultraface"
 [images]
 calibration = "{data}/../../imagenet/calibration"
-evaluation = "{data}/coco128/images"
+evaluation = "{photographs}"
 max_calibration = 32
 max_evaluation = 40
 """
@@ -114,7 +114,11 @@ class TaskNetwork:
         if self.name == "kws":
             return KEYWORDS.format(folder=data / "tasks" / "keyword_spotting") + gates
         if self.name == "ultraface":
-            return ULTRAFACE.format(data=detection) + gates
+            # COCO's labels beside the photographs know no faces.
+            photographs = folder / "photographs"
+            if not photographs.exists():
+                photographs.symlink_to(detection / "coco128" / "images")
+            return ULTRAFACE.format(data=detection, photographs=photographs) + gates
         if self.name in FILES:
             return READY.format(name=self.name, data=detection, **FILES[self.name]) + gates
         network = panels.prepare(self.name, folder, data / "imagenet")
@@ -165,7 +169,7 @@ NETWORKS = (
     TaskNetwork(
         "corners",
         "keypoints",
-        model='task = "keypoints"\noutput = "0"',
+        model='task = "keypoints"\noutput = "1"',
         labels='labels = "{folder}/evaluation.csv"',
     ),
     TaskNetwork(

@@ -257,6 +257,11 @@ class Bench:
         scores[places], logits[places] = answers.scores, answers.logits
         self._reference = replace(ours, scores=scores, logits=logits)
 
+    @property
+    def is_held_against_changes(self) -> bool:
+        """Whether a part of the differences is explained already; see ``hold_against``."""
+        return self._reference is not None
+
     def known(self, chosen: Order) -> Trial:
         """Return how the variant's own predictions on chosen photographs compare."""
         return trial(part(self.reference, chosen), part(self.own, chosen))

@@ -15,7 +15,13 @@ from edgeq.diagnosis.cause import Cause, Diagnosis
 from edgeq.diagnosis.feeding import other_feeding
 from edgeq.diagnosis.labels import wrong_labels
 from edgeq.diagnosis.network import differing_kernel
-from edgeq.diagnosis.reading import COLUMN_ORDER, MAP_SHIFT, NOT_NORMALISED, OUTPUT_SCALE
+from edgeq.diagnosis.reading import (
+    COLUMN_ORDER,
+    MAP_SHIFT,
+    MAP_TURN,
+    NOT_NORMALISED,
+    OUTPUT_SCALE,
+)
 from edgeq.diagnosis.table import diagnose
 from edgeq.errors import EdgeqError
 from edgeq.judge.tensors import DEAD, LOST, ONE_SCALE, ORDER
@@ -37,6 +43,7 @@ NEXT_STEPS = {
     COLUMN_ORDER: "Export the variant with its values in the baseline's order, or read them so",
     NOT_NORMALISED: "Export the variant with the scaling to one length, or scale after it",
     MAP_SHIFT: "Compare padding and resize of both graphs (half pixels, aligned corners)",
+    MAP_TURN: "Compare the order of axes in both graphs, and how the device orients photographs",
     OUTPUT_SCALE: "Compare how both files rescale their outputs, and the scale of the output",
     DEAD: "Look at the layers before this output: their weights or scales are lost",
     LOST: "Look at the layers that lead to these columns, and at the order of the columns",

@@ -12,6 +12,7 @@ from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import Preprocessing
 from edgeq.diagnosis.bench import Bench, Kind, Laid, Trial, part, recovers, trial
 from edgeq.diagnosis.cause import Cause
+from edgeq.diagnosis.stored import certain_findings
 
 RECOVERED = 0.5
 """A way to feed explains the failure if at most this fraction of the logit error remains ..."""
@@ -132,9 +133,15 @@ def ways(bench: Bench) -> Iterator[Way]:
     """
     own, expected = bench.variant.preprocessing, bench.variant.baseline.preprocessing
     fixed = bench.static and (own.mean, own.std) == (expected.mean, expected.std)
+    # Of a file that certainly differs, only a preprocessing that differs too is to blame.
+    differs = bool(certain_findings(bench))
     for way in other_ways(own, expected):
+        if differs and way.recovered != RECOVERED_AS_BASELINE:
+            continue
         if not (fixed and way.cause == "input_range"):
             yield way
+    if differs:
+        return
     if bench.variant.detects and "letterbox" not in {own.resize, expected.resize}:
         yield Way("resize", "resized into a letterbox", replace(own, resize="letterbox"))
 

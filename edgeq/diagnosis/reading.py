@@ -24,6 +24,7 @@ from edgeq.words import plural
 COLUMN_ORDER = "column_order"
 NOT_NORMALISED = "not_normalised"
 MAP_SHIFT = "map_shift"
+MAP_TURN = "map_turn"
 OUTPUT_SCALE = "output_scale"
 
 LEFT = 0.25
@@ -145,6 +146,40 @@ def moved(bench: Bench) -> Cause | None:
         result,
         {"down": down, "right": right},
     )
+
+
+def turned(bench: Bench) -> Cause | None:
+    """Test whether a map is the baseline's, mirrored or with rows and columns exchanged."""
+    sides = _sides(bench)
+    if len(sides.shape) < 2 or min(sides.shape[:2]) < LEAST_SIDE:  # noqa: PLR2004 - no map
+        return None
+    height, width = sides.shape[:2]
+
+    def undone(rows: Rows, turn: Callable[[Rows], Rows]) -> Rows:
+        return turn(rows.reshape(len(rows), height, width, -1)).reshape(len(rows), -1)
+
+    for said, turn in _TURNS:
+        if height != width and said not in _MIRRORED:
+            continue
+        result = _tried(bench, partial(undone, turn=turn))
+        if result is not None:
+            head = f"its map is the baseline's, {said}: turned back"
+            return _cause(bench, MAP_TURN, head, result)
+    return None
+
+
+_MIRRORED: dict[str, Callable[[Rows], Rows]] = {
+    "mirrored from left to right": lambda maps: maps[:, :, ::-1],
+    "upside down": lambda maps: maps[:, ::-1],
+    "turned by 180 degrees": lambda maps: maps[:, ::-1, ::-1],
+}
+_TURNS: tuple[tuple[str, Callable[[Rows], Rows]], ...] = (
+    *_MIRRORED.items(),
+    ("with rows and columns exchanged", lambda maps: maps.swapaxes(1, 2)),
+    ("turned by 90 degrees to the left", lambda maps: np.rot90(maps, -1, axes=(1, 2))),
+    ("turned by 90 degrees to the right", lambda maps: np.rot90(maps, 1, axes=(1, 2))),
+)
+"""The ways to turn and mirror a map, with the change that undoes each, ``(n, h, w, c)``."""
 
 
 def rescaled(bench: Bench) -> Cause | None:

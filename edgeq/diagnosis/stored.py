@@ -36,6 +36,7 @@ from edgeq.words import plural
 SEVERAL = 2
 IN_BASELINE = "the baseline with that in it gives the variant's answers"
 PUT_BACK = "with the baseline's put back the variant gives the baseline's answers"
+NO_EXPERIMENT = "no experiment shows what this costs, nor another cause"
 HELPS = 0.8
 """A change explains no part of the error if a larger fraction of it than this remains."""
 NAMED = 3
@@ -83,6 +84,31 @@ def stored_values(bench: Bench) -> Cause | None:
     return None
 
 
+def other_layers(bench: Bench) -> Cause | None:
+    """Name weights or operators that certainly differ, if no experiment explains the failure.
+
+    A difference of the graph often shows in none: the variant's ranges were calibrated with it or
+    without it, and what it computes is clipped. Whatever the ranges of such a file are, it is not
+    the baseline's.
+    """
+    if any(finding.part in {"weights", "operator"} for finding in certain_findings(bench)):
+        return unexplained(bench)
+    return None
+
+
+def unexplained(bench: Bench) -> Cause | None:
+    """Name what certainly differs in the file if no experiment explains the failure."""
+    findings = certain_findings(bench)
+    if not findings or bench.is_held_against_changes:
+        return None
+    return _named(bench, findings, bench.variant.stored, None)
+
+
+def certain_findings(bench: Bench) -> tuple[Finding, ...]:
+    """Return what certainly differs in the file although the spec does not declare it."""
+    return counted(bench.variant.stored, bench.variant.stored_weights)
+
+
 @dataclass(frozen=True)
 class Tried:
     """One experiment.
@@ -128,21 +154,31 @@ def _mended(bench: Bench, findings: Sequence[Finding]) -> Tried | None:
 
 
 def _named(
-    bench: Bench, findings: Sequence[Finding], comparison: FileComparison, tried: Tried
+    bench: Bench, findings: Sequence[Finding], comparison: FileComparison, tried: Tried | None
 ) -> Cause:
-    """Return the cause that the findings amount to, with its name."""
+    """Return the cause that the findings amount to, with its name.
+
+    Args:
+        bench: The bench.
+        findings: The differences between the files.
+        comparison: The comparison that they come from.
+        tried: The experiment that shows what they do; None if none does.
+    """
     facts: dict[str, object] = {
         "change": findings[0].change,
         "layers": [finding.layer for finding in findings[:NAMED]],
         "findings": len(findings),
-        "logits_error": [round(tried.before.error, 4), round(tried.after.error, 4)],
-        "images": tried.images,
     }
+    if tried is not None:
+        facts["logits_error"] = [round(tried.before.error, 4), round(tried.after.error, 4)]
+        facts["images"] = tried.images
     ordered = first_layer_order(bench) or class_order(bench)
     if ordered is not None:
         return replace(ordered, evidence={**ordered.evidence, **facts})
     sentence = headline(findings, comparison)
-    if not bench.needs_no_explanation:  # outputs as good as the control's prove no cause
+    if tried is None:
+        sentence += f"; {NO_EXPERIMENT}"
+    elif not bench.needs_no_explanation:  # outputs as good as the control's prove no cause
         sentence += (
             f"; {tried.what} (error {tried.after.error:.2g} in place of "
             f"{tried.before.error:.2g} on {plural(tried.images, 'image')})"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from edgeq.config.load import parse
+from edgeq.diagnosis.stored import NO_EXPERIMENT
 from edgeq.errors import UnlikeOutputsError
 from edgeq.faults.catalogue import faults
 from edgeq.faults.challenge import make
@@ -97,6 +98,27 @@ def test_a_fault_of_a_task_is_seen_and_its_cause_found(
 @pytest.mark.parametrize("task", MODELS)
 def test_a_good_variant_has_no_cause(goods: Goods, task: str) -> None:
     assert diagnosis_of(goods.of(task).variant).cause is None
+
+
+def test_an_operator_that_no_experiment_undoes_is_named(goods: Goods) -> None:
+    good = goods.of("embedding")
+    other = heads(Head("embedding", 12, gain=40, last="TANH", seed=1))
+    own = heads(Head("embedding", 12, gain=40, last="L2_NORMALIZATION", seed=1))
+    root = good.scratch
+    (root / "own.tflite").write_bytes(own)
+    (root / "other.tflite").write_bytes(other)
+    spec = {
+        "models": {"net": {"source": "own.tflite", "preprocessing": "keras-0-255"}},
+        "images": {"evaluation": "images"},
+        "methods": [],
+        "variants": {"other": {"model": "net", "file": "other.tflite"}},
+    }
+    run = Run(parse(spec, root=root, origin=root / "edgeq.toml"))
+    cause = diagnosis_of(run.variants[0]).cause
+    assert cause is not None
+    assert cause.name == "other_operator"
+    assert "has the activation TANH" in cause.sentence
+    assert NO_EXPERIMENT in cause.sentence
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ class Readout:
         sigmoids: Whether the class scores are several sigmoids.
         judged: The outputs judged as tensors: every output of a model that is not judged by
             classes, and every output, including the class scores, of a model with several.
+        defined: Places of the tensors of which every value is computed: all but the lists of a
+            detection post-processing, which leaves what follows the last box as memory has it.
     """
 
     places: int
@@ -75,6 +77,7 @@ class Readout:
     probabilities: bool
     sigmoids: bool
     judged: tuple[Place, ...]
+    defined: tuple[int, ...]
 
 
 def readout(model: ModelFile, reading: Reading) -> Readout:
@@ -113,6 +116,9 @@ def readout(model: ModelFile, reading: Reading) -> Readout:
         judged=tuple(
             Place(handed_out.index(index), model.tensors[index].name, wiring.step(index))
             for index in compared
+        ),
+        defined=tuple(
+            at for at, index in enumerate(handed_out) if not wiring.is_post_processed(index)
         ),
     )
 

@@ -60,7 +60,7 @@ class AskedAgain:
     """Outputs of a fresh worker that ran the model several times.
 
     Attributes:
-        outputs: All outputs for the photographs of the first inference.
+        outputs: All outputs with defined values for the photographs of the first inference.
         repeats: Whether the outputs stayed the same.
         batch: Images per inference.
     """
@@ -125,7 +125,9 @@ def ask_again(variant: VariantUnderTest) -> AskedAgain:
             batch = loaded.batch
             asked = [pixels[:batch], pixels[batch : 2 * batch], pixels[:batch], pixels[:batch]]
             first, _, later, again = (
-                session.infer(loaded.handle, photo, variant.preprocessing).outputs
+                _defined(
+                    variant, session.infer(loaded.handle, photo, variant.preprocessing).outputs
+                )
                 if len(photo)
                 else ()
                 for photo in asked
@@ -134,7 +136,7 @@ def ask_again(variant: VariantUnderTest) -> AskedAgain:
         answers_again = _Again(batch=batch, repeats=repeats(first, later, again))
         (folder / _FACTS).write_bytes(msgspec.json.encode(answers_again))
 
-    folder = executor.keep("repeats", variant, MOST_IMAGES, make)
+    folder = executor.keep("repeated", variant, MOST_IMAGES, make)
     facts_again = structs.from_json((folder / _FACTS).read_bytes(), _Again)
     return AskedAgain(_read(folder), facts_again.repeats, facts_again.batch)
 
@@ -238,11 +240,16 @@ def steadiness(variant: VariantUnderTest) -> Steadiness:
     variant.evaluate_all()
     again = variant.asked_again
     first = tuple(rows.reshape(len(rows), -1) for rows in again.outputs)
-    before = variant.run.executor.first_rows(variant, len(first[0]))
+    before = _defined(variant, variant.run.executor.first_rows(variant, len(first[0])))
     # In a batch of several images, neighbours that changed since may change the last bits.
     fresh = again.batch > 1 or same(before, first)
     copied = variant.quantizes_activations and _is_copy(variant)
     return Steadiness(msgspec.structs.replace(again.repeats, fresh=fresh), copied)
+
+
+def _defined(variant: VariantUnderTest, outputs: Sequence[Rows]) -> tuple[Rows, ...]:
+    """Return the tensors of which every value is computed; see ``Readout.defined``."""
+    return tuple(outputs[at] for at in variant.readout.defined)
 
 
 def _is_copy(variant: VariantUnderTest) -> bool:

@@ -128,6 +128,7 @@ def test_boxes_and_scores_are_judged_in_place_of_the_detections(tmp_path: Path) 
     assert [one.name for one in found.judged] == ["boxes", "scores"]
     assert [one.at for one in found.judged] == [4, 5]
     assert found.places == 6
+    assert found.defined == (4, 5)
     assert outputs(file, found.edits)[4:] == ["boxes", "scores"]
 
 

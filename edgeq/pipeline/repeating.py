@@ -202,7 +202,7 @@ def _read(folder: Path) -> tuple[Rows, ...]:
 
 def repeated_facts(variant: VariantUnderTest) -> Mapping[str, object]:
     """Return what ``noise`` and ``steadiness`` depend on."""
-    return {**pair_facts(variant), "asked": MOST_IMAGES}
+    return {**pair_facts(variant), "asked": MOST_IMAGES, "places": variant.readout.defined}
 
 
 def noise(variant: VariantUnderTest) -> Noise:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
-from edgeq.models.layout import FROM_RGB, NO_IMAGE, unlike_an_image
-from edgeq.tflite.image_input import GREY, RGB, ImageInput, image_input, image_size
+from edgeq.models.layout import NO_IMAGE, unlike_an_image
+from edgeq.tflite.image_input import ImageInput, image_input, image_size
 
 
 def fixed_shape(
@@ -17,12 +17,16 @@ def fixed_shape(
     """Return the input's shape for an export, with a batch of 1.
 
     Args:
-        shape: As for ``fixed_size``.
-        request: The export.
+        shape: Shape of the model's input, with None for open dimensions. A fixed batch is ignored
+            because the export sets its own.
+        request: The export. Its ``input_size`` is the size that the spec sets; ``open_size`` is
+            the default for models that leave the size open.
         table: The model's table in the spec, for errors.
 
     Raises:
-        ModelError: As for ``fixed_size``; of a model that takes arrays, only if a size is open.
+        ModelError: The input is not an image, RGB or grey, its size is open and nothing sets it, or
+            it differs from the size that the spec sets; of a model that takes arrays, only if a
+            size is open.
     """
     if not request.arrays:
         return (1, *_fixed(shape, request, table).sides)
@@ -41,32 +45,8 @@ def size_of(shape: Sequence[int], request: ExportRequest) -> tuple[int, int]:
     return NO_IMAGE if request.arrays else image_size(shape)
 
 
-def fixed_size(shape: Sequence[int | None], request: ExportRequest) -> tuple[int, int]:
-    """Return the input height and width for an export of RGB images with the channels last.
-
-    Args:
-        shape: Shape of the model's input, with None for open dimensions. A fixed batch is ignored
-            because the export sets its own.
-        request: The export. Its ``input_size`` is the size that the spec sets; ``open_size`` is
-            the default for models that leave the size open.
-
-    Raises:
-        ModelError: The input is not an RGB image, its size is open and nothing sets it, or it
-            differs from the size that the spec sets.
-    """
-    image = _fixed(shape, request, "the spec")
-    if image.channels != RGB or image.channels_first:
-        what = "1 channel" if image.channels == GREY else "the channels first"
-        raise ModelError(
-            f"its input {_shown(shape)} has {what}",
-            where=request.name,
-            remedy=FROM_RGB,
-        )
-    return image.height, image.width
-
-
 def _fixed(shape: Sequence[int | None], request: ExportRequest, table: str) -> ImageInput:
-    """Return how the export takes images; see ``fixed_size``."""
+    """Return how the export takes images; see ``fixed_shape``."""
     image = image_input(shape)
     if image is None:
         what, remedy = unlike_an_image(shape)

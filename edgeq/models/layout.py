@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgeq.tflite.image_input import RANK, RGB
+from edgeq.tflite.image_input import GREY, RANK, RGB
 
 NO_IMAGE = (0, 0)
 """Height and width of the image that a model takes if it takes arrays."""
@@ -35,9 +35,11 @@ def unlike_an_image(shape: Sequence[int | None]) -> tuple[str, str]:
 def channels_first(shape: Sequence[int | None]) -> bool:
     """Return whether an image has its channels first, as the operators of ONNX take it.
 
-    They are last only if the last dimension alone can hold them.
+    They are last only if the last dimension alone can hold them, three or one.
 
     Args:
         shape: The input's shape with the batch, None for open dimensions.
     """
-    return len(shape) == RANK and (shape[1] == RGB or shape[3] != RGB)
+    if len(shape) != RANK:
+        return False
+    return shape[1] in (GREY, RGB) or shape[3] not in (GREY, RGB)

@@ -25,12 +25,11 @@ import tensorflow as tf
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
-from edgeq.models.input_size import fixed_shape, fixed_size
+from edgeq.models.input_size import fixed_shape, size_of
 from edgeq.models.layout import NO_IMAGE, ONE_INPUT, channels_first
 from edgeq.models.saved_model_source import serving
 from edgeq.models.serving import one_line
 from edgeq.models.signature_names import signature_name
-from edgeq.tflite.image_input import RGB
 
 _SAMPLES = "calibration_image_sample_data_20x128x128x3_float32.npy"
 _SAMPLES_SHAPE = (20, 128, 128, 3)
@@ -71,11 +70,13 @@ def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
         inputs = {signature_name(name): shape for name, shape in own.items()}
     else:
         (entry,) = entries
-        size, first = layout(shape_of(entry), request)
-        own = {entry.name: (1, RGB, *size) if first else (1, *size, RGB)}
+        image, first = layout(shape_of(entry), request)
+        _, *sides, channels = image
+        size = size_of(image, request)
+        own = {entry.name: (1, channels, *sides) if first else image}
         kept = {} if first else own
         option = "keep_nwc_or_nhwc_or_ndhwc_input_names"
-        inputs = {"image": (1, *size, RGB)}
+        inputs = {"image": image}
     converted = _convert(_with_shapes(model, own), {option: list(kept) or None}, request)
     names = [signature_name(output.name) for output in model.graph.output]
 
@@ -137,18 +138,18 @@ def shape_of(entry: Any) -> tuple[int | None, ...]:
     return tuple(side.dim_value if side.HasField("dim_value") else None for side in every)
 
 
-def layout(shape: Sequence[int | None], request: ExportRequest) -> tuple[tuple[int, int], bool]:
-    """Return height and width of an input, and whether its channels come first.
+def layout(shape: Sequence[int | None], request: ExportRequest) -> tuple[tuple[int, ...], bool]:
+    """Return the shape of an image input with the channels last, and whether they come first.
 
     Raises:
-        ModelError: The input is not one RGB image, or leaves its size open.
+        ModelError: The input is not one image, or leaves its size open.
     """
     first = channels_first(shape)
     batch, *rest = shape or (None,)
     if first:
         channels, *sides = rest
         rest = [*sides, channels]
-    return fixed_size((batch, *rest), request), first
+    return fixed_shape((batch, *rest), request), first
 
 
 def _require_known(model: Any, name: str) -> None:

@@ -13,7 +13,7 @@ from edgeq.models.export_request import ExportRequest
 from edgeq.models.function_source import function_of
 from edgeq.models.layout import NO_IMAGE
 from edgeq.models.serving import one_line
-from edgeq.tflite.image_input import RANK, RGB
+from edgeq.tflite.image_input import GREY, RANK, RGB
 
 
 def write_litert(request: ExportRequest) -> tuple[int, int]:
@@ -54,7 +54,8 @@ def output_name(place: int) -> str:
 def module_of(request: ExportRequest) -> tuple[Any, tuple[Any, ...]]:
     """Return a module, ready to infer, and its arguments: a blank image with the channels first.
 
-    Of a module that takes arrays, the arguments are arrays of zeros.
+    The image is grey if the module's first convolution takes one channel. Of a module that takes
+    arrays, the arguments are arrays of zeros.
 
     Raises:
         ModelError: The function is missing or gives no module.
@@ -72,7 +73,9 @@ def module_of(request: ExportRequest) -> tuple[Any, tuple[Any, ...]]:
             torch.zeros(1, *each.shape, dtype=getattr(torch, each.dtype)) for each in request.inputs
         )
         return net.eval(), tuple(blank)
-    return net.eval(), (torch.zeros(1, RGB, *(request.input_size or NO_IMAGE)),)
+    first = next((each for each in net.modules() if isinstance(each, torch.nn.Conv2d)), None)
+    channels = GREY if first is not None and first.in_channels == GREY else RGB
+    return net.eval(), (torch.zeros(1, channels, *(request.input_size or NO_IMAGE)),)
 
 
 def run(net: Any, given: Sequence[Any], request: ExportRequest) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from edgeq.models.layout import channels_first
         ((1, 224, 224, 3), False),
         ((1, 3, 3, 3), True),
         ((1, 1, 28, 28), True),
+        ((1, 28, 28, 1), False),
         ((1, 10), False),
     ],
 )

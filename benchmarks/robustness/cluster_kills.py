@@ -57,7 +57,9 @@ def disturbed(project: Path, victims: str, chance: random.Random) -> tuple[str, 
         if not problems and cases(project, "cluster") != cases(project, "local"):
             problems.append("the cases differ from those of the undisturbed run")
         if not _settles(lambda: not actors()):
-            problems.append("actors are left")
+            parents = {pid: parent(pid) for pid in actors()}
+            later = "then end" if _settles(lambda: not actors()) else "stay"
+            problems.append(f"actors are left and {later}: {parents}, raylets: {_raylets()}")
     if not _settles(lambda: not _orphans()):
         problems.append("workers or decoders are left")
     return tuple(problems)
@@ -81,11 +83,17 @@ def _killed(running: subprocess.Popen[str], victims: str, chance: random.Random)
     found = {
         "actor": actors(),
         "maker": makers(),
-        "raylet": processes(b"raylet/raylet")[1:],  # the head's is Ray's own weak point
+        "raylet": _raylets()[1:],  # the head's is Ray's own weak point
         "driver": [running.pid],
     }[victims]
     if found and running.poll() is None:
         os.kill(chance.choice(found), signal.SIGKILL)
+
+
+def _raylets() -> list[int]:
+    """Return the raylets, without what they have forked, which looks like them at first."""
+    every = processes(b"raylet/raylet")
+    return [pid for pid in every if parent(pid) not in every]
 
 
 def _orphans() -> list[int]:

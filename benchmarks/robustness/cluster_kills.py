@@ -103,7 +103,7 @@ def _orphans() -> list[int]:
 
 
 def _settles(holds: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120  # Ray looks for its raylet late on a busy machine
     while not holds():
         if time.monotonic() > end:
             return False

@@ -83,6 +83,7 @@ class MakingElsewhere(Generic[Ticket]):
         self._nodes, self._say, self._clock = nodes, say, clock
         self._here = threading.BoundedSemaphore(cores)
         self._guard = threading.Lock()
+        self._waiting: list[object] = []
         self._busy: set[str] = set()
         self._blind: set[str] = set()
         self._kinds: dict[str, str] = {}
@@ -129,25 +130,30 @@ class MakingElsewhere(Generic[Ticket]):
             return carry_out(assignment, log)
 
     def _free_member(self, assignment: Assignment) -> str | None:
-        """Wait for a node and reserve it; None if none is like this machine.
+        """Wait for a node, after those that have waited longer; None if none is like this machine.
 
-        A node whose last work was of the same kind has a child that waits for more of it.
+        The node is reserved. One whose last work was of the same kind has a child that waits for
+        more of it.
         """
-        end = self._clock() + PATIENCE_S
-        while True:
-            nodes = self._nodes()
-            members = nodes.makers()
-            with self._guard:
-                free = [member for member in members if member not in self._busy]
-                free.sort(key=lambda member: self._kinds.get(member) != assignment.kind)
-                if free:
-                    self._busy.add(free[0])
-                    self._kinds[free[0]] = assignment.kind
-                    return free[0]
-            if not members and (not nodes.joining or self._clock() > end):
-                return None
-            self._say(f"{assignment.what}: waiting for a node of the cluster")
-            threading.Event().wait(LOOK_S)
+        end, turn = self._clock() + PATIENCE_S, object()
+        self._waiting.append(turn)
+        try:
+            while True:
+                nodes = self._nodes()
+                members = nodes.makers()
+                with self._guard:
+                    free = [member for member in members if member not in self._busy]
+                    free.sort(key=lambda member: self._kinds.get(member) != assignment.kind)
+                    if free and self._waiting[0] is turn:
+                        self._busy.add(free[0])
+                        self._kinds[free[0]] = assignment.kind
+                        return free[0]
+                if not members and (not nodes.joining or self._clock() > end):
+                    return None
+                self._say(f"{assignment.what}: waiting for a node of the cluster")
+                threading.Event().wait(LOOK_S)
+        finally:
+            self._waiting.remove(turn)
 
     def _made(self, member: str, making: Making) -> Made:
         nodes, what = self._nodes(), making.assignment.what

@@ -37,6 +37,7 @@ class FakeMakers:
     Attributes:
         given: What each node was given.
         contents: How many files each of them was sent.
+        made_for: What was made, in this order.
         most: The most that one node had at a time.
     """
 
@@ -45,6 +46,7 @@ class FakeMakers:
         self.joining = 0
         self.given: list[str] = []
         self.contents: list[int] = []
+        self.made_for: list[str] = []
         self.most = 0
         self._blind, self._losing = blind, losing
         self._tickets = itertools.count()
@@ -61,6 +63,7 @@ class FakeMakers:
             raise NodeLostError(member)
         ticket = next(self._tickets)
         self.given.append(member)
+        self.made_for.append(making.assignment.what)
         self.contents.append(len(contents))
         sent = tuple(content for content in contents if isinstance(content, bytes))
         self._flying[ticket] = (member, making, sent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def made(folder: Path, name: str, **more: object) -> tuple[dict[str, object], dict[str, bytes]]:
+def made(
+    folder: Path, name: str, what: str = "int8 of net", **more: object
+) -> tuple[dict[str, object], dict[str, bytes]]:
     """Make something, and return the answer and the files that were written."""
     model = folder / "net" / "net.onnx"
     target = folder / name
@@ -36,7 +39,7 @@ def made(folder: Path, name: str, **more: object) -> tuple[dict[str, object], di
         {"source": {"model": str(model)}, "output": str(target / "made.tflite"), **more},
         log=folder / f"{name}.log",
         limits=Make(timeout_s=60),
-        what="int8 of net",
+        what=what,
         files=Files({"source.model": (model, model.with_name("weights.bin"))}),
     )
     written = [path for path in target.rglob("*") if path.is_file()]
@@ -108,15 +111,22 @@ def test_nodes_that_never_answer_are_waited_for_in_vain_only_once(folder: Path) 
         assert "made.tflite" in made(folder, "here")[1]
 
 
-def test_a_node_makes_one_thing_at_a_time(folder: Path) -> None:
-    nodes = FakeMakers("a")
-    with children_elsewhere(on(nodes)):
-        threads = [threading.Thread(target=made, args=(folder, f"made {at}")) for at in range(3)]
-        for thread in threads:
+def test_a_node_makes_one_thing_at_a_time_and_the_first_first(folder: Path) -> None:
+    nodes, said = FakeMakers(), list[str]()
+    nodes.joining = 1
+    with children_elsewhere(on(nodes, said)):
+        threads = [
+            threading.Thread(target=made, args=(folder, f"made {at}"), kwargs={"what": str(at)})
+            for at in range(3)
+        ]
+        for at, thread in enumerate(threads):
             thread.start()
+            while f"{at}: waiting for a node of the cluster" not in said:
+                time.sleep(0.01)
+        nodes.names = ["a"]
         for thread in threads:
             thread.join()
-    assert nodes.given == ["a"] * 3
+    assert nodes.made_for == ["0", "1", "2"]
     assert nodes.most == 1
 
 

@@ -136,7 +136,7 @@ def ask_again(variant: VariantUnderTest) -> AskedAgain:
         answers_again = _Again(batch=batch, repeats=repeats(first, later, again))
         (folder / _FACTS).write_bytes(msgspec.json.encode(answers_again))
 
-    folder = executor.keep("repeated", variant, MOST_IMAGES, make)
+    folder = executor.keep("asked_again", variant, MOST_IMAGES, make)
     facts_again = structs.from_json((folder / _FACTS).read_bytes(), _Again)
     return AskedAgain(_read(folder), facts_again.repeats, facts_again.batch)
 

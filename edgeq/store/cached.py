@@ -50,5 +50,5 @@ def sources(*rooms: ModuleType) -> str:
     number to raise.
     """
     folders = sorted(Path(place) for room in rooms for place in room.__path__)
-    paths = (path for folder in folders for path in sorted(folder.glob("*.py")))
+    paths = (path for folder in folders for path in sorted(folder.rglob("*.py")))
     return sha256_bytes("".join(map(sha256_file, paths)).encode())

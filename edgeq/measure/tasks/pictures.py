@@ -27,6 +27,10 @@ _K1, _K2 = 0.01, 0.03
 _RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 """Ranges that pictures have; the first that holds a baseline's values, up to ``_OVER``."""
 _OVER = 0.1
+_DARK, _BRIGHT = 0.25, 0.1
+"""Shares of a wider range than 0 to 1 that the darkest value must lie below and the brightest
+above. Pictures from 0 to 1 that overshoot would otherwise count as nearly black ones, and every
+PSNR would be higher by up to 48 dB."""
 _STRONG = 0.99
 """Quantile of a picture's differences that is drawn in the full colour: they are small."""
 
@@ -133,7 +137,9 @@ def _range(data: TaskData) -> tuple[float, float]:
     finite = some[np.isfinite(some)]
     least, greatest = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     for low, high in _RANGES:
-        over = _OVER * (high - low)
-        if low - over <= least and greatest <= high + over:
+        span = high - low
+        held = low - _OVER * span <= least and greatest <= high + _OVER * span
+        filled = least <= low + _DARK * span and greatest >= low + _BRIGHT * span
+        if held and (filled or (low, high) == _RANGES[0]):
             return low, high
     return least, greatest

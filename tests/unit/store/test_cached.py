@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import pytest
@@ -39,3 +40,14 @@ def test_what_can_not_be_made_is_not_kept(tmp_path: Path) -> None:
 def test_other_rooms_have_other_sources() -> None:
     assert sources(measure) == sources(measure)
     assert len({sources(measure), sources(judge), sources(measure, judge)}) == 3
+
+
+def test_rooms_inside_a_room_are_among_its_sources(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    hashes = set()
+    for text in ("a = 1", "a = 2"):
+        room = ModuleType("room")
+        room.__path__ = [str(tmp_path)]
+        (tmp_path / "inner" / "formula.py").write_text(text, "utf-8")
+        hashes.add(sources(room))
+    assert len(hashes) == 2

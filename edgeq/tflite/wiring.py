@@ -21,7 +21,8 @@ ACTIVATION_TYPES_INTEGER = frozenset({"int8", "uint8", "int16"})
 
 _TYPE_CHANGES = frozenset({"QUANTIZE", "DEQUANTIZE", "DENSIFY", "CAST"})
 _SHAPE_CHANGES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
-_SELECTING = frozenset({"CONCATENATION", "PACK", "SLICE", "STRIDED_SLICE", "UNPACK"})
+_JOINING = frozenset({"CONCATENATION", "PACK"})
+_SELECTING = _JOINING | {"SLICE", "STRIDED_SLICE", "UNPACK"}
 """Operators that change at most the shape if they give as many values as they take."""
 _SLICES = frozenset({"SLICE", "STRIDED_SLICE"})
 _SOFTMAX, _SIGMOID = "SOFTMAX", "LOGISTIC"
@@ -379,6 +380,8 @@ class Wiring:
         if operator.name in _SHAPE_CHANGES:
             return True
         if operator.name not in _SELECTING or len(operator.outputs) != 1:
+            return False
+        if operator.name in _JOINING and len(operator.inputs) != 1:
             return False
         both = [self.model.tensors[at] for at in (*operator.inputs[:1], *operator.outputs)]
         if any(-1 in tensor.shape_signature[1:] for tensor in both):

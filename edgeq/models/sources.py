@@ -44,7 +44,7 @@ _VALID = (
 )
 MOST_BYTES = 64 << 30
 """Size limit for each file of a model."""
-EXPORT_RECIPE = 2
+EXPORT_RECIPE = 3
 """Incremented when the export itself changes, so that stored files are rebuilt."""
 
 

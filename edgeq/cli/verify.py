@@ -251,6 +251,8 @@ def _arrays(file: Path, options: Options) -> dict[str, object]:
     from edgeq.tflite.model_file import read_model
 
     scale, zero_point = options["scale"], options["zero-point"]
+    if scale is None and zero_point is not None:
+        raise click.UsageError("--zero-point needs --scale: give both, or neither for the scale of the file's own input")
     table: dict[str, object] = {"evaluation": options["samples"]}
     if scale is None:
         samples, model = Path(str(options["samples"])), read_model(file)

@@ -139,3 +139,6 @@ def test_arrays_get_the_scale_of_the_file_that_takes_their_type(
     assert line.endswith("the claim does not hold within 2 points.")
     assert main(["verify", "net.tflite", "--samples", "x", "--scale", "1", "--top1", "1"]) == 2
     assert "are for arrays" in capsys.readouterr().err
+    assert main([*claim, "--zero-point", "3"]) == 2
+    assert "--zero-point needs --scale: give both" in capsys.readouterr().err
+    assert main([*claim, "--scale", "0.5", "--zero-point", "-3"]) == 0

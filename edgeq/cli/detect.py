@@ -236,8 +236,8 @@ def _kind(path: Path, *, arrays: bool) -> Kind | None:
         arrays: Whether it may take arrays instead of images.
     """
     from edgeq.models.float_file import require_float
-    from edgeq.tflite.halves import halves
     from edgeq.tflite.model_file import read_model
+    from edgeq.tflite.prepared import halves
 
     try:
         model = read_model(path)

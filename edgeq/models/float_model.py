@@ -22,10 +22,10 @@ from edgeq.models.open_size import size_note, with_size
 from edgeq.models.originals import Original, take
 from edgeq.models.sources import Export, FloatFile, parse_source
 from edgeq.store.content import Store
-from edgeq.tflite.halves import halves, widened
 from edgeq.tflite.image_input import holds_pixels, is_integer, unchanged_note, unchanged_pixels
 from edgeq.tflite.metadata import contradiction, read_metadata
 from edgeq.tflite.model_file import ModelFile, read_model
+from edgeq.tflite.prepared import halves, widened
 from edgeq.tflite.signatures import content_of_signature, unchosen
 
 IMAGENET_LABELS = "imagenet"

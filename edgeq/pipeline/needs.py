@@ -24,8 +24,8 @@ from edgeq.samples.pairs import find_samples, match
 from edgeq.samples.sets import Counted, Role, count_photos, find_set, foreign
 from edgeq.tasks.inside import Inside, label_notes, read_inside
 from edgeq.tasks.recognition import KnownClasses, Reading, recognize
-from edgeq.tflite.halves import halves
 from edgeq.tflite.model_file import ModelFile, read_content, read_model
+from edgeq.tflite.prepared import halves
 from edgeq.tflite.signatures import content_of_signature
 from edgeq.words import plural, size
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from edgeq.models.float_model import FloatModel
 from edgeq.store.content import Store
-from edgeq.tflite.buffers import spans
+from edgeq.tflite.flatbuffer import spans
 from edgeq.tflite.folding import folded
 from edgeq.tflite.model_file import open_content, read_content, read_whole
 from edgeq.tflite.wiring import Wiring

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeq.errors import ModelError
-from edgeq.tflite.buffers import spans
-from edgeq.tflite.flatbuffer import damaged
+from edgeq.tflite.flatbuffer import damaged, spans
 from edgeq.tflite.model_file import ModelFile, Tensor, open_model
 
 _PLAIN = frozenset(
@@ -20,9 +19,6 @@ _PACKED_BITS = {"int4": 4, "int2": 2}
 
 class Constants:
     """The stored data of one model's main graph.
-
-    Args:
-        model: The parsed file.
 
     Raises:
         ModelError: The file is missing, truncated or damaged.

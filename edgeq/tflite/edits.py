@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from edgeq.errors import ModelError
-from edgeq.tflite.buffers import spans
 from edgeq.tflite.constants import Constants
-from edgeq.tflite.flatbuffer import Table
+from edgeq.tflite.flatbuffer import Table, spans
 from edgeq.tflite.model_file import open_model, read_model
 from edgeq.tflite.wiring import COMPUTE, Wiring
 

@@ -1,16 +1,22 @@
-"""Reader of flatbuffer tables that does not trust the file.
+"""Reader of flatbuffer tables, and of where a model stores its data, that does not trust the file.
 
 Every offset and length is checked against the file before it is followed, and decoded bytes are
 counted, so that a damaged file costs one error and never unbounded work. The layout is that of
 https://flatbuffers.dev/internals: a table starts with the signed distance to its vtable, a vtable
 lists the positions of the fields, and offsets are unsigned and point forward.
+
+A model's data lie inside its tables or after them: litert-quantizer, and every writer of models
+over 2 GB, puts data after the tables and stores its location in ``offset`` and ``size``. A reader
+that only looks at ``data`` finds no weights there.
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -19,6 +25,10 @@ from edgeq.errors import ModelError
 
 _SLACK_BYTES = 1 << 16
 _TIMES_READ = 4
+_BUFFERS = 4  # field number in the schema's table Model
+_DATA, _OFFSET, _SIZE = 0, 1, 2  # field numbers in the table Buffer
+_RESERVED = 1
+"""Greatest offset that is not a location: writers put 1 as a placeholder for a later value."""
 
 
 def damaged(path: Path, problem: str) -> ModelError:
@@ -59,6 +69,16 @@ class Flatbuffer:
                 f"it refers to {size} bytes at {position}, but has only {len(self.data)} bytes",
             )
 
+    def spend(self, size: int) -> None:
+        """Count decoded bytes.
+
+        Raises:
+            ModelError: The same bytes were decoded several times.
+        """
+        self.budget -= size
+        if self.budget < 0:
+            raise damaged(self.path, "it refers to the same bytes repeatedly")
+
     def number(self, position: int, code: str) -> int:
         """Return the integer of a ``struct`` type code at a position.
 
@@ -67,9 +87,7 @@ class Flatbuffer:
         """
         size = struct.calcsize(code)
         self.check(position, size)
-        self.budget -= size
-        if self.budget < 0:
-            raise damaged(self.path, "it refers to the same bytes repeatedly")
+        self.spend(size)
         return int(struct.unpack_from(f"<{code}", self.data, position)[0])
 
     def real(self, position: int) -> float:
@@ -168,9 +186,7 @@ class Table:
         """Return a copy of a vector of numbers; empty if it is absent."""
         kind = np.dtype(dtype)
         start, count = self.vector(number, kind.itemsize)
-        self.source.budget -= count * kind.itemsize
-        if self.source.budget < 0:
-            raise damaged(self.source.path, "it refers to the same bytes repeatedly")
+        self.source.spend(count * kind.itemsize)
         return np.frombuffer(self.source.data, kind, count, start).copy()
 
     def integers(self, number: int) -> tuple[int, ...]:
@@ -189,3 +205,43 @@ class Table:
             self.source.table(start + 4 * index + int(offset))
             for index, offset in enumerate(offsets)
         )
+
+
+class Span(NamedTuple):
+    """Where the data of one buffer lies in the file.
+
+    Attributes:
+        start: Offset of the first byte.
+        size: Number of bytes; 0 if the buffer is empty.
+    """
+
+    start: int
+    size: int
+
+
+def spans(model: Table) -> tuple[Span, ...]:
+    """Return where the buffers of a model store their data, in order.
+
+    Raises:
+        ModelError: Data lies outside the file, or two buffers overlap partially. Two buffers may
+            share all their data, since some writers store equal data once.
+    """
+    placed = tuple(_span(buffer) for buffer in model.tables(_BUFFERS))
+    for before, after in pairwise(sorted({span for span in placed if span.size})):
+        if before.start + before.size > after.start:
+            raise damaged(
+                model.source.path,
+                f"two of its buffers overlap: {before.size} bytes at {before.start} and "
+                f"{after.size} at {after.start}",
+            )
+    return placed
+
+
+def _span(buffer: Table) -> Span:
+    if buffer.place(_DATA) is not None:  # the runtime then ignores the other fields
+        return Span(*buffer.vector(_DATA, 1))
+    offset, size = buffer.integer(_OFFSET, "Q"), buffer.integer(_SIZE, "Q")
+    if offset <= _RESERVED:
+        return Span(0, 0)
+    buffer.source.check(offset, size)
+    return Span(offset, size)

@@ -83,9 +83,6 @@ def unchanged_pixels(entry: Tensor) -> tuple[float, float] | None:
     Pixels become ``(pixel - mean) / std``, and the input stores that by its scale. int8 can't hold
     pixels above 127 and stores them less 128.
 
-    Args:
-        entry: The input.
-
     Returns:
         None for real numbers, and for quantized signed integers, whose scale says which real
         numbers they stand for, but not which pixels these are.
@@ -96,8 +93,7 @@ def unchanged_pixels(entry: Tensor) -> tuple[float, float] | None:
     shift = _SIGNED if entry.dtype == "int8" else 0
     if not unsigned:
         return float(shift), 1.0
-    zero_point = int([*entry.zero_points, 0][0])
-    return float(zero_point + shift), 1 / float(entry.scales[0])
+    return float(entry.zero_point + shift), 1 / float(entry.scales[0])
 
 
 def unchanged_note(entry: Tensor) -> str:
@@ -124,7 +120,6 @@ def holds_pixels(entry: Tensor, mean: Sequence[float], std: Sequence[float]) -> 
     if is_integer(entry):
         inside = (real >= ends.min) & (real <= ends.max)
         return bool((inside & (real == np.rint(real))).all())
-    zero_point = int([*entry.zero_points, 0][0])
-    stored = np.rint(real / float(entry.scales[0])) + zero_point
+    stored = np.rint(real / float(entry.scales[0])) + entry.zero_point
     stored = np.clip(stored, ends.min, ends.max)
     return min(len(np.unique(column)) for column in stored.T) >= LEAST_LEVELS

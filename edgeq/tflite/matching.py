@@ -8,12 +8,12 @@ towards the difference. Names, and the order of the remaining operators, come la
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
-from edgeq.tflite.skeleton import COMMUTATIVE, Node, Skeleton, Source, squeezed
+from edgeq.tflite.skeleton import Node, Skeleton, Source, squeezed
 from edgeq.tflite.wiring import COMPUTE
 
 Evidence = Literal["graph", "name", "order"]
@@ -57,12 +57,7 @@ class Matching:
 
 
 def match(baseline: Skeleton, variant: Skeleton) -> Matching:
-    """Return how the graphs of two models correspond.
-
-    Args:
-        baseline: The baseline's graph.
-        variant: The variant's graph.
-    """
+    """Return how the graphs of two models correspond."""
     matcher = _Matcher(baseline, variant)
     matcher.run()
     nodes = baseline.nodes, variant.nodes
@@ -92,12 +87,9 @@ class _Matcher:
             return numbers.setdefault(label, len(numbers))
 
         self.own = tuple([number(_own(node)) for node in graph.nodes] for graph in self.graphs)
-        self.before = tuple(
-            _before(graph, own, number) for graph, own in zip(self.graphs, self.own, strict=True)
-        )
-        self.behind = tuple(
-            _behind(graph, own, number) for graph, own in zip(self.graphs, self.own, strict=True)
-        )
+        both = tuple(zip(self.graphs, self.own, strict=True))
+        self.before = tuple(_before(graph, own, number) for graph, own in both)
+        self.behind = tuple(_behind(graph, own, number) for graph, own in both)
         self.paired: dict[int, tuple[int, Evidence]] = {}
         self.partners: dict[int, int] = {}
 
@@ -113,10 +105,14 @@ class _Matcher:
         self.pair_in_order()
         self.spread()
 
+    def is_paired(self, side: int, at: int) -> bool:
+        """Return whether an operator of one side is paired."""
+        return at in (self.partners if side else self.paired)
+
     def left(self, side: int) -> list[int]:
         """Return the operators of one side that are not paired."""
-        known = self.partners if side else self.paired
-        return [at for at in range(len(self.graphs[side].nodes)) if at not in known]
+        every = range(len(self.graphs[side].nodes))
+        return [at for at in every if not self.is_paired(side, at)]
 
     def pair(self, ours: int, theirs: int, evidence: Evidence) -> None:
         """Pair two operators."""
@@ -171,7 +167,7 @@ class _Matcher:
     def _makers(self, ours: int, theirs: int) -> Iterable[tuple[int, int]]:
         return self._grouped(
             (
-                (at if node.kind not in COMMUTATIVE else -1, source.output, source.node)
+                (node.position(at), source.output, source.node)
                 for at, source in enumerate(node.sources)
                 if source is not None and source.node is not None
             )
@@ -179,32 +175,22 @@ class _Matcher:
         )
 
     def _takers(self, ours: int, theirs: int) -> Iterable[tuple[int, int]]:
-        sides = ((0, ours), (1, theirs))
         return self._grouped(
             (
-                (
-                    at if self.graphs[side].nodes[taker].kind not in COMMUTATIVE else -1,
-                    output,
-                    taker,
-                )
-                for taker, at, output in self.graphs[side].consumers[place]
+                (graph.nodes[taker].position(at), output, taker)
+                for taker, at, output in graph.consumers[place]
             )
-            for side, place in sides
+            for graph, place in zip(self.graphs, (ours, theirs), strict=True)
         )
 
     def _grouped(self, sides: Iterable[Iterable[tuple[int, int, int]]]) -> list[tuple[int, int]]:
         """Return the pairs of neighbours that match and are unique on both sides."""
         groups: dict[Hashable, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
         for side, neighbours in enumerate(sides):
-            known = self.partners if side else self.paired
             for at, output, place in neighbours:
-                if place not in known:
+                if not self.is_paired(side, place):
                     groups[at, output, self.own[side][place]][side].add(place)
-        return [
-            (next(iter(ours)), next(iter(theirs)))
-            for ours, theirs in groups.values()
-            if len(ours) == len(theirs) == 1
-        ]
+        return _unique(groups.values())
 
     def pair_in_order(self) -> None:
         """Pair the remaining operators by the order of execution."""
@@ -227,11 +213,7 @@ class _Matcher:
                 place = self._place(side, at)
                 if place is not None:
                     groups[place][side].append(at)
-        return [
-            (ours[0], theirs[0])
-            for ours, theirs in groups.values()
-            if len(ours) == len(theirs) == 1
-        ]
+        return _unique(groups.values())
 
     def _place(self, side: int, at: int) -> Hashable:
         """Return an operator's neighbours, numbered as in the baseline; None if one is unknown."""
@@ -261,13 +243,24 @@ class _Matcher:
         )
 
 
+def _unique(
+    groups: Iterable[tuple[Collection[int], Collection[int]]],
+) -> list[tuple[int, int]]:
+    """Return the pairs of the groups that have one operator on each side."""
+    return [
+        (next(iter(ours)), next(iter(theirs)))
+        for ours, theirs in groups
+        if len(ours) == len(theirs) == 1
+    ]
+
+
 def _own(node: Node) -> Label:
     """Return an operator's own label: its kind and the shapes of its constants."""
     places = COMPUTE.get(node.operator.name)
     # A bias may come from a step that was folded in, or be zeros that a converter added.
     bias = None if places is None else places.bias
     shapes = tuple(
-        (at if node.kind not in COMMUTATIVE else -1, squeezed(tensor.shape))
+        (node.position(at), squeezed(tensor.shape))
         for at, tensor in node.constants
         if at != bias and (tensor.dtype not in {"int32", "int64"} or at > 1)
     )
@@ -279,7 +272,7 @@ def _before(graph: Skeleton, own: list[int], number: Callable[[Hashable], int]) 
     labels: list[int] = []
     for node in graph.nodes:
         sources = [
-            (at if node.kind not in COMMUTATIVE else -1, _source(source, labels))
+            (node.position(at), _source(source, labels))
             for at, source in enumerate(node.sources)
             # Constants are in the operator's own label, and absent inputs don't matter.
             if source is not None and source.constant is None
@@ -305,7 +298,6 @@ def _behind(graph: Skeleton, own: list[int], number: Callable[[Hashable], int]) 
     for node in reversed(graph.nodes):
         takers: list[Hashable] = list(ends[node.place])
         for taker, at, output in graph.consumers[node.place]:
-            position = at if graph.nodes[taker].kind not in COMMUTATIVE else -1
-            takers.append((labels[taker], position, output))
+            takers.append((labels[taker], graph.nodes[taker].position(at), output))
         labels[node.place] = number(("behind", own[node.place], tuple(sorted(takers, key=repr))))
     return labels

@@ -8,17 +8,18 @@ of ``tensorflow_lite_support/metadata/metadata_schema.fbs`` in tensorflow/tflite
 
 from __future__ import annotations
 
+import io
 import math
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import EdgeqError, ModelError
-from edgeq.tflite.associated_files import attached_text
-from edgeq.tflite.buffers import spans
-from edgeq.tflite.flatbuffer import Flatbuffer, Table
+from edgeq.tflite.flatbuffer import Flatbuffer, Table, spans
 from edgeq.tflite.model_file import open_model
+from edgeq.words.escape import printable
 
 ENTRY = "TFLITE_METADATA"
 _IDENTIFIER = b"M001"
@@ -37,6 +38,11 @@ _WHITE = 255.0
 _CLOSE = 0.02
 """Share of the range up to which normalizations count as equal: mean 127 and deviation 128 mean
 127.5 and 127.5."""
+MOST_ATTACHED_BYTES = 4_000_000
+"""Greatest size of an attached file. A million classes fit, and anything larger is not a label
+file."""
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Compression methods of metadata writers; others may take any amount of memory to unpack."""
 
 Three = tuple[float, float, float]
 
@@ -116,13 +122,7 @@ def read_metadata(path: Path, file: str | None = None) -> Metadata:
 
 
 def contradiction(file: str, declared: Preprocessing, inside: Normalization) -> str | None:
-    """Return how a preprocessing contradicts a file's metadata; None if the values agree.
-
-    Args:
-        file: The file's name.
-        declared: The preprocessing that is used.
-        inside: The normalization in the file's metadata.
-    """
+    """Return how a preprocessing contradicts a file's metadata; None if the values agree."""
     used = Normalization(declared.mean, declared.std)
     ends = (used.of(_WHITE), inside.of(_WHITE)), (used.of(0.0), inside.of(0.0))
     span = max(abs(high - low) for high, low in zip(inside.of(_WHITE), inside.of(0.0), strict=True))
@@ -207,7 +207,7 @@ def _label_file(source: Flatbuffer, tensor: Table) -> LabelFile | None:
     if not files:
         return None
     usual = next((locale for locale in _USUAL_LOCALES if locale in files), next(reversed(files)))
-    return LabelFile(files[usual], attached_text(source.path, source.data, files[usual]))
+    return LabelFile(files[usual], _attached_text(source.path, source.data, files[usual]))
 
 
 def _unused(file: str, error: EdgeqError) -> str:
@@ -216,3 +216,36 @@ def _unused(file: str, error: EdgeqError) -> str:
 
 def _shown(values: Three) -> str:
     return ", ".join(f"{value:g}" for value in (values[:1] if len(set(values)) == 1 else values))
+
+
+def _attached_text(path: Path, data: bytes, name: str) -> str:
+    """Return the text of a file that is attached to a model.
+
+    Raises:
+        ModelError: There is no such file, or it is damaged, too large, or not UTF-8.
+    """
+    shown = printable(name)
+    try:
+        content = _unpacked(data, name)
+    except KeyError as error:
+        raise ModelError(f"the file {shown!r} is not inside it", where=path) from error
+    except Exception as error:  # a damaged zip raises whatever it leads to
+        raise ModelError(f"the file {shown!r} inside it can't be read", where=path) from error
+    if content is None:
+        raise ModelError(f"the file {shown!r} inside it is packed unusually", where=path)
+    if len(content) > MOST_ATTACHED_BYTES:
+        raise ModelError(f"the file {shown!r} inside it is too large", where=path)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ModelError(f"the file {shown!r} inside it is not UTF-8", where=path) from error
+
+
+def _unpacked(data: bytes, name: str) -> bytes | None:
+    """Return an attached file up to a byte more than is read; None if packed unusually."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entry = archive.getinfo(name)
+        if entry.compress_type not in _METHODS:
+            return None
+        with archive.open(entry) as file:
+            return file.read(MOST_ATTACHED_BYTES + 1)

@@ -6,7 +6,9 @@ version 3.
 
 from __future__ import annotations
 
+import io
 import threading
+import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,9 +21,7 @@ from numpy.typing import NDArray
 from edgeq.errors import ModelError
 from edgeq.io import files
 from edgeq.io.files import sha256_bytes
-from edgeq.tflite.associated_files import attached_bytes
-from edgeq.tflite.buffers import Span, spans
-from edgeq.tflite.flatbuffer import Flatbuffer, Table, damaged
+from edgeq.tflite.flatbuffer import Flatbuffer, Span, Table, damaged, spans
 from edgeq.tflite.options import Options, read_options
 from edgeq.tflite.sparsity import SparseLayout, sparse_layout
 from edgeq.words import plural
@@ -72,6 +72,11 @@ class Tensor:
     buffer: int
     quantization_bytes: int
     layout: SparseLayout | None = field(default=None, compare=False)
+
+    @property
+    def zero_point(self) -> int:
+        """The first zero point; 0 if the file gives none."""
+        return int(self.zero_points[0]) if self.zero_points.size else 0
 
 
 @dataclass(frozen=True)
@@ -153,10 +158,6 @@ def read_content(path: Path, content: bytes) -> ModelFile:
 
     Parsing takes five times as long as hashing, and a run reads each of its files eight times or
     more, so the latest results are kept by hash.
-
-    Args:
-        path: The file that it comes from, for errors.
-        content: Content of the whole file.
 
     Raises:
         ModelError: The content is not a model, truncated or damaged.
@@ -329,6 +330,20 @@ def read_whole(path: Path) -> bytes:
             where=path,
             remedy="Name a file that may be read",
         ) from error
+
+
+def attached_bytes(data: bytes) -> int:
+    """Return the size in bytes of the zip at the end of a model's file; 0 without a readable one.
+
+    See https://ai.google.dev/edge/litert/models/metadata ("pack the associated files").
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            starts = [entry.header_offset for entry in archive.infolist()]
+    except Exception:  # noqa: BLE001 (a damaged directory raises whatever it leads to)
+        return 0
+    start = min(starts, default=len(data))
+    return len(data) - start if 0 < start < len(data) else 0
 
 
 def _signed_names(model: Table, field: int) -> dict[int, str]:

@@ -45,53 +45,37 @@ def _activation(number: int) -> _Field:
     return _Field(number, "b", names=_ACTIVATIONS)
 
 
-_PADDING = _Field(0, "b", names=_PADDINGS)
-_POOL = {
-    "padding": _PADDING,
-    "stride_w": _Field(1),
-    "stride_h": _Field(2),
-    "filter_w": _Field(3),
-    "filter_h": _Field(4),
-    ACTIVATION: _activation(5),
-}
+def _numbered(first: int, *names: str, default: float = 0) -> dict[str, _Field]:
+    """Return consecutive integer fields."""
+    return {name: _Field(at, default=default) for at, name in enumerate(names, first)}
+
+
+_PADDING = {"padding": _Field(0, "b", names=_PADDINGS)}
+_STRIDES = {**_PADDING, **_numbered(1, "stride_w", "stride_h")}
+_POOL = {**_STRIDES, **_numbered(3, "filter_w", "filter_h"), ACTIVATION: _activation(5)}
 _ARITHMETIC = {ACTIVATION: _activation(0)}
 _RECURRENT = {"time_major": _Field(0, "b"), ACTIVATION: _activation(1)}
 _BLOCK = {"block_size": _Field(0)}
 
 _FIELDS: Mapping[str, Mapping[str, _Field]] = {
     "CONV_2D": {
-        "padding": _PADDING,
-        "stride_w": _Field(1),
-        "stride_h": _Field(2),
+        **_STRIDES,
         ACTIVATION: _activation(3),
-        "dilation_w": _Field(4, default=1),
-        "dilation_h": _Field(5, default=1),
+        **_numbered(4, "dilation_w", "dilation_h", default=1),
     },
     "DEPTHWISE_CONV_2D": {
-        "padding": _PADDING,
-        "stride_w": _Field(1),
-        "stride_h": _Field(2),
+        **_STRIDES,
         # The multiplier follows from the shape of the weights, and some writers omit it.
         ACTIVATION: _activation(4),
-        "dilation_w": _Field(5, default=1),
-        "dilation_h": _Field(6, default=1),
+        **_numbered(5, "dilation_w", "dilation_h", default=1),
     },
     "CONV_3D": {
-        "padding": _PADDING,
-        "stride_d": _Field(1),
-        "stride_w": _Field(2),
-        "stride_h": _Field(3),
+        **_PADDING,
+        **_numbered(1, "stride_d", "stride_w", "stride_h"),
         ACTIVATION: _activation(4),
-        "dilation_d": _Field(5, default=1),
-        "dilation_w": _Field(6, default=1),
-        "dilation_h": _Field(7, default=1),
+        **_numbered(5, "dilation_d", "dilation_w", "dilation_h", default=1),
     },
-    "TRANSPOSE_CONV": {
-        "padding": _PADDING,
-        "stride_w": _Field(1),
-        "stride_h": _Field(2),
-        ACTIVATION: _activation(3),
-    },
+    "TRANSPOSE_CONV": {**_STRIDES, ACTIVATION: _activation(3)},
     "FULLY_CONNECTED": _ARITHMETIC,
     "AVERAGE_POOL_2D": _POOL,
     "MAX_POOL_2D": _POOL,
@@ -106,14 +90,10 @@ _FIELDS: Mapping[str, Mapping[str, _Field]] = {
         "align_corners": _Field(0, "b"),
         "half_pixel_centers": _Field(1, "b"),
     },
-    "STRIDED_SLICE": {
-        "begin_mask": _Field(0),
-        "end_mask": _Field(1),
-        "ellipsis_mask": _Field(2),
-        "new_axis_mask": _Field(3),
-        "shrink_axis_mask": _Field(4),
-    },
-    "GATHER": {"axis": _Field(0), "batch_dims": _Field(1)},
+    "STRIDED_SLICE": _numbered(
+        0, "begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"
+    ),
+    "GATHER": _numbered(0, "axis", "batch_dims"),
     "BATCH_MATMUL": {"adj_x": _Field(0, "b"), "adj_y": _Field(1, "b")},
     "PACK": {"axis": _Field(1)},
     "UNPACK": {"axis": _Field(1)},
@@ -155,15 +135,10 @@ def read_options(name: str, table: Table | None) -> Options:
 
 
 def _value(field: _Field, table: Table | None) -> Value:
-    value: float = field.default
-    if table is not None:
-        place = table.place(field.number, struct.calcsize(field.code))
-        if place is not None:
-            value = (
-                table.source.real(place)
-                if field.code == "f"
-                else table.source.number(place, field.code)
-            )
+    value, place = field.default, _place(field, table)
+    if table is not None and place is not None:
+        real = field.code == "f"
+        value = table.source.real(place) if real else table.source.number(place, field.code)
     if not field.names:
         return value
     at = int(value)
@@ -185,10 +160,12 @@ def option_place(name: str, option: str, table: Table | None) -> tuple[int, str]
         ModelError: The field lies outside its table.
     """
     field = _FIELDS.get(name, {}).get(option)
-    if field is None or table is None:
-        return None
-    place = table.place(field.number, struct.calcsize(field.code))
-    return None if place is None else (place, field.code)
+    place = None if field is None else _place(field, table)
+    return None if field is None or place is None else (place, field.code)
+
+
+def _place(field: _Field, table: Table | None) -> int | None:
+    return None if table is None else table.place(field.number, struct.calcsize(field.code))
 
 
 def option_number(name: str, option: str, value: Value) -> float:

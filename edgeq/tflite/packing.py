@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import EdgeqError
-from edgeq.tflite.buffers import spans
-from edgeq.tflite.flatbuffer import damaged
+from edgeq.tflite.flatbuffer import damaged, spans
 from edgeq.tflite.model_file import IDENTIFIER, open_content
 
 DATA_ALIGNMENT = 16

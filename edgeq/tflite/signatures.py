@@ -15,6 +15,7 @@ from edgeq.registry import unknown
 from edgeq.tflite.flatbuffer import damaged
 from edgeq.tflite.model_file import open_model, read_model
 from edgeq.tflite.packing import rewritten
+from edgeq.tflite.prepared import drop_unused
 from edgeq.words.escape import printable
 
 _SUBGRAPHS, _SIGNATURES, _CODES = 2, 7, 1
@@ -116,10 +117,6 @@ def _first_calls(path: Path) -> bool:
 def unchosen(path: Path, file: str) -> str | None:
     """Return a note for a file with several graphs of which none is chosen; None if it has one.
 
-    Args:
-        path: The file or its copy.
-        file: Name of the file in the note.
-
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged.
     """
@@ -179,8 +176,4 @@ def _keep(model: Any, graph: int) -> None:
     for signature in model.signatureDefs:
         signature.subgraphIndex = 0
     model.metadata = model.metadata if graph == 0 else None
-    used = {tensor.buffer for tensor in model.subgraphs[0].tensors}
-    used |= {entry.buffer for entry in model.metadata or ()}
-    for at, buffer in enumerate(model.buffers):
-        if at not in used:
-            buffer.data = None
+    drop_unused(model)

@@ -81,6 +81,10 @@ class Node:
         """The operator, its index in the file and its name, for messages."""
         return f"{self.operator.name} {self.operator.index} ({short(self.name)})"
 
+    def position(self, at: int) -> int:
+        """Return the position of an input as far as it matters: -1 if the order does not."""
+        return -1 if self.kind in COMMUTATIVE else at
+
     @property
     def constants(self) -> tuple[tuple[int, Tensor], ...]:
         """Constant inputs with their positions."""
@@ -128,11 +132,7 @@ def squeezed(shape: Iterable[int]) -> tuple[int, ...]:
 
 
 def skeleton(model: ModelFile, constants: Constants) -> Skeleton:
-    """Return what the main graph of a model computes.
-
-    Args:
-        model: The parsed file.
-        constants: Its stored data.
+    """Return what the main graph of a model computes, given its stored data.
 
     Raises:
         ModelError: The order of axes of a TRANSPOSE can't be read.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgeq.errors import ModelError
@@ -130,8 +130,5 @@ def _layer_name(layer: Compute) -> str:
 
 def _scope(model: ModelFile, operator: Operator) -> str:
     """Return the names of an operator's outputs, as litert-quantizer joins them."""
-    return "".join(_ended(model.tensors[index].name for index in operator.outputs if index >= 0))
-
-
-def _ended(names: Iterable[str]) -> Iterator[str]:
-    return (f"{name};" for name in names)
+    outputs = (model.tensors[index].name for index in operator.outputs if index >= 0)
+    return "".join(f"{name};" for name in outputs)

@@ -15,8 +15,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from edgeq.errors import ModelError
 from edgeq.tflite.constants import Constants
-from edgeq.tflite.halves import halves, widened
 from edgeq.tflite.model_file import ModelFile, read_model
+from edgeq.tflite.prepared import halves, widened
 from tests.unit.tiny_model import Head, Op, Tensor, build, heads, outside, packed
 
 RNG = np.random.default_rng(3)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import zipfile
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from edgeq.errors import ModelError
 from edgeq.tflite.edits import logits_edits
 from edgeq.tflite.flatbuffer import Flatbuffer
-from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
+from edgeq.tflite.model_file import ModelFile, attached_bytes, read_model, require_runnable
 from edgeq.tflite.packing import rewritten
 from tests.unit.bad_models import growing
 from tests.unit.tiny_model import Op, Tensor, build, classifier
@@ -211,3 +213,25 @@ def test_what_readers_share_cant_be_changed(folder: Path) -> None:
     scales = next(one.scales for one in read(folder, WHOLE).tensors if one.scales.size)
     with pytest.raises(ValueError, match="read-only"):
         scales[0] = 2
+
+
+def with_labels(model: bytes) -> bytes:
+    buffer = io.BytesIO(model)
+    buffer.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("labels.txt", "cat\ndog\n")
+        archive.writestr("more.txt", "x")
+    return buffer.getvalue()
+
+
+def test_attached_files_count_as_metadata(tmp_path: Path) -> None:
+    plain = classifier()
+    packed = with_labels(plain)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(packed)
+    assert read_model(path).metadata_bytes == len(packed) - len(plain)
+
+
+@pytest.mark.parametrize("data", [b"", classifier(), with_labels(classifier())[:-9]])
+def test_without_a_readable_zip_there_is_nothing(data: bytes) -> None:
+    assert attached_bytes(data) == 0

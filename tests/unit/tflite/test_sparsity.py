@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from edgeq.errors import ModelError
 from edgeq.tflite.constants import Constants
-from edgeq.tflite.halves import halves, widened
 from edgeq.tflite.model_file import ModelFile, read_model
+from edgeq.tflite.prepared import halves, widened
 from edgeq.tflite.sparsity import MOST_VALUES, Level, SparseLayout
 from edgeq.tflite.wiring import Wiring
 from tests.unit.tiny_model import Op, Tensor, build, packed

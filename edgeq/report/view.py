@@ -242,7 +242,7 @@ def _model(record: RunRecord, model: ModelRecord, shown: Pictures) -> ModelView:
         name=model.name,
         about=(
             ("Source", model.source),
-            ("Weights", "trained" if model.trained else "random, not trained"),
+            ("Weights", _weights(model)),
             ("Licence", model.licence or "not recorded"),
         ),
         notes=model.notes,
@@ -252,6 +252,13 @@ def _model(record: RunRecord, model: ModelRecord, shown: Pictures) -> ModelView:
         pictures_note=pictures.note(model, shown),
         arrays=model.arrays,
     )
+
+
+def _weights(model: ModelRecord) -> str:
+    """Return whether the weights are trained; nobody knows of a model that no case needed."""
+    if not model.baseline.sha256:
+        return "not read in this run"
+    return "trained" if model.trained else "random, not trained"
 
 
 def _on_the_first_target(

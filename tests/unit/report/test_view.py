@@ -28,6 +28,12 @@ def test_random_weights_are_said_beside_the_model() -> None:
     assert ("Weights", "random, not trained") in view(record).models[0].about
 
 
+def test_nothing_is_said_of_the_weights_of_a_model_that_no_case_needed() -> None:
+    unread = VariantRecord(name="baseline", method="float")
+    record = records.record(BOTH[:1], (), trained=False, baseline=unread)
+    assert ("Weights", "not read in this run") in view(record).models[0].about
+
+
 def test_a_verdict_for_no_variant_is_shown() -> None:
     stray = records.case("elsewhere", "made")
     shown = view(records.record(BOTH[:1], (GOOD, stray)))

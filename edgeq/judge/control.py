@@ -1,12 +1,14 @@
 """Limits tightened by a control, edgeq's own variant of the same method.
 
 A control only tightens a limit; the limit itself always applies. A control that misses the limit is
-not a reference. A variant without a control is judged by the limit alone, and its reason says so.
+not a reference. A share that the control misses, too, but not by a proven distance, is between the
+two: what is as good as the control is INCONCLUSIVE by that limit, as the control is. A variant
+without a control is judged by the limit alone, and its reason says so.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -16,7 +18,7 @@ from edgeq.judge.decide import decide
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.contrast import Contrast, Paired
-from edgeq.measure.planning import images_needed_for_drop
+from edgeq.measure.planning import images_needed, images_needed_for_drop
 
 _SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
 
@@ -64,6 +66,8 @@ class Tightened:
         facts: The same as JSON facts for the evidence.
         advice: What to do about a variant that is worse than its control.
         needed: Total number of images that would settle an open share; None if unknown.
+        doubted: Whether the control misses the limit, too, but perhaps by chance. Then the limit
+            alone fails nothing.
     """
 
     limit: float
@@ -72,9 +76,12 @@ class Tightened:
     facts: Facts = field(default_factory=dict)
     advice: str = ""
     needed: int | None = None
+    doubted: bool = False
 
     def with_status(self, status: Verdict) -> Verdict:
         """Return the worse of a verdict by the limit itself and the verdict by the control."""
+        if self.doubted and status is Verdict.FAIL:
+            status = Verdict.INCONCLUSIVE
         return worse(status, self.status)
 
     def said(self, reason: str) -> str:
@@ -128,11 +135,15 @@ def of_agreement(reference: Reference | None, limit: float, confidence: float) -
     contrast, margin = reference.beside.agreement, reference.allowance.agreement
     if contrast is None:
         return _alone(reference, limit)
+    share, its_own = _Share(contrast, margin, confidence), reference.beside.agreement_of_control
+    reached = f"agrees on {words.share(contrast.control)}"
     if contrast.control < limit:
-        return _collapsed(reference, limit, f"agrees on {words.share(contrast.control)} only")
-    sentence = f"{reference.name} agrees on {words.share(contrast.control)}"
+        if its_own is None or decide(contrast.control, its_own, limit, "min") is Verdict.FAIL:
+            return _collapsed(reference, limit, f"{reached} only")
+        needed = images_needed(contrast.control, limit, confidence)
+        return _doubted(reference, share, limit, reached, needed)
     closer = max(limit, round(contrast.control - margin, _DECIMALS))
-    return _of_share(reference, _Share(contrast, margin, confidence), closer, sentence)
+    return _of_share(reference, share, closer, f"{reference.name} {reached}")
 
 
 def of_drop(
@@ -151,12 +162,17 @@ def of_drop(
     contrast, margin = reference.beside.accuracy, reference.allowance.accuracy
     if contrast is None:
         return _alone(reference, limit)
+    share, its_own = _Share(contrast, margin, confidence), reference.beside.loss_of_control
     drop = baseline - contrast.control
     if drop > limit:
-        return _collapsed(reference, limit, f"loses {words.distance('points', drop)}")
+        lost = f"loses {words.distance('points', drop)}"
+        if its_own is None or decide(drop, its_own.interval, limit, "max") is Verdict.FAIL:
+            return _collapsed(reference, limit, lost)
+        needed = _Share(its_own, limit, confidence).needed
+        return _doubted(reference, share, limit, lost, needed)
     sentence = f"{reference.name} is right on {words.share(contrast.control)}"
     closer = min(limit, round(drop + margin, _DECIMALS))
-    return _of_share(reference, _Share(contrast, margin, confidence), closer, sentence)
+    return _of_share(reference, share, closer, sentence)
 
 
 def _of_mean(
@@ -234,6 +250,18 @@ def _of_share(reference: Reference, share: _Share, limit: float, sentence: str) 
     )
 
 
+def _doubted(
+    reference: Reference, share: _Share, limit: float, how: str, needed: int | None
+) -> Tightened:
+    """Return a limit that the control misses, perhaps by chance, so that it fails no peer of it."""
+    sentence = (
+        f"{reference.name} {how}, perhaps by chance: what is as good does not fail by this limit"
+    )
+    beside = _of_share(reference, share, limit, sentence)
+    facts = {**beside.facts, "doubted": True}
+    return replace(beside, facts=facts, needed=needed, doubted=True)
+
+
 def _alone(reference: Reference | None, limit: float) -> Tightened:
     if reference is None:
         return Tightened(limit, facts={"reference": "the spec's limit"})
@@ -248,7 +276,6 @@ def _alone(reference: Reference | None, limit: float) -> Tightened:
 def _collapsed(reference: Reference, limit: float, how: str) -> Tightened:
     return Tightened(
         limit,
-        # On few images a good control may miss the limit by chance; it is not a reference either.
         sentence=f"no control ({reference.name} misses this limit itself: it {how}): the limit "
         "alone judges",
         facts={**_facts(reference), "collapsed": True},

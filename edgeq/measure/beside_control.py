@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.agreement import agreeing, checked_labels, require_same_shape
-from edgeq.measure.clusters import Clusters
+from edgeq.measure.clusters import Clusters, rate_interval
 from edgeq.measure.contrast import Contrast, Paired, contrast, paired
 from edgeq.measure.divergence import Divergence, Doubles, divergence
-from edgeq.measure.predictions import Predictions
+from edgeq.measure.predictions import Booleans, Predictions
+from edgeq.measure.statistics import Interval
 from edgeq.measure.tensors import Output, image_errors
 
 LOGITS = "logits"
@@ -55,12 +56,18 @@ class BesideControl(msgspec.Struct, frozen=True, kw_only=True):
         drift: Total variation distance of the probabilities; None if the model has no classes.
         agreement: Share of images with the baseline's class; None if the model has no classes.
         accuracy: Share of images with the label's class; None without labels.
+        agreement_of_control: Clopper-Pearson interval of the control's share in ``agreement``; None
+            without classes, and in records of former versions.
+        loss_of_control: Like ``accuracy``, of the control (as the variant) and the baseline (as the
+            control); None without labels, and in records of former versions.
     """
 
     errors: tuple[Contrast, ...] = ()
     drift: Contrast | None = None
     agreement: Paired | None = None
     accuracy: Paired | None = None
+    agreement_of_control: Interval | None = None
+    loss_of_control: Paired | None = None
 
 
 def beside_control(
@@ -89,6 +96,9 @@ def beside_control(
     def compare(label: str, variant: Doubles, control: Doubles) -> Contrast | None:
         return contrast(label, variant, control, confidence=confidence, clusters=clusters)
 
+    def shares(variant: Booleans, control: Booleans) -> Paired:
+        return paired(variant, control, confidence=confidence, clusters=clusters)
+
     errors = [
         compare(
             output.label,
@@ -104,23 +114,21 @@ def beside_control(
     apart = divergence(answers.baseline, ours), divergence(answers.baseline, theirs)
     errors.insert(0, compare(LOGITS, *(_errors(pair) for pair in apart)))
     drifts = (np.where(pair.usable, pair.variation, np.nan) for pair in apart)
+    agreed = [agreeing(answers.baseline, side) for side in (ours, theirs)]
     truth = None if labels is None else checked_labels(labels, answers.baseline)
+    right = []
+    if truth is not None:
+        right = [(side.predicted == truth) & ~side.tied for side in (ours, theirs)]
+        right.append(answers.baseline.predicted == truth)
     return BesideControl(
         errors=_known(errors),
         drift=compare(PROBABILITIES, *drifts),
-        agreement=paired(
-            agreeing(answers.baseline, ours),
-            agreeing(answers.baseline, theirs),
-            confidence=confidence,
-            clusters=clusters,
+        agreement=shares(*agreed),
+        accuracy=shares(*right[:2]) if right else None,
+        agreement_of_control=rate_interval(
+            int(agreed[1].sum()), agreed[1].size, confidence, clusters
         ),
-        accuracy=None
-        if truth is None
-        else paired(
-            *((side.predicted == truth) & ~side.tied for side in (ours, theirs)),
-            confidence=confidence,
-            clusters=clusters,
-        ),
+        loss_of_control=shares(*right[1:]) if right else None,
     )
 
 

@@ -179,7 +179,7 @@ def test_agreement_and_accuracy_follow_the_control(
 
 
 def test_shares_of_a_control_that_misses_the_limit_itself_are_no_reference() -> None:
-    three, beside = shares(30, 60)
+    three, beside = shares(30, 80)
     agreed = limits.top1_agreement(
         agreement(three.baseline, three.variant), 0.75, reference=reference(beside)
     )
@@ -192,6 +192,38 @@ def test_shares_of_a_control_that_misses_the_limit_itself_are_no_reference() -> 
     assert (dropped.status, dropped.limit) == (Verdict.PASS, 0.25)
     assert "misses this limit itself" in agreed.reason
     assert "misses this limit itself" in dropped.reason
+
+
+@pytest.mark.parametrize(
+    ("wrong", "control_wrong", "status"),
+    [
+        (26, 16, Verdict.INCONCLUSIVE),  # both are below 93 %, of the control it is not proven
+        (26, 30, Verdict.FAIL),  # the control is proven to miss it: it is no reference
+        (60, 16, Verdict.FAIL),  # much worse than the control
+        (26, 14, Verdict.FAIL),  # the control reaches the limit
+        (2, 16, Verdict.PASS),
+    ],
+)
+def test_a_limit_that_the_control_may_miss_too_fails_nothing_that_is_as_good(
+    wrong: int, control_wrong: int, status: Verdict
+) -> None:
+    three, beside = shares(wrong, control_wrong)
+    allowed = replace(reference(beside), allowance=replace(ALLOWED, agreement=0.06, accuracy=0.06))
+    own = agreement(three.baseline, three.variant)
+    dropped = accuracy(three.baseline, three.variant, np.arange(IMAGES) % 9)
+    if wrong == 26:
+        assert limits.top1_agreement(own, 0.93).status is Verdict.FAIL
+    for found in (
+        limits.top1_agreement(own, 0.93, reference=allowed),
+        limits.accuracy_drop(dropped, 0.07, reference=allowed),
+    ):
+        assert found.status is status
+        msgspec.json.encode(found)
+        if control_wrong == 16:
+            assert found.limit in (0.93, 0.07)
+            assert "perhaps by chance: what is as good does not fail by this limit" in found.reason
+        if status is Verdict.INCONCLUSIVE:
+            assert "images in all would settle it" in str(found.next_step)
 
 
 def test_probabilities_that_moved_further_than_the_controls_fail() -> None:

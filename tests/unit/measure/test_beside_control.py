@@ -50,6 +50,13 @@ def test_figures_are_those_of_each_beside_the_baseline() -> None:
         for one in (THREE.variant, THREE.control)
     ]
     assert [found.accuracy.variant, found.accuracy.control] == right
+    control = accuracy(THREE.baseline, THREE.control, labels)
+    assert found.agreement_of_control == theirs.top1_interval
+    assert found.loss_of_control is not None
+    assert (found.loss_of_control.shortfall, found.loss_of_control.interval) == (
+        control.drop,
+        control.drop_interval,
+    )
     msgspec.json.encode(found)
 
 

@@ -252,7 +252,9 @@ def _arrays(file: Path, options: Options) -> dict[str, object]:
 
     scale, zero_point = options["scale"], options["zero-point"]
     if scale is None and zero_point is not None:
-        raise click.UsageError("--zero-point needs --scale: give both, or neither for the scale of the file's own input")
+        raise click.UsageError(
+            "--zero-point needs --scale: give both, or neither to take those of the file's input"
+        )
     table: dict[str, object] = {"evaluation": options["samples"]}
     if scale is None:
         samples, model = Path(str(options["samples"])), read_model(file)

@@ -24,15 +24,7 @@ INDEX_FILE = "index.html"
 
 @dataclass(frozen=True)
 class Written:
-    """The files of a report.
-
-    Attributes:
-        record: Path of the record.
-        html: Path of the report.
-        markdown: Path of the summary.
-        cases: Path of the table of cases.
-        view: The view of the record that report and summary show.
-    """
+    """The files of a report."""
 
     record: Path
     html: Path
@@ -82,12 +74,6 @@ def write_index(
     past: Past, folder: Path, *, history: Sequence[VariantTrends] = (), latest: bool = False
 ) -> Path:
     """Write the list of runs with their trends, atomically, and return its file.
-
-    Args:
-        past: The runs.
-        folder: The folder of the reports.
-        history: The trends of the runs' figures.
-        latest: Whether the latest run left a report in ``latest/``.
 
     Raises:
         StoreError: The folder can't be written.

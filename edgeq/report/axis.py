@@ -20,7 +20,6 @@ class Tick:
 
     Attributes:
         at: Position in the picture's units.
-        text: Text of the tick.
     """
 
     at: float
@@ -111,10 +110,7 @@ class Histogram:
         bars: Bars of the first distribution, upwards from the base line.
         below: Bars of the second, downwards from the base line; empty if there is none.
         base: Position of the base line.
-        height: Height of the picture.
-        ticks: Ticks of the axis.
         marks: Positions of highlighted single values.
-        description: Text alternative of the picture.
     """
 
     bars: tuple[Bar, ...]
@@ -142,14 +138,12 @@ def bars(percentiles: Sequence[float], axis: Axis, base: float, height: float) -
     amounts = [b - a for a, b in pairwise(shares)]
     most = max(amounts)
     rectangles = []
-    for place, amount in enumerate(amounts):
+    for (left, right), amount in zip(pairwise(edges), amounts, strict=True):
         if amount > 0:
             tall = max(1.0, abs(height) * amount / most)
             top = base - tall if height > 0 else base
-            width = edges[place + 1] - edges[place]
-            rectangles.append(
-                Bar(round(edges[place], 1), round(top, 1), round(width - 0.6, 1), round(tall, 1))
-            )
+            numbers = (round(number, 1) for number in (left, top, right - left - 0.6, tall))
+            rectangles.append(Bar(*numbers))
     return tuple(rectangles)
 
 

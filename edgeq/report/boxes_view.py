@@ -68,10 +68,7 @@ class BoxedPicture:
     """A photograph with the boxes of both models.
 
     Attributes:
-        anchor: Anchor of the picture.
-        name: Name of the photograph.
         caption: What differs, without a full stop.
-        rectangles: The boxes.
     """
 
     anchor: str
@@ -86,9 +83,7 @@ class BoxesView:
 
     Attributes:
         summary: What was compared, without a full stop.
-        figures: The figures.
         classes: The classes that lose most.
-        more: Number of further classes.
         pictures: The photographs on which the boxes differ most.
     """
 
@@ -135,17 +130,15 @@ def class_names(variant: VariantRecord) -> dict[int, str]:
 
 
 def _agreement(boxes: RecordedBoxes) -> Iterator[FigureRow]:
-    yield from _mean("Recall: the baseline's boxes that the variant gives", boxes.recall, "percent")
-    yield from _mean("Precision: its boxes that the baseline gives", boxes.precision, "percent")
-    yield from _mean("Distance of the scores of shared objects", boxes.shift, "number")
+    yield _mean("Recall: the baseline's boxes that the variant gives", boxes.recall, "percent")
+    yield _mean("Precision: its boxes that the baseline gives", boxes.precision, "percent")
+    yield _mean("Distance of the scores of shared objects", boxes.shift, "number")
 
 
-def _mean(name: str, mean: MeanOverImages | None, kind: Kind) -> Iterator[FigureRow]:
+def _mean(name: str, mean: MeanOverImages | None, kind: Kind) -> FigureRow:
     if mean is None:
-        yield FigureRow(name, words.ABSENT, "")
-        return
-    interval = "" if mean.interval is None else words.span(kind, mean.interval)
-    yield FigureRow(name, value(kind, mean.value), interval)
+        return FigureRow(name, words.ABSENT, "")
+    return FigureRow(name, value(kind, mean.value), words.span(kind, mean.interval))
 
 
 def _precision(precision: RecordedPrecision) -> Iterator[FigureRow]:

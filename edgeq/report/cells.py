@@ -29,12 +29,7 @@ HEADINGS = {
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit that a number of the table is compared with.
-
-    Attributes:
-        mark: Mark of the verdict.
-        text: The limit in words.
-    """
+    """A limit that a number of the table is compared with."""
 
     mark: Mark
     text: str
@@ -170,9 +165,7 @@ def _agreement(variant: VariantRecord) -> Cell:
 
 def _accuracy(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> Cell:
     every = model.variants if is_baseline else (variant,)
-    accuracy = next(
-        (candidate.accuracy for candidate in every if candidate.accuracy is not None), None
-    )
+    accuracy = next(filter(None, (each.accuracy for each in every)), None)
     if accuracy is None:
         return _mean_precision(every, is_baseline=is_baseline)
     rate = accuracy.baseline_top1 if is_baseline else accuracy.variant_top1
@@ -183,13 +176,10 @@ def _accuracy(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) 
 
 def _mean_precision(every: Sequence[VariantRecord], *, is_baseline: bool) -> Cell:
     """Return a detector's mAP50-95, which stands where a classifier has its accuracy."""
-    precision = next(
-        (candidate.precision for candidate in every if candidate.precision is not None), None
-    )
+    precision = next(filter(None, (each.precision for each in every)), None)
     if precision is None:
-        return next(
-            filter(None, (_labelled(row, is_baseline=is_baseline) for row in every)), _cell(None)
-        )
+        labelled = (_labelled(each, is_baseline=is_baseline) for each in every)
+        return next(filter(None, labelled), _cell(None))
     value, interval, change = precision.baseline_map, precision.baseline_interval, ""
     if not is_baseline:
         value, interval = precision.variant_map, precision.variant_interval
@@ -201,37 +191,33 @@ def _mean_precision(every: Sequence[VariantRecord], *, is_baseline: bool) -> Cel
 
 def _of_task(variant: VariantRecord, column: str) -> Cell | None:
     """Return the main figure of a variant's task, None if there is none."""
-    main = None if variant.figures is None else main_figure(variant.figures, column)
+    main = main_figure(variant, column)
     if main is None:
         return None
     figure, kind = main
     order = figure.value if GATES.get(figure.name).sense == "min" else -figure.value
-    span = "" if figure.interval is None else words.span(kind, figure.interval)
     text = f"{short_name(figure.name, kind)} {words.number(kind, figure.value)}"
-    return replace(_cell(text, span, order=order), names_measure=True, gate=figure.name)
+    cell = _cell(text, words.span(kind, figure.interval), order=order)
+    return replace(cell, names_measure=True, gate=figure.name)
 
 
 def _labelled(variant: VariantRecord, *, is_baseline: bool) -> Cell | None:
     """Return the main figure with labels of a variant's task, or of its baseline."""
-    main = None if variant.figures is None else main_figure(variant.figures, "accuracy")
-    if main is None:
-        return None
-    figure, kind = main
     if not is_baseline:
         return _of_task(variant, "accuracy")
-    if figure.baseline is None:
+    main = main_figure(variant, "accuracy")
+    if main is None or main[0].baseline is None:
         return None
+    figure, kind = main
     own: Kind = "percent" if kind == "points" else kind
-    name = short_name(figure.name)
-    cell = _cell(f"{name} {words.number(own, figure.baseline)}", order=figure.baseline)
+    text = f"{short_name(figure.name)} {words.number(own, figure.baseline)}"
+    cell = _cell(text, order=figure.baseline)
     return replace(cell, names_measure=True)
 
 
 def _latency(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> Cell:
     every = model.variants if is_baseline else (variant,)
-    latency = next(
-        (candidate.latency for candidate in every if candidate.latency is not None), None
-    )
+    latency = next(filter(None, (each.latency for each in every)), None)
     if latency is None:
         return _cell(None)
     if is_baseline:

@@ -37,7 +37,6 @@ class ChangeLine:
     """One line about changes.
 
     Attributes:
-        mark: Mark of the kind of change.
         about: Id of the case, or the number of cases that the line is about.
         reason: Why, in one sentence.
     """
@@ -54,7 +53,6 @@ class ChangesView:
     Attributes:
         summary: Counts by kind.
         lines: The lines, the worst first.
-        more: Number of lines that were left out.
         steps: What the user can do about the changes.
     """
 
@@ -70,7 +68,6 @@ class PreviousView:
 
     Attributes:
         when: Start of the previous run, and its commit.
-        changes: The changes.
     """
 
     when: str

@@ -39,12 +39,7 @@ _EMBEDDED = re.compile(r'<script type="application/json" id="record">(.*?)</scri
 
 
 class Packed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A packed record.
-
-    Attributes:
-        packed: Name of the packing, ``PACKED``.
-        record: The packed bytes of the record's JSON.
-    """
+    """A packed record."""
 
     packed: str
     record: str

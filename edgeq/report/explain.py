@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from edgeq.config.gates import GATES, shipped_test
 from edgeq.judge.verdict import Verdict
 from edgeq.record.case_ids import OWN_TEST
-from edgeq.record.change import Change
 from edgeq.record.ship_decision import answer
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord, is_own_test
 from edgeq.report import words
 from edgeq.report.flips import flips_view
-from edgeq.report.variant_view import case_view, sentence
+from edgeq.report.variant_view import case_view
 from edgeq.report.view import flat
 from edgeq.words import plural
 from edgeq.words.samples import of_arrays
@@ -59,13 +58,13 @@ def _verdict(case: CaseRecord) -> Iterator[Line]:
     shown = case_view(case)
     yield "verdict", shown.mark.word + (" (declared)" if case.declared_missing else "")
     if case.gate in GATES:
-        yield "checks", sentence(GATES.get(case.gate).summary)
+        yield "checks", words.sentence(GATES.get(case.gate).summary)
     if case.value is not None:
         interval = f", interval {shown.interval}" if shown.interval else ""
         yield "value", f"{shown.value}{interval}"
     if case.limit is not None:
         yield "limit", shown.limit
-    yield "reason", sentence(shown.reason)
+    yield "reason", words.sentence(shown.reason)
     yield "cause", shown.cause
     yield "next step", shown.next_step
     yield "resolution", shown.resolution
@@ -100,28 +99,19 @@ def _images(model: ModelRecord, variant: VariantRecord, case: CaseRecord) -> Ite
         return
     yield "predictions", flips.summary
     for pair in flips.confusions:
-        yield (
-            "confused",
-            f"{plural(pair.images, 'image')} from {pair.baseline} to {pair.variant}",
-        )
+        images = plural(pair.images, "image")
+        yield "confused", f"{images} from {pair.baseline} to {pair.variant}"
     for flip in flips.lines[:MOST_FLIPS]:
         label = f"label {flip.label}, " if flip.label != words.NONE else ""
-        yield (
-            "image",
-            f"{flip.image}: {label}baseline {flip.baseline}, variant {flip.variant}",
-        )
+        yield "image", f"{flip.image}: {label}baseline {flip.baseline}, variant {flip.variant}"
 
 
 def _history(record: RunRecord, case: CaseRecord) -> Iterator[Line]:
     previous = () if record.previous is None else record.previous.changes
     for title, known in (("accepted", record.changes), ("previous", previous)):
-        change = _change(known, case)
+        change = next((change for change in known if change.id == case.id), None)
         if change is not None:
             yield title, f"{change.kind.value}: {change.reason}"
-
-
-def _change(known: tuple[Change, ...], case: CaseRecord) -> Change | None:
-    return next((change for change in known if change.id == case.id), None)
 
 
 def _command(case: CaseRecord) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgeq.config.gates import GATES, written
 from edgeq.measure.figures import Figure
-from edgeq.record.measured import NamedClassFigure, NamedUnlikeSample, RecordedFigures
+from edgeq.record.measured import NamedClassFigure, NamedUnlikeSample
 from edgeq.record.structs import ModelRecord, VariantRecord
 from edgeq.report import words
 from edgeq.report.pictures import PICTURE
@@ -24,7 +24,6 @@ class FigureRow:
     """One figure.
 
     Attributes:
-        name: What it is.
         text: The figure, or that of both models.
         interval: Its interval; empty if there is none.
     """
@@ -72,7 +71,6 @@ class UnlikePicture:
 
     Attributes:
         anchor: Anchor of the picture; empty if there is none.
-        name: Name of the photograph.
         text: How they differ.
         cells: Where they differ, if the output is a map.
     """
@@ -88,12 +86,9 @@ class FiguresView:
     """The figures of a task.
 
     Attributes:
-        task: Name of the task.
-        figures: The figures.
         class_measure: Name of the figure of each class.
         class_unit: What is counted for each class, with a capital letter.
         classes: The classes with the lowest figures, or that lose most.
-        more: Number of further classes.
         pictures: The images on which variant and baseline differ most.
         has_maps: Whether the pictures show where.
     """
@@ -135,14 +130,9 @@ def figures_view(
     )
 
 
-def main_figure(figures: RecordedFigures, column: str) -> tuple[Figure, Kind] | None:
-    """Return the first figure whose limit a column of the table shows; None if there is none.
-
-    Args:
-        figures: The figures of a task.
-        column: ``"agreement"`` or ``"accuracy"``.
-    """
-    for figure in figures.figures:
+def main_figure(variant: VariantRecord, column: str) -> tuple[Figure, Kind] | None:
+    """Return the first figure whose limit a column of the table shows; None if there is none."""
+    for figure in () if variant.figures is None else variant.figures.figures:
         if figure.name in GATES and GATES.get(figure.name).column == column:
             return figure, written(figure.name, "ratio")
     return None
@@ -156,8 +146,7 @@ def short_name(name: str, kind: Kind = "points") -> str:
         kind: How its value is written: points say themselves that they were lost.
     """
     plain = name.removesuffix("_drop").removesuffix("_rise") if kind == "points" else name
-    words_ = plain.split("_")
-    return " ".join(_ACRONYMS.get(word, word) for word in words_)
+    return " ".join(_ACRONYMS.get(word, word) for word in plain.split("_"))
 
 
 def _row(figure: Figure) -> FigureRow:
@@ -168,8 +157,8 @@ def _row(figure: Figure) -> FigureRow:
         both = f" {change(of_both, figure.baseline, figure.variant)},"
     summary = GATES.get(figure.name).summary if figure.name in GATES else figure.text
     name = summary.removesuffix("; applies only if you set it")
-    interval = "" if figure.interval is None else words.span(kind, figure.interval)
-    return FigureRow(name[0].upper() + name[1:], f"{both} {text}".strip(), interval)
+    interval = words.span(kind, figure.interval)
+    return FigureRow(words.sentence(name), f"{both} {text}".strip(), interval)
 
 
 def _loss(row: NamedClassFigure) -> float:

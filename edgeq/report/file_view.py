@@ -20,13 +20,7 @@ _GAP = 1.0
 
 @dataclass(frozen=True)
 class Share:
-    """One line of a breakdown.
-
-    Attributes:
-        name: Name of the part.
-        text: Amount in words.
-        share: Share of the whole, 0 to 1.
-    """
+    """One line of a breakdown."""
 
     name: str
     text: str
@@ -41,7 +35,6 @@ class Segment:
         x, width: Left end and width.
         letter: Letter of the part in the table; empty if the segment is too narrow for it.
         colour: Index of the colour, 0 to 7.
-        title: Name and size of the part.
     """
 
     x: float
@@ -56,9 +49,6 @@ class PartRow:
     """One part of the files.
 
     Attributes:
-        letter: Letter of the part in the picture.
-        colour: Index of the colour, 0 to 7.
-        name: Name of the part.
         baseline, variant: Size of the part in each file, in words.
     """
 
@@ -76,7 +66,6 @@ class StackView:
     Attributes:
         bars: The baseline's and the variant's segments.
         rows: The parts in numbers, the baseline's greatest part first.
-        description: Text alternative of the picture.
     """
 
     bars: tuple[tuple[Segment, ...], ...]
@@ -89,23 +78,15 @@ class KernelsView:
     """The operators that the kernels' delegate runs.
 
     Attributes:
-        summary: Summary without a full stop.
         share: Share of the operators that the delegate runs, 0 to 1.
-        islands: Operators that compute in float although they should not.
     """
 
     summary: str
     share: float
-    islands: tuple[str, ...]
 
 
 def stack_view(baseline: Size | None, variant: Size | None) -> StackView | None:
-    """Return the bytes of both files by part, None if the variant's file was not read.
-
-    Args:
-        baseline: Size of the baseline's file; None if it was not read.
-        variant: Size of the variant's file; None if it was not read.
-    """
+    """Return the bytes of both files by part, None if the variant's file was not read."""
     first, second = ({} if file is None else file.parts for file in (baseline, variant))
     most = max(sum(first.values()), sum(second.values()))
     if not second or most <= 0:
@@ -133,17 +114,16 @@ def stack_view(baseline: Size | None, variant: Size | None) -> StackView | None:
 
 def kernels_view(operators: RecordedOperators | None) -> KernelsView | None:
     """Return what the kernels' delegate runs, None if the variant was not loaded."""
-    if operators is None or operators.total is None:
-        return None
-    if operators.delegated is None or operators.partitions is None:
+    if operators is None or operators.total is None or operators.partitions is None:
         return None
     delegated, total = operators.delegated, operators.total
+    if delegated is None:
+        return None
     pieces = plural(operators.partitions, "partition")
     return KernelsView(
         summary=f"{delegated:,} of {total:,} operators in {pieces} "
         f"({operators.kernels or 'kernels not known'})",
         share=delegated / total if total else 0.0,
-        islands=operators.float_islands or (),
     )
 
 

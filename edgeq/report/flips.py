@@ -25,12 +25,7 @@ _TONES: dict[FlipKind | None, str] = {"right_to_wrong": "bad", "wrong_to_right":
 
 @dataclass(frozen=True)
 class GuessLine:
-    """One of the best classes.
-
-    Attributes:
-        name: Name of the class.
-        sure: Its probability in words.
-    """
+    """One of the best classes."""
 
     name: str
     sure: str
@@ -42,9 +37,6 @@ class FlipLine:
 
     Attributes:
         image: Name of the image, or its index in the set.
-        kind: Kind of the change.
-        tone: Tone of the kind.
-        label: The labelled class.
         baseline, variant: The predicted classes with their confidence.
         baseline_best, variant_best: The three best classes of each.
         picture: Anchor of the image's picture; None if there is none.
@@ -80,7 +72,6 @@ class ConfusionLine:
 
     Attributes:
         baseline, variant: The predicted class of each.
-        images: Number of images.
         lost, gained: Number of them that were right before, and that are right now.
     """
 
@@ -102,7 +93,6 @@ class FlipsView:
             frequent first, at most ``MOST_CONFUSIONS``.
         cards: The flips with a picture, the most harmful first.
         lines: The first ``SHOWN`` flips without a picture.
-        more: Number of flips that are not shown.
         worst: The images with the lowest cosine, the worst first.
     """
 
@@ -149,10 +139,8 @@ def _summary(agreement: RecordedAgreement) -> str:
     if counts is not None and agreement.agreeing < agreement.images:
         each = (f"{words.count(getattr(counts, kind))} {text}" for kind, text in _KINDS.items())
         kinds = f": {', '.join(each)}"
-    ties = agreement.ties
-    return f"{agree}{kinds}" + (
-        f", {words.count(ties)} with a tie (counted against)" if ties else ""
-    )
+    ties = f", {words.count(agreement.ties)} with a tie (counted against)" if agreement.ties else ""
+    return f"{agree}{kinds}{ties}"
 
 
 def _spread(agreement: RecordedAgreement) -> tuple[tuple[str, str], ...]:

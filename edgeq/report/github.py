@@ -59,13 +59,10 @@ def _place(
     *,
     fails: bool,
 ) -> dict[str, list[str]] | None:
-    if case.status is Verdict.FAIL:
-        return errors
-    if case.status is Verdict.MISSING:
-        return None if case.declared_missing else errors
     if case.status is Verdict.INCONCLUSIVE:
         return errors if fails else warnings
-    return None
+    is_undeclared = case.status is Verdict.MISSING and not case.declared_missing
+    return errors if case.status is Verdict.FAIL or is_undeclared else None
 
 
 def _why(case: CaseRecord) -> str:

@@ -51,7 +51,6 @@ class Row:
     """One figure over the runs.
 
     Attributes:
-        name: Variant and gate.
         cells: The figure in each run, the latest first.
     """
 
@@ -64,9 +63,7 @@ class Table:
     """The figures of one model in numbers.
 
     Attributes:
-        model: Name of the model.
         columns: Start of each run, the latest first.
-        rows: The figures.
     """
 
     model: str
@@ -80,12 +77,10 @@ class IndexView:
 
     Attributes:
         damaged: Why files of the history could not be read, one sentence each.
-        latest: Whether the latest run left a report.
     """
 
     title: str
     damaged: tuple[str, ...]
-    latest: bool
     runs: tuple[RunLine, ...]
     trends: tuple[VariantTrends, ...]
     tables: tuple[Table, ...]
@@ -113,10 +108,7 @@ def index_view(past: Past, history: Sequence[VariantTrends], *, latest: bool) ->
     return IndexView(
         title=f"{plural(len(past.runs), 'run')} of the gate",
         damaged=past.damaged,
-        latest=latest,
-        runs=tuple(
-            _line(run, link) for run, link in reversed(list(zip(past.runs, links, strict=True)))
-        ),
+        runs=tuple(_line(run, link) for run, link in zip(past.runs, links, strict=True))[::-1],
         trends=tuple(history),
         tables=_tables(past.runs[-MOST_COLUMNS:][::-1]),
         edgeq=edgeq.__version__,
@@ -130,10 +122,7 @@ def _line(run: PastRun, link: str) -> RunLine:
         started=utc(run.started),
         link=link,
         mark=sentences.mark_of(
-            run.answers.values(),
-            passes=run.passes,
-            may_ship=run.may_ship,
-            is_open=_is_open(run),
+            run.answers.values(), passes=run.passes, may_ship=run.may_ship, is_open=_is_open(run)
         ),
         answers=sentences.cleared(run.answers.values()),
         said=run.said,
@@ -180,6 +169,5 @@ def _cell(figure: CaseFigure | None) -> str:
         return words.NONE
     if figure.value is None:
         return figure.status.value
-    value = words.quantity(figure.gate, figure.unit, figure.value)
-    failed = figure.status is Verdict.FAIL
-    return f"{words.VERDICTS[Verdict.FAIL].symbol} {value}" if failed else value
+    mark = f"{words.VERDICTS[Verdict.FAIL].symbol} " if figure.status is Verdict.FAIL else ""
+    return f"{mark}{words.quantity(figure.gate, figure.unit, figure.value)}"

@@ -41,13 +41,8 @@ class Row:
 
     Attributes:
         name: The variant, cut to fit, with the verdict's symbol.
-        text: The value in words.
         title: The case with its value, interval, limit and verdict in words.
-        tone: Tone of the verdict.
-        y: Top of the row.
-        value: Position of the value.
         bar: Left end and width of the interval; None if the value is exact.
-        limit: Position of the limit.
         forbidden: Left end and width of the side that the limit forbids.
     """
 
@@ -67,14 +62,9 @@ class Panel:
     """One gate.
 
     Attributes:
-        gate: Name of the gate.
         limit: The limit in words, or that limits differ.
         rows: The cases, in the order of the record.
-        ticks: Ticks of the axis.
-        height: Height of the picture.
-        log: Whether the scale is logarithmic.
         more: Number of cases that passed and are not shown.
-        description: Text alternative of the picture.
     """
 
     gate: str

@@ -20,12 +20,7 @@ _LONGEST_FINDING = 1200
 
 
 def render(record: RunRecord, shown: ReportView | None = None) -> str:
-    """Return the summary, which stays below GitHub's limit of 65,536 characters per comment.
-
-    Args:
-        record: The record of the run.
-        shown: Its view, built if None.
-    """
+    """Return the summary, which stays below GitHub's limit of 65,536 characters per comment."""
     shown = shown or view(record)
     counts = " · ".join(f"{mark.symbol} {number} {mark.word}" for mark, number in shown.counts)
     blocks = [
@@ -96,8 +91,7 @@ def _row(variant: VariantView) -> str:
         cell = variant.cells[name]
         interval = f" ({', '.join(cell.details)})" if cell.details and name == "agreement" else ""
         cells.append(_text(cell.text + interval))
-    answer = f"{variant.mark.symbol} {variant.mark.word}"
-    return f"| {_text(variant.name)} | {' | '.join(cells)} | {answer} |"
+    return f"| {_text(variant.name)} | {' | '.join(cells)} | {_marked(variant.mark)} |"
 
 
 def _trouble(shown: ReportView) -> str:
@@ -116,9 +110,7 @@ def _trouble(shown: ReportView) -> str:
 def _changes(shown: ReportView) -> str:
     if shown.changes is None:
         return ""
-    head = f"### {changes.TITLE}\n\n{shown.changes.summary}"
-    lines = changes.markdown_lines(shown.changes)
-    return "\n\n".join([head, "\n".join(lines)] if lines else [head])
+    return _list(changes.TITLE, shown.changes.summary, shown.changes)
 
 
 def _previous(record: RunRecord) -> str:
@@ -126,9 +118,12 @@ def _previous(record: RunRecord) -> str:
     if comparison is None:
         return ""
     summary = f"{markdown(comparison.when)}: {comparison.changes.summary}"
-    head = f"### {changes.SINCE_THE_PREVIOUS}\n\n{summary}"
-    lines = changes.markdown_lines(comparison.changes)
-    return "\n\n".join([head, "\n".join(lines)] if lines else [head])
+    return _list(changes.SINCE_THE_PREVIOUS, summary, comparison.changes)
+
+
+def _list(title: str, summary: str, moved: changes.ChangesView) -> str:
+    blocks = (f"### {title}", summary, "\n".join(changes.markdown_lines(moved)))
+    return "\n\n".join(filter(None, blocks))
 
 
 def _case(case: CaseView) -> str:

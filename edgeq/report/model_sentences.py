@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from edgeq.config.gates import GATES
 from edgeq.config.structs import CLASSIFICATION
@@ -36,15 +37,12 @@ def about_model(record: RunRecord, model: ModelRecord) -> str:
     for (name, variant), decision in overall(record).items():
         if name == model.name:
             every = (each for each in model.variants if each.plain_name == variant)
-            deciding = next(
-                (each for each in every if answer(record, name, each) is decision), None
-            )
-            if deciding is not None:
-                groups.setdefault(decision, []).append(deciding)
+            deciding = (each for each in every if answer(record, name, each) is decision)
+            groups.setdefault(decision, []).extend(islice(deciding, 1))
     clauses = [
         _CLAUSES[decision](record, model, groups[decision])
         for decision in ShipDecision
-        if decision in groups
+        if groups.get(decision)
     ]
     how = "" if model.task in {"", CLASSIFICATION} else f", judged as {model.task}"
     result = "; ".join(clauses) or "no variant was declared"
@@ -141,8 +139,7 @@ def _are(model: ModelRecord, group: Variants) -> str:
         return f"{every(len(group)).lower()} variants are"
     if len(group) > MOST_NAMES:
         return f"{len(group)} variants are"
-    *others, last = (variant.name for variant in group)
-    return f"{', '.join(others)} and {last} are"
+    return f"{words.joined([variant.name for variant in group])} are"
 
 
 def _objection(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
@@ -202,23 +199,16 @@ def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
 
 def _leaning(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     """Return which variants look worse than allowed, empty if none does."""
-    leaning = {
-        variant.name: (variant, cases)
-        for variant in group
-        if (
-            cases := [
-                case
-                for case in record.verdicts(model.name, variant.name)
-                if leans(case) is Verdict.FAIL
-            ]
-        )
-    }
+    verdicts = ((variant, record.verdicts(model.name, variant.name)) for variant in group)
+    leaning = [
+        (variant, cases)
+        for variant, own in verdicts
+        if (cases := [case for case in own if leans(case) is Verdict.FAIL])
+    ]
     if not leaning:
         return ""
-    by_images = [
-        (variant, cases) for variant, cases in leaning.values() if any(map(_sees_images, cases))
-    ]
-    variant, cases = min(by_images or leaning.values(), key=lambda pair: _rank(pair[0]))
+    by_images = [pair for pair in leaning if any(map(_sees_images, pair[1]))]
+    variant, cases = min(by_images or leaning, key=lambda pair: _rank(pair[0]))
     case = next((case for case in cases if case.gate == "accuracy_drop"), None)
     figures = accuracy(variant) if case is not None else ""
     case = case or next((case for case in cases if _sees_images(case)), cases[0])

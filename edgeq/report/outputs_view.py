@@ -24,10 +24,8 @@ class OutputRow:
 
     Attributes:
         place: Index among the compared outputs.
-        name: Name of the output in the baseline.
         shape: Shape of the output for one image.
         error: Mean relative error.
-        interval: Confidence interval of the mean relative error.
         worst: Greatest relative error, and its image.
         cosine: Lowest cosine.
         image: Image with the lowest cosine.
@@ -49,12 +47,7 @@ class OutputRow:
 
 @dataclass(frozen=True)
 class OutputsView:
-    """The outputs of a variant.
-
-    Attributes:
-        summary: Summary without a full stop.
-        rows: The outputs, in the model's order.
-    """
+    """The outputs of a variant."""
 
     summary: str
     rows: tuple[OutputRow, ...]
@@ -94,7 +87,7 @@ def _row(fit: Fit, *, trained: bool) -> OutputRow:
         cosine=_number(fit.worst_cosine),
         image="" if fit.worst_cosine_image is None else f"image {fit.worst_cosine_image:,}",
         steps=words.NONE if fit.steps is None else f"{fit.steps.whole:,.0f}",
-        problem="" if problem is None else problem.reason[0].upper() + problem.reason[1:],
+        problem="" if problem is None else words.sentence(problem.reason),
     )
 
 
@@ -103,11 +96,7 @@ def _number(value: float | None) -> str:
 
 
 def _of_image(value: float | None, image: int | None) -> str:
-    return (
-        ""
-        if value is None or image is None
-        else f"at most {words.number('number', value)}, image {image:,}"
-    )
+    return "" if value is None or image is None else f"at most {_number(value)}, image {image:,}"
 
 
 @dataclass(frozen=True)
@@ -115,7 +104,6 @@ class Layer:
     """One layer in the picture.
 
     Attributes:
-        x, y: Position in the picture's units.
         name: Operator, index and name of the layer.
         text: Relative error of the layer's output.
     """
@@ -131,12 +119,9 @@ class NetworkView:
     """The error along the network.
 
     Attributes:
-        summary: Summary in one sentence.
         layers: The layers, in the order of execution.
         line: Points of the line through the layers.
-        ticks: Ticks of the vertical axis.
         steps: The layers at which the error grows most, the greatest growth first.
-        description: Text alternative of the picture.
     """
 
     summary: str

@@ -19,6 +19,7 @@ from edgeq.record.measured import NamedFlip, RecordedAgreement
 from edgeq.record.structs import ModelRecord, RunRecord
 from edgeq.record.thumbnails import Sheet
 from edgeq.report.embedded_record import MOST_PAGE_BYTES
+from edgeq.report.words import sentence
 from edgeq.words import plural
 
 PICTURE = 112
@@ -47,7 +48,6 @@ class PictureView:
 
     Attributes:
         anchor: Anchor of the picture, unique in the page.
-        uri: Data URI with the picture's content.
         width, height: Size in the units of the page's drawings.
     """
 
@@ -62,9 +62,6 @@ class SheetView:
     """A contact sheet.
 
     Attributes:
-        anchor: Anchor of the sheet's picture.
-        caption: Caption of the sheet.
-        description: Text alternative of the picture.
         width, height: Size of the sheet in the units of the page's drawings.
         gaps: Path of the lines between the images.
         blank: Left, top, width and height of the empty end of the last row; None if it is full.
@@ -138,7 +135,7 @@ def _sheet(model: str, sheet: Sheet) -> SheetView:
     rows = "".join(f"M0 {y}H{width}" for y in range(down, height, down))
     return SheetView(
         anchor=_anchor(sheet.sha256),
-        caption=f"{extent[0].upper()}{extent[1:]}, as {sees}",
+        caption=f"{sentence(extent)}, as {sees}",
         description=f"Contact sheet of {of}: {extent}",
         width=width,
         height=height,
@@ -196,10 +193,6 @@ def _in_page(file: Path) -> dict[str, bytes]:
 
 def write(pictures: Pictures, folder: Path) -> None:
     """Write pictures next to a record, and remove those of the previous record.
-
-    Args:
-        pictures: The pictures of the record.
-        folder: The folder of the record's file.
 
     Raises:
         StoreError: The folder can't be written.

@@ -25,7 +25,6 @@ class CandidateView:
 
     Attributes:
         number: Number in the order of judging.
-        mark: Mark that shows whether it passes.
         mix: Its method and the units whose precision differs from the method's.
         size, error, latency: The numbers in words.
         lacks: What the mix lacks, in sentences without a full stop.
@@ -48,17 +47,12 @@ class RepairView:
     """The repair.
 
     Attributes:
-        model: Name of the model.
         summary: The result in one sentence, without a full stop.
-        mark: Mark of the result.
         notes: The goals, what was measured, and whether predictions held.
         precision: The precision whose errors the bars show.
         units: The error of each single unit, with the precision chosen for the unit.
         frontier: Points of the line of mixes that no other mix beats.
-        candidates: The mixes that were judged.
-        x_ticks, y_ticks: Ticks for sizes and errors.
         goal: Position of the greatest allowed error; None without such a goal.
-        description: Text alternative of the picture.
     """
 
     model: str

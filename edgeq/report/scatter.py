@@ -49,13 +49,10 @@ class Point:
     """A model in the chart.
 
     Attributes:
-        x, y: Position in the picture's units.
         shape: ``"diamond"`` for the baseline, ``"circle"`` for cleared, ``"ring"`` for unproven,
             ``"cross"`` for rejected, ``"square"`` for not judged.
         label: Name, with the answer's symbol and the latency ratio.
-        title: The name and all numbers in words.
         disc: Radius of the disc for the latency; None if it was not measured.
-        size, agreement, latency: The numbers in words.
         front: Whether no other cleared or unproven variant is both smaller and closer to the
             baseline.
     """
@@ -82,7 +79,6 @@ class Chart:
     Attributes:
         front: Points of the line of the Pareto front; empty if it has fewer than two.
         absent: Names of variants that can't be drawn, as size or agreement is not known.
-        description: Text alternative of the picture.
     """
 
     points: tuple[Point, ...]
@@ -117,9 +113,7 @@ def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | N
     low, high = _ends([size for _, size, _ in placed])
     across = Axis(low, high, LEFT, RIGHT, log=True)
     lowest = min(share for _, _, share in placed)
-    shares = tuple(share for share in _SHARES if share >= lowest)
-    below = tuple(share for share in _SHARES if share < lowest)
-    shares = (*shares, *below[:1])
+    shares = _SHARES[: 1 + sum(share >= lowest for share in _SHARES)]
     up = Axis(_CLOSEST, away(shares[-1]), TOP, BOTTOM, log=True)
     numbers = [(size, share) for variant, size, share in placed if variant.answer in _ON_THE_FRONT]
     best = front(numbers)
@@ -142,11 +136,7 @@ def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | N
         y_ticks=tuple(
             Tick(up.at(away(share)), typeset(percentage(round(1.0 - share, 4)))) for share in shares
         ),
-        absent=tuple(
-            variant.name
-            for variant in variants
-            if variant.bytes is None or variant.agreement is None
-        ),
+        absent=tuple(v.name for v in variants if v.bytes is None or v.agreement is None),
         description="; ".join(point.title for point in points),
     )
 
@@ -185,26 +175,16 @@ def _steps(places: list[tuple[float, float]]) -> str:
 
 
 def _label(variant: VariantView) -> str:
-    short = (
-        variant.name
-        if len(variant.name) <= LABEL_LENGTH
-        else variant.name[: LABEL_LENGTH - 1] + "…"
-    )
-    latency = (
-        ""
-        if variant.latency is None or variant.answer is None
-        else f" {words.times(variant.latency)}"
-    )
-    return f"{variant.mark.symbol} {short}{latency}"
+    name, known = variant.name, variant.latency is not None and variant.answer is not None
+    short = name if len(name) <= LABEL_LENGTH else name[: LABEL_LENGTH - 1] + "…"
+    return f"{variant.mark.symbol} {short}" + (f" {words.times(variant.latency)}" if known else "")
 
 
 def _gap(variant: VariantView) -> float:
     """Return the distance of a label from its point, so that it lies outside the disc."""
-    return (
-        _MARK
-        if variant.latency is None and variant.answer
-        else radius(variant.latency or 1.0) + 4.0
-    )
+    if variant.latency is None and variant.answer:
+        return _MARK
+    return radius(variant.latency or 1.0) + 4.0
 
 
 def _point(variant: VariantView, place: tuple[float, float], label: Label, *, front: bool) -> Point:
@@ -242,7 +222,6 @@ class Label:
 
     Attributes:
         x, y: Position of the start, or of the end, of its base line.
-        text: The text.
         end: Whether ``x`` and ``y`` are the position of its end.
         lead: Whether it is so far away that a line must connect it with its point.
     """
@@ -280,9 +259,7 @@ def spread_labels(points: Sequence[Place], frame: Frame) -> tuple[Label, ...]:
 def _places(point: Place, frame: Frame) -> list[Label]:
     """Return the label's possible places: right, left, then further and further below and above."""
     x, y, text, gap = point
-    shifts = [0.0]
-    for step in range(1, _STEPS):
-        shifts += [_HEIGHT * step, -_HEIGHT * step]
+    shifts = [0.0, *(_HEIGHT * step for at in range(1, _STEPS) for step in (at, -at))]
     places = [
         Label(
             x=round(x - gap if end else x + gap, 1),

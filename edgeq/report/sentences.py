@@ -31,13 +31,8 @@ def mark(record: RunRecord) -> Mark:
     """Return the mark of a run: good only if all variants may ship."""
     if record.interrupted:
         return INTERRUPTED
-    summary = record.summary
-    return mark_of(
-        _answers(record),
-        passes=summary.passes,
-        may_ship=summary.may_ship,
-        is_open=is_open(record),
-    )
+    passes, may_ship = record.summary.passes, record.summary.may_ship
+    return mark_of(_answers(record), passes=passes, may_ship=may_ship, is_open=is_open(record))
 
 
 def mark_of(
@@ -57,10 +52,8 @@ def mark_of(
         return PARTIAL if is_open else FAILS
     else:
         # a run that passes rejects no variant, and "not judged" is worse than "unproven"
-        worst = (
-            ShipDecision.UNPROVEN if answers and ShipDecision.NOT_JUDGED not in answers else None
-        )
-        shown = words.ANSWERS[worst or ShipDecision.NOT_JUDGED]
+        judged = answers and ShipDecision.NOT_JUDGED not in answers
+        shown = words.ANSWERS[ShipDecision.UNPROVEN if judged else ShipDecision.NOT_JUDGED]
     return Mark(shown.symbol, shown.ascii, shown.word.upper(), shown.tone)
 
 
@@ -193,10 +186,9 @@ def _parts(record: RunRecord) -> list[str]:
         parts.append(f"{plural(summary.failed, 'case')} FAIL")
     if undeclared:
         parts.append(f"{plural(undeclared, 'case')} MISSING without being declared")
+    rule = "a warning" if record.inconclusive == "warn" else "a failure by the spec"
     if summary.inconclusive:
-        rule = "a warning" if record.inconclusive == "warn" else "a failure by the spec"
-        are = "is" if summary.inconclusive == 1 else "are"
-        parts.append(f"{plural(summary.inconclusive, 'case')} {are} INCONCLUSIVE ({rule})")
+        parts.append(f"{_cases_are(summary.inconclusive)} INCONCLUSIVE ({rule})")
     if summary.missing - undeclared:
         parts.append(f"{plural(summary.missing - undeclared, 'case')} MISSING as declared")
     for kind in (ChangeKind.WORSE, ChangeKind.GONE):
@@ -205,12 +197,12 @@ def _parts(record: RunRecord) -> list[str]:
             against = "than accepted" if kind is ChangeKind.WORSE else "since the accepted record"
             parts.append(f"{plural(number, 'case')} {kind.value} {against}")
     if number := sum(change.is_open for change in record.changes):
-        rule = "a warning" if record.inconclusive == "warn" else "a failure by the spec"
-        are = "is" if number == 1 else "are"
-        parts.append(
-            f"{plural(number, 'case')} {are} inconclusive against the accepted record ({rule})"
-        )
+        parts.append(f"{_cases_are(number)} inconclusive against the accepted record ({rule})")
     return parts
+
+
+def _cases_are(number: int) -> str:
+    return f"{plural(number, 'case')} {'is' if number == 1 else 'are'}"
 
 
 def _why_not_run(record: RunRecord) -> str:

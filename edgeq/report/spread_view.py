@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from operator import attrgetter
+from typing import Literal
 
-from edgeq.measure.agreement import Spread
-from edgeq.record.measured import NamedWorstImage, RecordedAgreement
+from edgeq.record.measured import RecordedAgreement
 from edgeq.report.axis import Axis, Histogram, Tick, bars
 from edgeq.words import plural
 
@@ -20,14 +18,7 @@ LEAST = 2
 
 @dataclass(frozen=True)
 class SpreadView:
-    """One number per image, as a picture.
-
-    Attributes:
-        title: Title of the picture.
-        axis: Title of the axis.
-        chart: The histogram.
-        numbers: Percentiles, as names and texts.
-    """
+    """One number per image, as a picture."""
 
     title: str
     axis: str
@@ -40,18 +31,12 @@ class _Distance:
     """A measure in the record of how much one image's predictions differ from the baseline's.
 
     Attributes:
-        spread: Function that returns its distribution over all images from an agreement.
-        single: Function that returns its value for one of the worst images.
-        name: Name of the measure.
-        title: Title of the picture.
-        axis: Title of the axis.
-        most: The greatest distance.
+        field: Its name in an agreement, and in each of the worst images.
         ticks: Values that are marked on the axis.
         is_closeness: Whether 1 means no distance, as for a cosine; otherwise 0 does.
     """
 
-    spread: Callable[[RecordedAgreement], Spread]
-    single: Callable[[NamedWorstImage], float]
+    field: Literal["cosine", "js_bits"]
     name: str
     title: str
     axis: str
@@ -66,8 +51,7 @@ class _Distance:
 
 _DISTANCES = (
     _Distance(
-        spread=attrgetter("cosine"),
-        single=attrgetter("cosine"),
+        field="cosine",
         name="cosine",
         title="Cosine of logits, image by image",
         axis="closer to the baseline on the left; each step to the right is further",
@@ -76,8 +60,7 @@ _DISTANCES = (
         is_closeness=True,
     ),
     _Distance(
-        spread=attrgetter("js_bits"),
-        single=attrgetter("js_bits"),
+        field="js_bits",
         name="divergence",
         title="Jensen-Shannon divergence, image by image",
         axis="bits from 0 (the same probabilities) to 1 (nothing in common)",
@@ -96,10 +79,10 @@ def spreads(agreement: RecordedAgreement | None) -> tuple[SpreadView, ...]:
 
 
 def _spread(agreement: RecordedAgreement, distance: _Distance) -> SpreadView | None:
-    values = distance.spread(agreement).percentiles
+    values: tuple[float, ...] = getattr(agreement, distance.field).percentiles
     if len(values) < LEAST:
         return None
-    worst = [distance.single(worst_image) for worst_image in agreement.worst_images]
+    worst = [getattr(image, distance.field) for image in agreement.worst_images]
     axis = Axis(_CLOSEST, distance.most, _START, _END, log=True)
     from_closest = values[::-1] if distance.is_closeness else values
     return SpreadView(

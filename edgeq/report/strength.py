@@ -50,13 +50,10 @@ class StrengthView:
     """How strong the gate is.
 
     Attributes:
-        mark: Mark of the gate's strength.
         summary: The score in one sentence, without a full stop.
         notes: Counts by kind of gate, and what limits the result, such as another spec or an
             incomplete challenge.
-        places: Share of caught faults by place.
         open: Faults that were missed or are INCONCLUSIVE, and false alarms.
-        faults: All faults and harmless changes.
     """
 
     mark: Mark

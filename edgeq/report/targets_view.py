@@ -26,7 +26,6 @@ class MatrixCell:
         target: Heading of the column.
         mark: The answer; None if the variant was not judged there at all.
         detail: What decides it, in a few words; empty if nothing is wrong.
-        anchor: Anchor of the variant's section in the report.
     """
 
     target: str
@@ -40,10 +39,7 @@ class MatrixRow:
     """A variant on all targets.
 
     Attributes:
-        model: Name of the model.
-        variant: Name of the variant.
         mark: The answer on all targets together.
-        cells: The answers, one for each column.
     """
 
     model: str
@@ -57,8 +53,6 @@ class TargetView:
     """One target.
 
     Attributes:
-        name: Its name.
-        summary: What it is.
         problem: Why it could not be used; empty if it could.
         facts: What its worker says of it, as names and texts.
         not_applicable: Which gates have no case there, in one sentence; empty if none.
@@ -73,13 +67,7 @@ class TargetView:
 
 @dataclass(frozen=True)
 class TargetsView:
-    """The targets of a run.
-
-    Attributes:
-        columns: Headings of the matrix.
-        rows: Its rows, one for each variant.
-        targets: The targets.
-    """
+    """The targets of a run."""
 
     columns: tuple[str, ...]
     rows: tuple[MatrixRow, ...]
@@ -114,12 +102,8 @@ def _cell(
     for place, variant in enumerate(model.variants):
         if (variant.plain_name, variant.target) == (name, target):
             anchor = f"m{record.models.index(model)}-v{place + 1}"
-            return MatrixCell(
-                heading,
-                answer_mark(record, model, variant),
-                _detail(record, model, variant),
-                anchor,
-            )
+            mark = answer_mark(record, model, variant)
+            return MatrixCell(heading, mark, _detail(record, model, variant), anchor)
     return MatrixCell(heading, None, "", "")
 
 

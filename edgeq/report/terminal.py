@@ -74,12 +74,7 @@ def coloured(line: str) -> str:
 
 
 def is_stopped(record: RunRecord, shown: ReportView | None = None) -> bool:
-    """Return whether bad input stopped every model, so that there is nothing else to show.
-
-    Args:
-        record: The record of the run.
-        shown: Its view, built if None.
-    """
+    """Return whether bad input stopped every model, so that there is nothing else to show."""
     models = (shown or view(record)).models
     return bool(models) and all(_is_stopped(model, record.errors) for model in models)
 

@@ -19,33 +19,19 @@ _TOP, _BOTTOM = 12, 112
 
 
 @dataclass(frozen=True)
-class Dot:
-    """One pair of blocks, in the picture's units."""
-
-    x: float
-    y: float
-
-
-@dataclass(frozen=True)
 class Ratios:
     """The ratio in each pair of blocks, in the order of time.
 
     Attributes:
-        dots: The pairs of blocks.
-        ticks: Ticks of the vertical axis.
         band: Top and bottom of the ratio's interval; None if there is none.
         limit: Position of the limit; None if there is none in the picture.
-        limit_text: The limit in words.
-        even: Position of equal times; None if that is outside the picture.
-        description: Text alternative of the picture.
     """
 
-    dots: tuple[Dot, ...]
+    dots: tuple[tuple[float, float], ...]
     ticks: tuple[Tick, ...]
     band: tuple[float, float] | None
     limit: float | None
     limit_text: str
-    even: float | None
     description: str
 
 
@@ -57,7 +43,6 @@ class TimesView:
         rows: Names with the baseline's and the variant's time.
         chart: Both distributions; None if the record holds none.
         beyond: Sentence on what is not drawn.
-        ratios: The ratios of the pairs of blocks; None if the record holds none.
     """
 
     rows: tuple[tuple[str, str, str], ...]
@@ -137,14 +122,12 @@ def _ratios(latency: Latency, case: CaseRecord | None) -> Ratios | None:
     along = Axis(0, max(1, len(values) - 1), 56, _END - 4)
     inside = limit is not None and steps[0] <= limit <= steps[-1]
     return Ratios(
-        dots=tuple(Dot(along.at(place), up.at(value)) for place, value in enumerate(values)),
+        dots=tuple((along.at(place), up.at(value)) for place, value in enumerate(values)),
         ticks=tuple(Tick(up.at(step), words.times(step)) for step in steps),
         band=ends and (up.at(ends[1]), up.at(ends[0])),
         limit=up.at(limit) if limit is not None and inside else None,
         limit_text="" if limit is None else words.times(limit),
-        even=up.at(1.0) if steps[0] <= 1.0 <= steps[-1] else None,
         description=f"The variant's time divided by the baseline's in {len(values):,} pairs of "
-        f"blocks: "
-        f"{words.times(min(values))} to {words.times(max(values))}, over all "
+        f"blocks: {words.times(min(values))} to {words.times(max(values))}, over all "
         f"{words.times(ratio)}" + (f" ({words.span('times', ends)})" if ends else ""),
     )

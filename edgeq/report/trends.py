@@ -13,7 +13,7 @@ from edgeq.history.snapshot import CaseFigure
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.bits import unpack
 from edgeq.report import words
-from edgeq.report.axis import Tick
+from edgeq.report.axis import Axis, Tick
 from edgeq.words import plural, utc
 
 WIDTH, HEIGHT = 220, 84
@@ -32,7 +32,6 @@ class Dot:
     """A marked run.
 
     Attributes:
-        x, y: Position in the picture's units.
         kind: ``"now"``, ``"accepted"`` or ``"failed"``.
     """
 
@@ -47,15 +46,11 @@ class Trend:
 
     Attributes:
         title: Name of the gate, or what the figure is if it has no gate.
-        now: The latest value, in words.
         spread: The lowest and the highest value and the number of runs, in words.
         accepted: The accepted value, in words; empty if there is none.
         lines: Points of each line; values that can't be compared are not joined.
-        dots: The marked runs.
         accepted_y: Position of the accepted value; None if there is none.
         limit_y: Position of the limit; None if there is none near the values.
-        ticks: Ticks of the vertical axis.
-        description: Text alternative of the picture.
     """
 
     title: str
@@ -136,26 +131,6 @@ def _accuracies(figures: Iterable[CaseFigure]) -> dict[tuple[str, str], CaseFigu
     return known
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """Positions of runs and values in the chart."""
-
-    runs: int
-    low: float
-    high: float
-
-    def x(self, index: int) -> float:
-        return round(_LEFT + (_RIGHT - _LEFT) * index / (self.runs - 1), 1)
-
-    def y(self, value: float) -> float:
-        span = self.high - self.low
-        share = (value - self.low) / span if span else 0.5
-        return round(_BOTTOM - (_BOTTOM - _TOP) * share, 1)
-
-    def dot(self, index: int, figure: CaseFigure, kind: str) -> Dot:
-        return Dot(self.x(index), self.y(figure.value or 0.0), kind)
-
-
 Series = list[tuple[int, CaseFigure]]
 
 
@@ -167,7 +142,14 @@ def _trend(
     known = values if accepted is None else [*values, accepted]
     limit = last.limit if _near(last.limit, min(known), max(known)) else None
     drawn = known if limit is None else [*known, limit]
-    scale = _Scale(runs, min(drawn), max(drawn))
+    low, high = min(drawn), max(drawn)
+    room = 0.0 if low < high else abs(low) or 1.0  # a line that never moves is in the middle
+    along = Axis(0, runs - 1, _LEFT, _RIGHT)
+    up = Axis(low - room, high + room, _BOTTOM, _TOP)
+
+    def dot(at: int, figure: CaseFigure, kind: str) -> Dot:
+        return Dot(along.at(at), up.at(figure.value or 0.0), kind)
+
     spread = _spread(last, values)
     return Trend(
         title=title or last.gate,
@@ -175,23 +157,19 @@ def _trend(
         spread=spread,
         accepted="" if accepted is None else _said(last, accepted),
         lines=tuple(
-            " ".join(f"{scale.x(at):g},{scale.y(figure.value or 0.0):g}" for at, figure in part)
+            " ".join(f"{along.at(at):g},{up.at(figure.value or 0.0):g}" for at, figure in part)
             for part in _alike(series)
         ),
         dots=(
-            *(
-                scale.dot(at, figure, "failed")
-                for at, figure in series
-                if figure.status is Verdict.FAIL
-            ),
-            *(scale.dot(at, figure, "accepted") for at, figure in series if at in accepted_at),
-            scale.dot(index, last, "now"),
+            *(dot(at, figure, "failed") for at, figure in series if figure.status is Verdict.FAIL),
+            *(dot(at, figure, "accepted") for at, figure in series if at in accepted_at),
+            dot(index, last, "now"),
         ),
-        accepted_y=None if accepted is None else scale.y(accepted),
-        limit_y=None if limit is None else scale.y(limit),
+        accepted_y=None if accepted is None else up.at(accepted),
+        limit_y=None if limit is None else up.at(limit),
         ticks=tuple(
-            Tick(scale.y(end), words.tick(written(last.gate, last.unit), end))
-            for end in dict.fromkeys((scale.low, scale.high))
+            Tick(up.at(end), words.tick(written(last.gate, last.unit), end))
+            for end in dict.fromkeys((low, high))
         ),
         description=_description(series, spread, accepted),
     )
@@ -230,14 +208,10 @@ def _description(series: Series, spread: str, accepted: float | None) -> str:
         f"now {_said(last, last.value)}",
         spread,
         "" if accepted is None else f"accepted {_said(last, accepted)}",
-        "" if last.limit is None else f"limit {_limit(last)}",
+        "" if last.limit is None else f"limit {words.limit(last.gate, last.unit, last.limit)}",
         f"failed in {plural(failed, 'run')}" if failed else "",
     ]
     return ", ".join(part for part in parts if part)
-
-
-def _limit(figure: CaseFigure) -> str:
-    return words.limit(figure.gate, figure.unit, figure.limit)
 
 
 def _said(figure: CaseFigure, value: float | None) -> str:

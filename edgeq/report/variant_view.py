@@ -63,27 +63,21 @@ class VariantView:
     """One variant.
 
     Attributes:
-        anchor: Anchor of the variant, unique in the page.
         answer: The answer about the variant; None for the baseline.
         fed: How its input differs from its baseline's, in one sentence; empty if it does not.
-        has_own_samples: Whether it was evaluated on its own samples.
         bytes: Size of the file in bytes; None if it could not be made.
         agreement: Share of images with the baseline's class; None if it was not measured.
         latency: The variant's median divided by the baseline's; None if it was not measured.
         why: Reason for the answer, in one sentence; empty for a cleared variant.
         cells: Cells of the table, by the names in ``HEADINGS``.
         flips: The flips; None if agreement was not measured.
-        spreads: Distributions over the images.
         boxes: A detector's boxes; None if none were compared.
         figures: The figures of its task; None if none were measured.
         outputs: The outputs judged as tensors; None if there are none.
-        times: The times; None if latency was not measured.
         stack: The file's bytes by part; None if the file was not read.
         operators: Number of operators by type, the most frequent first.
         kernels: What the kernels run; None if the variant was not loaded.
-        types: Types in the file, as names and texts.
         network: The error along the network; None if it was not measured.
-        network_absent: Why the error along the network was not measured.
         control: The control that it was compared with; empty if no limit needs one.
     """
 
@@ -186,7 +180,7 @@ def variant_view(
         method=variant.method,
         engine=variant.engine,
         answer=decision,
-        fed="" if variant.feeding is None else sentence(variant.feeding.sentence),
+        fed="" if variant.feeding is None else words.sentence(variant.feeding.sentence),
         has_own_samples=variant.feeding is not None and variant.feeding.samples is not None,
         mark=BASELINE if decision is None else answer_mark(record, model, variant),
         error=variant.error,
@@ -224,16 +218,11 @@ def case_view(case: CaseRecord) -> CaseView:
         interval=words.span(written(case.gate, case.unit), case.interval),
         limit=words.limit(case.gate, case.unit, case.limit, beside=case.value),
         reason=case.reason if case.as_of is None else f"{case.reason} (as of {utc(case.as_of)})",
-        cause=sentence(case.cause),
+        cause=words.sentence(case.cause),
         next_step=case.next_step or "",
-        resolution=sentence(case.known.resolution),
+        resolution=words.sentence(case.known.resolution),
         declared=case.declared_missing,
     )
-
-
-def sentence(text: str | None) -> str:
-    """Return a text with a capital first letter, empty if there is no text."""
-    return "" if not text else text[0].upper() + text[1:]
 
 
 def _place(model: ModelRecord, variant: VariantRecord) -> int:

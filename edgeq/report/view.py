@@ -32,9 +32,7 @@ class ModelView:
     Attributes:
         about: Facts about the model, as names and texts.
         notes: What a reader must know before the numbers.
-        baseline: The view of the baseline.
         chart: Chart of the trade-off; None if there is nothing to draw.
-        pictures_note: Note on photographs without a picture; empty if there is nothing to note.
         arrays: Whether its samples are arrays, not photographs.
     """
 
@@ -56,9 +54,7 @@ class ModelView:
     def by_answer(self) -> tuple[VariantView, ...]:
         """The variants, the rejected ones first and the cleared ones last."""
         order = list(ShipDecision)
-        return tuple(
-            sorted(self.variants, key=lambda variant: order.index(variant.answer or order[-1]))
-        )
+        return tuple(sorted(self.variants, key=lambda one: order.index(one.answer or order[-1])))
 
 
 @dataclass(frozen=True)
@@ -75,21 +71,14 @@ class ReportView:
     """One run.
 
     Attributes:
-        mark: Mark of the run.
-        headline: How many variants are cleared, in one sentence.
         findings: The result for each model, and what would settle open cases, one sentence each.
-        verdict: Whether the run passes, and why, in one sentence.
-        counts: Number of cases by verdict.
         margins: Each figure next to its limit, a panel for each gate.
         about: What was run, where, when and for how long, as names and texts.
-        pictures: Small pictures, each once.
         notes: What a reader must know before the numbers, one sentence each.
-        caution: Whether the notes limit the answer.
         orphans: Cases that belong to no variant of the record.
         changes: The changes since the accepted record; None if there are none.
         facts: Data, machine and tools.
         targets: The targets; None if that is this machine alone.
-        commands: Commands that repeat the run.
         needed: What the commands need, in one sentence; empty if they need nothing.
     """
 
@@ -142,19 +131,13 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
         for model in record.models
         for variant in (model.baseline, *model.variants)
     }
+    numbers = (summary.passed, summary.failed, summary.inconclusive, summary.missing)
     return ReportView(
         mark=sentences.mark(record),
         headline=sentences.headline(record),
         findings=findings(record),
         verdict=sentences.verdict(record),
-        counts=tuple(
-            (words.VERDICTS[verdict], number)
-            for verdict, number in zip(
-                words.VERDICTS,
-                (summary.passed, summary.failed, summary.inconclusive, summary.missing),
-                strict=True,
-            )
-        ),
+        counts=tuple(zip(words.VERDICTS.values(), numbers, strict=True)),
         margins=margins.panels(record),
         about=_about(record),
         pictures=pictures.embedded(record, shown),
@@ -211,9 +194,7 @@ def _commands(record: RunRecord) -> tuple[str, ...]:
 def _needed(record: RunRecord) -> str:
     if not record.data:
         return ""
-    *others, last = record.data
-    what = f"{', '.join(others)} and {last}" if others else last
-    return f"Set EDGEQ_DATA first: the folder that it names must hold {what}."
+    return f"Set EDGEQ_DATA first: the folder that it names must hold {words.joined(record.data)}."
 
 
 def _about(record: RunRecord) -> tuple[tuple[str, str], ...]:

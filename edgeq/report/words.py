@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeq import words
@@ -19,9 +20,7 @@ class Mark:
     """How an answer or a verdict is shown, never by colour alone.
 
     Attributes:
-        symbol: The symbol, one character.
         ascii: The symbol as one ASCII character.
-        word: The answer or verdict in words.
         tone: ``"good"``, ``"bad"``, ``"doubt"`` (leans to bad), ``"warn"`` or ``"none"``.
     """
 
@@ -52,6 +51,17 @@ def verdict_mark(status: Verdict, leans: Verdict | None = None) -> Mark:
     if leans is Verdict.FAIL:
         return Mark("!", "!", word, "doubt")
     return Mark(plain.symbol, plain.ascii, word, plain.tone)
+
+
+def sentence(text: str | None) -> str:
+    """Return a text with a capital first letter, empty if there is no text."""
+    return "" if not text else text[0].upper() + text[1:]
+
+
+def joined(items: Sequence[str]) -> str:
+    """Return a list in words, for example ``"a, b and c"``."""
+    *others, last = items
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def number(kind: Kind, value: float | None, *, beside: float | None = None) -> str:
@@ -91,26 +101,12 @@ def milliseconds(seconds: float | None) -> str:
 
 
 def quantity(gate: str, unit: str, value: float | None, *, beside: float | None = None) -> str:
-    """Return a gate's value with its unit.
-
-    Args:
-        gate: Name of the gate.
-        unit: Unit of the gate.
-        value: The number, None if there is none.
-        beside: A number to compare with; if the two differ, they must not look equal.
-    """
+    """Return a gate's value with its unit."""
     return NONE if value is None else number(written(gate, unit), value, beside=beside)
 
 
 def limit(gate: str, unit: str, value: float | None, *, beside: float | None = None) -> str:
-    """Return a gate's limit in words, for example ``"at least 93 %"``.
-
-    Args:
-        gate: Name of the gate.
-        unit: Unit of the gate.
-        value: The limit, None if there is none.
-        beside: The value that is compared with the limit.
-    """
+    """Return a gate's limit in words, for example ``"at least 93 %"``."""
     if value is None:
         return NONE
     sense: words.Sense = "min" if gate in GATES and GATES.get(gate).sense == "min" else "max"

@@ -84,6 +84,6 @@ def test_the_table_shows_the_main_figures() -> None:
     assert row["accuracy"].text == "IoU 2.0\xa0points lost"
     whole = cells(model, model.baseline, is_baseline=True)
     assert whole["accuracy"].text == "IoU 70.0\xa0%"
-    figure = main_figure(FIGURES, "accuracy")
+    figure = main_figure(model.variants[0], "accuracy")
     assert figure is not None
     assert figure[1] == "points"

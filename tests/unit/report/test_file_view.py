@@ -47,7 +47,6 @@ def test_what_the_kernels_took_over() -> None:
     assert found is not None
     assert found.summary == "3 of 4 operators in 2 partitions (kernels not known)"
     assert found.share == 0.75
-    assert found.islands == ("CONV_2D 3",)
     assert kernels_view(records.operators_of("int8")) is None
 
 

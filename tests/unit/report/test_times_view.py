@@ -42,7 +42,7 @@ def test_the_ratio_of_each_pair_of_blocks_is_drawn_beside_the_limit() -> None:
     assert found.ratios is not None
     assert len(found.ratios.dots) == 16
     assert found.ratios.limit is not None
-    assert found.ratios.limit < found.ratios.dots[0].y
+    assert found.ratios.limit < found.ratios.dots[0][1]
 
 
 def test_a_limit_far_away_squeezes_no_picture() -> None:

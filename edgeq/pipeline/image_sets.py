@@ -328,9 +328,8 @@ class ImageSets:
         pixels = self._decode(images, self._model.baseline.preprocessing).array()
         if images.arrays is not None:
             return pixels.min(keepdims=True)[0], pixels.max(keepdims=True)[0]
-        ends = [(pixel.min(axis=(0, 1)), pixel.max(axis=(0, 1))) for pixel in pixels]
-        least, greatest = (np.stack(some) for some in zip(*ends, strict=True))
-        return least.min(axis=0), greatest.max(axis=0)
+        # Over the photographs first: along rows of pixels of three values NumPy is slow.
+        return pixels.min(axis=0).min(axis=(0, 1)), pixels.max(axis=0).max(axis=(0, 1))
 
     @property
     def calibration_lint(self) -> Lint | None:

@@ -33,6 +33,7 @@ from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.results.contact_sheet import PER_RUN, sheet_of
 from edgeq.results.judging import judge, shortfall_of, why_inapplicable
 from edgeq.run.workers import Workers
+from edgeq.samples.apart import idle as decoders
 from edgeq.samples.sets import ROLES, Role
 
 _Work = Callable[[], object]
@@ -88,7 +89,7 @@ def prefetch(
     for name, pool in pools.items():
         tasks.insert(0, Task(f"ending the workers{name}", pool.end_idle, used))
     with ExitStack() as kept:
-        for context in (idle.kept(), *(each.kept() for each in pools.values())):
+        for context in (idle.kept(), decoders.kept(), *(each.kept() for each in pools.values())):
             kept.enter_context(context)
         kept.enter_context(run.measuring_side_by_side())
         if cluster is not None:

@@ -26,7 +26,7 @@ from edgeq.record.thumbnails import Picture, Sheet
 from edgeq.report.boxes_view import PICTURED
 from edgeq.report.pictures import SUFFIX, chosen, lean
 from edgeq.results.contact_sheet import PER_RUN, Drawn, sheet_of, sheet_of_samples, tile_of
-from edgeq.samples.apart import decoded
+from edgeq.samples.apart import decoded, idle
 from edgeq.samples.sets import ROLES, Photo, Role
 from edgeq.store.cached import keep
 from edgeq.tflite.skeleton import short as short_name
@@ -59,14 +59,15 @@ def illustrated(run: Run, record: RunRecord) -> Illustrated:
     images_of = chosen(record) if run.spec.report.thumbnails else {}
     pictures: dict[str, bytes] = {}
     models = []
-    for model in record.models:
-        variants = tuple(_with_network(run, record, model, variant) for variant in model.variants)
-        described = msgspec.structs.replace(model, variants=variants)
-        if images := images_of.get(model.name):
-            described = _with_pictures(run, described, images, pictures)
-        models.append(lean(described))
-    if run.spec.report.thumbnails:
-        models = _with_sheets(run, models, pictures)
+    with idle.kept():
+        for model in record.models:
+            variants = tuple(_with_network(run, record, model, each) for each in model.variants)
+            described = msgspec.structs.replace(model, variants=variants)
+            if images := images_of.get(model.name):
+                described = _with_pictures(run, described, images, pictures)
+            models.append(lean(described))
+        if run.spec.report.thumbnails:
+            models = _with_sheets(run, models, pictures)
     return Illustrated(msgspec.structs.replace(record, models=tuple(models)), pictures)
 
 

@@ -11,7 +11,9 @@ import threading
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -145,11 +147,15 @@ class ModelFile:
 
 
 def read_model(path: Path) -> ModelFile:
-    """Read a ``.tflite`` file.
+    """Read a ``.tflite`` file, unless nobody has written to it since it was read before.
 
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged.
     """
+    with suppress(OSError):  # said by what reads the file
+        stamp = files.stamp_of(path)
+        if files.is_settled(stamp):
+            return _read_settled(path, stamp)
     return read_content(path, read_whole(path))
 
 
@@ -177,6 +183,13 @@ def read_content(path: Path, content: bytes) -> ModelFile:
 
 MOST_LATEST = 8
 """Parsed files that are kept, 1 or 2 MB each: a baseline, and a variant for each of a few cores."""
+
+
+@lru_cache(maxsize=MOST_LATEST)
+def _read_settled(path: Path, _: files.Stamp) -> ModelFile:
+    """Read a file; the result is kept by the stamp, which any write would change."""
+    return read_content(path, read_whole(path))
+
 
 _guard = threading.Lock()
 _latest: OrderedDict[tuple[Path, str], ModelFile] = OrderedDict()

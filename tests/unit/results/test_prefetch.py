@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edgeq.results.judging import judge
 from edgeq.results.prefetch import STAGES_FILE, prefetch
 from edgeq.run.session import Session
 from edgeq.run.workers import Workers
+from edgeq.samples import apart
 from edgeq.store.content import Store
 from tests.unit.pipeline.project import case, spec, variant
 
@@ -103,3 +105,22 @@ def test_one_worker_evaluates_all_that_a_core_does(
     assert len(seen) == 3  # the baseline, and the two variants that can be run
     assert len(set(map(id, seen))) == 1
     assert seen[0].ended
+
+
+def test_one_decoder_decodes_all_that_a_core_does(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(spec(project, {"methods": ("int8",)}, gates=GATES, store=".one_decoder"))
+    started: list[apart.Decoder] = []
+
+    class Noted(apart.Decoder):
+        def __init__(self) -> None:
+            super().__init__()
+            started.append(self)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(apart, "Decoder", Noted)
+    prefetch(run, run.cases, workers=1)
+    assert (run.store.root / "pixels").is_dir()  # of the calibration set, beside the other's
+    assert len(started) == 1
+    assert started[0]._process.returncode is not None

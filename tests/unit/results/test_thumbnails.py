@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from edgeq.results import thumbnails
 from edgeq.results.judging import judge
 from edgeq.results.recording import describe_models, record_run
 from edgeq.results.thumbnails import Illustrated, illustrated
+from edgeq.samples import apart
 from tests.unit.pipeline.project import CALIBRATION, EVALUATION, NAMES, case, lay_out, spec
 from tests.unit.tiny_model import classifier
 
@@ -72,6 +74,26 @@ def test_a_report_has_only_so_many_sheets(project: Path, monkeypatch: pytest.Mon
     found = shown(run, "net/int8/calibration_set")
     assert [one.role for one in found.record.models[0].sheets] == ["calibration"]
     assert set(found.pictures) == {found.record.models[0].sheets[0].sha256}
+
+
+def test_one_decoder_decodes_all_photographs_that_are_shown(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(spec(project, gates={"top1_agreement": 0.5}))
+    record, _ = judge(case(run, "net/other/top1_agreement"))
+    models = describe_models(run)
+    started: list[apart.Decoder] = []
+
+    class Noted(apart.Decoder):
+        def __init__(self) -> None:
+            super().__init__()
+            started.append(self)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(apart, "Decoder", Noted)
+    found = illustrated(run, record_run(run, (record,), models, started="2026", duration_s=1))
+    assert len(found.record.models[0].pictures) > 1
+    assert len(started) == 1
 
 
 def test_what_cant_be_drawn_is_a_note(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeq.errors import ModelError
+from edgeq.io import files
 from edgeq.tflite.edits import logits_edits
 from edgeq.tflite.flatbuffer import Flatbuffer
 from edgeq.tflite.model_file import ModelFile, attached_bytes, read_model, require_runnable
@@ -207,6 +208,27 @@ def test_a_file_is_parsed_once_until_its_content_changes(folder: Path) -> None:
     other = read(folder, classifier(io="float32"))
     assert other.sha256 != model.sha256
     assert read(folder, WHOLE) is model
+
+
+def test_a_file_that_nobody_writes_to_is_not_read_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = read(folder, WHOLE)
+    monkeypatch.setattr(files, "is_settled", lambda _: True)
+    assert read_model(model.path) is model
+    with monkeypatch.context() as unread:
+        unread.setattr(files, "read_whole", None)
+        assert read_model(model.path) is model
+    assert read(folder, classifier(io="float32")).sha256 != model.sha256
+
+
+def test_a_file_that_may_be_written_to_unseen_is_read_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = read(folder, WHOLE)
+    monkeypatch.setattr(files, "is_settled", lambda _: False)
+    monkeypatch.setattr(files, "stamp_of", lambda _: files.Stamp(1, 1, 1, 1, 1))
+    assert read(folder, classifier(io="float32")).sha256 != model.sha256
 
 
 def test_what_readers_share_cant_be_changed(folder: Path) -> None:

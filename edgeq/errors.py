@@ -23,9 +23,25 @@ EdgeqError                  exit code 2: what went wrong, where, and what to do
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from edgeq.words.escape import printable
+
+NEED_TENSORFLOW = ("keras", "onnx")
+"""The extras that install TensorFlow."""
+
+NEWEST_FOR_TENSORFLOW = (3, 13)
+"""The newest Python that TensorFlow has wheels for."""
+
+
+def how_to_install(extra: str) -> str:
+    """Return the command that installs an extra, and with which Python if this one is too new."""
+    command = f"pip install 'edgeq[{extra}]'"
+    if extra in NEED_TENSORFLOW and sys.version_info[:2] > NEWEST_FOR_TENSORFLOW:
+        newest = ".".join(map(str, NEWEST_FOR_TENSORFLOW))
+        return f"{command} on Python {newest} or older, as TensorFlow has no wheels for this one"
+    return command
 
 
 def encodable(text: str) -> str:
@@ -68,7 +84,7 @@ class MissingExtraError(EdgeqError):
     def __init__(self, package: str, *, extra: str, needed_for: str):
         super().__init__(
             f"{needed_for} needs the package {package!r}, which is not installed",
-            remedy=f"Install it with: pip install 'edgeq[{extra}]'",
+            remedy=f"Install it with: {how_to_install(extra)}",
         )
         self.extra = extra
 

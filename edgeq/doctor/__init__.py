@@ -15,7 +15,14 @@ from edgeq.cluster.cluster import Cluster
 from edgeq.config.load import find_spec_file, load_spec
 from edgeq.config.presets import data_folder
 from edgeq.config.structs import Spec
-from edgeq.errors import EdgeqError, ImageError, MissingExtraError, ModelError, SpecError
+from edgeq.errors import (
+    EdgeqError,
+    ImageError,
+    MissingExtraError,
+    ModelError,
+    SpecError,
+    how_to_install,
+)
 from edgeq.models import lite0, sources
 from edgeq.models.applications import WEIGHTS_SUFFIX
 from edgeq.pipeline.ahead import lacks, require_apart, require_comparable
@@ -183,7 +190,7 @@ def _extra(name: str, packages: tuple[str, ...]) -> Finding:
         except PackageNotFoundError:
             absent.append(package)
     if absent:
-        text = f"{name}: {', '.join(absent)} not installed; pip install 'edgeq[{name}]'"
+        text = f"{name}: {', '.join(absent)} not installed; {how_to_install(name)}"
         return Finding("extras", "absent", text)
     return Finding("extras", "ok", f"{name}: {', '.join(present)}")
 

@@ -45,12 +45,24 @@ def test_the_tree_at_the_top_is_the_tree() -> None:
 
 
 def test_a_missing_extra_says_how_to_install_it() -> None:
-    error = MissingExtraError("tensorflow", extra="keras", needed_for="keras:ResNet50")
-    assert error.extra == "keras"
+    error = MissingExtraError("pandas", extra="frames", needed_for="a data frame")
+    assert error.extra == "frames"
     assert str(error) == (
-        "keras:ResNet50 needs the package 'tensorflow', which is not installed. "
-        "Install it with: pip install 'edgeq[keras]'"
+        "a data frame needs the package 'pandas', which is not installed. "
+        "Install it with: pip install 'edgeq[frames]'"
     )
+
+
+@pytest.mark.parametrize(
+    ("python", "extra", "newest"),
+    [((3, 13), "keras", False), ((3, 14), "onnx", True), ((3, 14), "ray", False)],
+)
+def test_the_newest_python_that_tensorflow_has_wheels_for_is_named(
+    monkeypatch: pytest.MonkeyPatch, python: tuple[int, int], extra: str, newest: bool
+) -> None:
+    monkeypatch.setattr("sys.version_info", (*python, 0, "final", 0))
+    error = MissingExtraError("a package", extra=extra, needed_for="net.onnx")
+    assert ("on Python 3.13 or older" in str(error)) is newest
 
 
 def test_errors_of_tools_carry_what_the_tool_said() -> None:

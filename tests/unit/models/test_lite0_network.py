@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from edgeq.errors import ModelError
-from edgeq.models.lite0_network import MAGIC, PROTOCOL, read_state
+
+network = pytest.importorskip("edgeq.models.lite0_network", reason="it needs the keras extra")
 
 VALUES = np.arange(6, dtype="<f4")
 
@@ -67,7 +68,7 @@ def tensor(torch: types.ModuleType, shape: tuple[int, ...], strides: tuple[int, 
 
 def written(path: Path, state: object, count: int = VALUES.size) -> Path:
     buffer = io.BytesIO()
-    for value in (MAGIC, PROTOCOL, {"little_endian": True}, state, ["0"]):
+    for value in (network.MAGIC, network.PROTOCOL, {"little_endian": True}, state, ["0"]):
         Pickler(buffer, protocol=2).dump(value)
     buffer.write(struct.pack("<q", count) + VALUES.tobytes())
     path.write_bytes(buffer.getvalue())
@@ -76,7 +77,7 @@ def written(path: Path, state: object, count: int = VALUES.size) -> Path:
 
 def test_tensors_are_read_with_their_strides(torch: types.ModuleType, tmp_path: Path) -> None:
     state = OrderedDict(plain=tensor(torch, (2, 3), (3, 1)), turned=tensor(torch, (3, 2), (1, 3)))
-    found = read_state(written(tmp_path / "w.pth", state))
+    found = network.read_state(written(tmp_path / "w.pth", state))
     np.testing.assert_array_equal(found["plain"], VALUES.reshape(2, 3))
     np.testing.assert_array_equal(found["turned"], VALUES.reshape(2, 3).T)
 
@@ -85,7 +86,7 @@ def test_code_in_the_file_does_not_run(torch: types.ModuleType, tmp_path: Path) 
     trap = tmp_path / "ran"
     path = written(tmp_path / "w.pth", {"a": Reduced(os.mkdir, str(trap))})
     with pytest.raises(ModelError, match=r"it wants to load .*mkdir"):
-        read_state(path)
+        network.read_state(path)
     assert not trap.exists()
 
 
@@ -97,13 +98,13 @@ def test_a_tensor_outside_its_storage_is_refused(
 ) -> None:
     path = written(tmp_path / "w.pth", {"a": tensor(torch, shape, strides)})
     with pytest.raises(ModelError, match="beyond its storage"):
-        read_state(path)
+        network.read_state(path)
 
 
 def test_a_storage_of_another_length_is_refused(torch: types.ModuleType, tmp_path: Path) -> None:
     path = written(tmp_path / "w.pth", {"a": tensor(torch, (6,), (1,))}, count=5)
     with pytest.raises(ModelError, match="5 elements, not 6"):
-        read_state(path)
+        network.read_state(path)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.6, 0.99])
@@ -111,15 +112,15 @@ def test_a_truncated_file_is_refused(torch: types.ModuleType, tmp_path: Path, sh
     path = written(tmp_path / "w.pth", {"a": tensor(torch, (6,), (1,))})
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     with pytest.raises(ModelError, match="is damaged"):
-        read_state(path)
+        network.read_state(path)
 
 
 def test_another_pickle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(pickle.dumps(1) + pickle.dumps(2))
     with pytest.raises(ModelError, match="magic number"):
-        read_state(tmp_path / "w.pth")
+        network.read_state(tmp_path / "w.pth")
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="can't be read"):
-        read_state(tmp_path / "w.pth")
+        network.read_state(tmp_path / "w.pth")

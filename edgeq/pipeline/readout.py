@@ -98,7 +98,7 @@ def readout(model: ModelFile, reading: Reading) -> Readout:
     compared += wiring.detections
     if compared == [model.outputs[scores or 0]] and scores is not None:
         compared = []
-    maker = None if scores is None else wiring.maker(model.outputs[scores])
+    maker = None if scores is None else wiring.unclipped(model.outputs[scores])
     single = scores is not None and model.tensors[model.outputs[scores]].shape[-1:] == (1,)
     probabilities = scores is not None and wiring.scores_maker(model.outputs[scores]) is not None
     if scores is not None and single and not probabilities:

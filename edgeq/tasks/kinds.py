@@ -198,7 +198,7 @@ def _named(model: ModelFile, place: int) -> str:
 
 
 def _maker(wiring: Wiring, place: int) -> str:
-    maker = wiring.maker(wiring.model.outputs[place])
+    maker = wiring.unclipped(wiring.model.outputs[place])
     return "" if maker is None else maker.name
 
 

@@ -266,7 +266,7 @@ def _candidate(wiring: Wiring, place: int, *, logit: bool = False) -> _Candidate
         return None
     if wiring.is_post_processed(tensor.index):
         return None
-    maker = wiring.maker(tensor.index)
+    maker = wiring.unclipped(tensor.index)
     name, scores = "" if maker is None else maker.name, wiring.scores_maker(tensor.index)
     if scores is not None and scores is not maker and scores.name == _SOFTMAX:  # some of its values
         of = math.prod(wiring.model.tensors[scores.outputs[0]].shape)

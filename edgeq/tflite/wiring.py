@@ -25,6 +25,9 @@ _JOINING = frozenset({"CONCATENATION", "PACK"})
 _SELECTING = _JOINING | {"SLICE", "STRIDED_SLICE", "UNPACK"}
 """Operators that change at most the shape if they give as many values as they take."""
 _SLICES = frozenset({"SLICE", "STRIDED_SLICE"})
+_CLIPS = frozenset({"RELU", "RELU6", "RELU_0_TO_1"})
+_CLIPS_AT = frozenset({"MAXIMUM", "MINIMUM"})
+"""Operators that clip what they take, the second at a constant."""
 _SOFTMAX, _SIGMOID = "SOFTMAX", "LOGISTIC"
 _STRIDES = 3
 """Position of the strides among a STRIDED_SLICE's inputs."""
@@ -169,6 +172,19 @@ class Wiring:
             (producer for producer in self._upwards(tensor) if not self._keeps(producer)), None
         )
 
+    def unclipped(self, tensor: int) -> Operator | None:
+        """Return the operator that computes a tensor's values, before a clip of probabilities.
+
+        Exporters clip a softmax or sigmoid to ``(epsilon, 1 - epsilon)``, which keeps its meaning.
+        Otherwise the same as ``maker``.
+        """
+        for producer in self._upwards(tensor):
+            if producer.name in {_SOFTMAX, _SIGMOID}:
+                return producer
+            if not self._keeps(producer) and not self._clips(producer):
+                break
+        return self.maker(tensor)
+
     def consumers(self, tensor: int) -> tuple[Operator, ...]:
         """Return the operators that take a tensor directly, in the order of execution."""
         return tuple(self._consumers.get(tensor, ()))
@@ -193,12 +209,12 @@ class Wiring:
     def logits(self, tensor: int) -> int | None:
         """Return the index of the input of the softmax or sigmoid that produces a tensor.
 
-        The values of both tensors are in the same order.
+        The values of both tensors are in the same order. A clip may follow.
 
         Returns:
             None if neither a softmax nor a sigmoid produces it.
         """
-        maker = self.maker(tensor)
+        maker = self.unclipped(tensor)
         if maker is None or maker.name not in {_SOFTMAX, _SIGMOID} or maker.inputs[0] < 0:
             return None
         feeding = self.model.tensors[maker.inputs[0]]
@@ -210,13 +226,16 @@ class Wiring:
     def scores_maker(self, tensor: int) -> Operator | None:
         """Return the softmax or sigmoid whose values, or some of them, a tensor holds.
 
+        They may be clipped.
+
         Returns:
             None if neither produces them.
         """
         for producer in self._upwards(tensor):
             if producer.name in {_SOFTMAX, _SIGMOID}:
                 return producer
-            if not self._keeps(producer) and producer.name not in _SLICES:
+            selects = producer.name in _SLICES or self._clips(producer)
+            if not self._keeps(producer) and not selects:
                 return None
         return None
 
@@ -404,6 +423,13 @@ class Wiring:
             return False
         # A TRANSPOSE of a vector exchanges nothing, whatever axis it lies along.
         return sum(size != 1 for size in self.model.tensors[operator.outputs[0]].shape) <= 1
+
+    def _clips(self, operator: Operator) -> bool:
+        """Return whether an operator clips its first input at constants."""
+        if operator.name in _CLIPS:
+            return True
+        stored = self.stored(operator, 1) if operator.name in _CLIPS_AT else None
+        return stored is not None and math.prod(stored.tensor.shape) == 1
 
     def _upwards(self, tensor: int) -> Iterator[Operator]:
         """Yield the operator that produces a tensor, then that of its first input, and so on."""

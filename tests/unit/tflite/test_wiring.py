@@ -326,3 +326,52 @@ def test_an_operator_without_inputs_hides_nothing_and_breaks_nothing(wire: Wire)
     assert found.layers == ()
     assert pairs(found.model, found.model) == ()
     assert input_scale(found.model) is None
+
+
+def clipped(scores: str, *, limits: tuple[float, ...] = (1e-7,)) -> bytes:
+    """Return a file whose scores are clipped as ``clip_by_value`` does it."""
+    tensors = [
+        Tensor("image", (1, 8)),
+        Tensor("scores", (1, 8)),
+        Tensor("most", (1,), data=np.array([1 - 1e-7], np.float32)),
+        Tensor("least", (len(limits),), data=np.array(limits, np.float32)),
+        Tensor("below", (1, 8)),
+        Tensor("p", (1, 8)),
+    ]
+    ops = [
+        Op(scores, ("image",), ("scores",)),
+        Op("MINIMUM", ("scores", "most"), ("below",)),
+        Op("MAXIMUM", ("below", "least"), ("p",)),
+    ]
+    return build(tensors, ops, ["image"], ["p"])
+
+
+@pytest.mark.parametrize("kind", ["SOFTMAX", "LOGISTIC"])
+def test_clipped_probabilities_are_probabilities(wire: Wire, kind: str) -> None:
+    wiring = wire(clipped(kind))
+    makers = wiring.unclipped(last(wiring)), wiring.scores_maker(last(wiring))
+    assert [maker is not None and maker.name for maker in makers] == [kind, kind]
+    assert wiring.logits(last(wiring)) == wiring.model.inputs[0]
+
+
+def test_a_floor_for_each_value_is_not_a_clip_of_probabilities(wire: Wire) -> None:
+    wiring = wire(clipped("SOFTMAX", limits=(0.1,) * 8))
+    maker = wiring.unclipped(last(wiring))
+    assert maker is not None
+    assert maker.name == "MAXIMUM"
+    assert wiring.logits(last(wiring)) is None
+    assert wiring.scores_maker(last(wiring)) is None
+
+
+def test_other_values_that_are_clipped_are_computed_by_the_clip(wire: Wire) -> None:
+    wiring = wire(clipped("TANH"))
+    maker = wiring.unclipped(last(wiring))
+    assert maker is not None
+    assert maker.name == "MAXIMUM"
+
+
+def test_a_clipped_softmax_is_class_scores(wire: Wire) -> None:
+    reading = recognize(
+        wire(clipped("SOFTMAX")).model, KnownClasses(), task=None, output=None, where="m"
+    )
+    assert (reading.task, reading.evidence) == ("classification", "output 0 ('p') is a softmax of 8")

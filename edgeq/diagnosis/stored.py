@@ -26,7 +26,7 @@ from edgeq.judge.weights import (
     next_step_of,
 )
 from edgeq.measure.stored.files import FileComparison
-from edgeq.measure.stored.finding import Finding
+from edgeq.measure.stored.finding import ENDINGS, Finding
 from edgeq.measure.stored.transplant import mend, transplant
 from edgeq.measure.tensors import relative_errors as errors_of_rows
 from edgeq.pipeline.readout import as_answers
@@ -176,9 +176,11 @@ def _named(
     if ordered is not None:
         return replace(ordered, evidence={**ordered.evidence, **facts})
     sentence = headline(findings, comparison)
-    if tried is None:
+    if tried is None and not all(finding.change in ENDINGS for finding in findings):
         sentence += f"; {NO_EXPERIMENT}"
-    elif not bench.needs_no_explanation:  # outputs as good as the control's prove no cause
+    elif (
+        tried is not None and not bench.needs_no_explanation
+    ):  # outputs as good as the control's prove no cause
         sentence += (
             f"; {tried.what} (error {tried.after.error:.2g} in place of "
             f"{tried.before.error:.2g} on {plural(tried.images, 'image')})"

@@ -10,7 +10,7 @@ import msgspec
 from edgeq.config.structs import StoredWeights
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.stored.files import FileComparison
-from edgeq.measure.stored.finding import Finding
+from edgeq.measure.stored.finding import ENDINGS, Finding
 from edgeq.words import plural, share
 
 ANOTHER_NETWORK = 0.5
@@ -32,6 +32,10 @@ UNLIKE = frozenset({"near", "other", "foreign"})
 
 _DECLARE = 'declare `weights = "trained"` for a variant that was trained on after the baseline'
 _FROM_BASELINE = f"Make the variant from the baseline's file, or {_DECLARE}"
+_END_ALIKE = (
+    "Export both with this operator or both without it: an application that reads probabilities "
+    "can't take scores for them"
+)
 _NEXT_STEPS = {
     "one scale": 'Quantize per channel, or declare `weights = "per_tensor"` if the target can\'t',
     "beyond float16": "Keep these layers in float32, or fold their scale into a neighbour",
@@ -40,8 +44,16 @@ _NEXT_STEPS = {
     "coarse": "Quantize these layers to as many bits as the method claims",
     "rescaled": "Write each channel's own scale, in the order of the channels",
     "overflow": "Leave these layers in float, or prune the channels whose weights are 0",
+    **dict.fromkeys(ENDINGS, _END_ALIKE),
     "other units": "Store biases in steps of the input's scale times the weights' scale",
 }
+_SAME_OPERATORS = (
+    "Convert the variant from the baseline's own file, so that both have the same operators"
+)
+_WITHOUT_INNER = (
+    "Export both files without it: unroll loops, fix what a condition chooses, store variables as "
+    "constants"
+)
 _OPERATOR_STEP = (
     "Compare the converter's options with those of the baseline's export; if the baseline is "
     "another network on purpose, it is not this variant's baseline"
@@ -93,7 +105,7 @@ def weights(comparison: FileComparison, declared: StoredWeights) -> Judgement:
             f"its {plural(comparison.matched_operators, 'operator')} are the baseline's",
             evidence=evidence,
         )
-    if comparison.layers == 0:
+    if comparison.layers == 0 and not comparison.inner:
         return Judgement(
             status=Verdict.PASS,
             reason="the baseline stores no weights",
@@ -106,8 +118,7 @@ def weights(comparison: FileComparison, declared: StoredWeights) -> Judgement:
             reason=f"{comparison.matched_layers} of {plural(comparison.layers, 'layer')} could "
             f"be compared with the baseline's; not proven: {doubts[0]}"
             + (f", and {len(doubts) - 1} more" if len(doubts) > 1 else ""),
-            next_step="Convert the variant from the baseline's own file, so that both have the "
-            "same operators",
+            next_step=_WITHOUT_INNER if comparison.inner else _SAME_OPERATORS,
             evidence=evidence,
         )
     return Judgement(
@@ -228,14 +239,15 @@ def next_step_of(findings: Sequence[Finding], comparison: FileComparison) -> str
     """Return what to do about a difference from the baseline; arguments as for ``headline``."""
     first = findings[0]
     if first.part == "operator" and not any(finding.part == "weights" for finding in findings):
-        return _OPERATOR_STEP
+        return _NEXT_STEPS.get(first.change, _OPERATOR_STEP)
     stored = [finding for finding in findings if finding.part == "weights"]
     chosen = stored[0] if is_general(stored, comparison) else first
     return _NEXT_STEPS.get(chosen.change, _FROM_BASELINE)
 
 
 def _doubts(findings: Sequence[Finding], comparison: FileComparison) -> list[str]:
-    doubts = [_sentence(finding) for finding in findings]
+    doubts = [f"{label} runs a graph of its own, which is not read" for label in comparison.inner]
+    doubts += [_sentence(finding) for finding in findings]
     doubts += comparison.unmatched
     missing = comparison.layers - comparison.matched_layers
     if missing > 0 and not doubts:

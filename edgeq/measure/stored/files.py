@@ -19,6 +19,8 @@ from edgeq.tflite.matching import match
 from edgeq.tflite.model_file import ModelFile
 from edgeq.tflite.skeleton import Skeleton, squeezed
 
+_WITH_GRAPHS = frozenset({"CALL", "CALL_ONCE", "IF", "WHILE"})
+
 
 class FileComparison(msgspec.Struct, frozen=True, kw_only=True):
     """Result of comparing a variant's file with its baseline's.
@@ -38,6 +40,8 @@ class FileComparison(msgspec.Struct, frozen=True, kw_only=True):
         findings: Differences that rounding does not explain, certain ones first, each group in
             order of execution.
         unmatched: What could not be compared, and why.
+        inner: Operators of the variant that run another graph of the file, or initialize variables
+            by one. Only main graphs are compared.
     """
 
     layers: int
@@ -52,6 +56,7 @@ class FileComparison(msgspec.Struct, frozen=True, kw_only=True):
     tensors: int = 0
     findings: tuple[Finding, ...] = ()
     unmatched: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
 
 
 def compare_files(
@@ -86,7 +91,7 @@ def compare_files(
             compare_layer(files, pair, folds, tally)
         else:
             compare_constants(files, pair, tally)
-        compare_operator(files[1], pair, folds, tally)
+        compare_operator(files, pair, folds, tally)
     compare_graphs(files, matching, folded, tally)
     return FileComparison(
         layers=sum(map(has_weights, files[0].skeleton.nodes)),
@@ -105,6 +110,11 @@ def compare_files(
             )
         ),
         unmatched=tuple(tally.unmatched),
+        inner=tuple(
+            f"{operator.name} {operator.index}"
+            for operator in variant.operators
+            if operator.name in _WITH_GRAPHS
+        ),
     )
 
 

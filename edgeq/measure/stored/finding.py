@@ -16,6 +16,10 @@ from edgeq.tflite.wiring import COMPUTE, Places
 
 Part = Literal["weights", "biases", "constant", "parameter", "operator"]
 
+LOST_ENDING, ADDED_ENDING = "lost ending", "added ending"
+ENDINGS = frozenset({LOST_ENDING, ADDED_ENDING})
+"""Changes of what an output means: scores in place of probabilities, and the reverse."""
+
 BEYOND = 1e9
 """Stands for an infinite or undefined distance, which JSON can't express."""
 

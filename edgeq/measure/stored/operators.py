@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 import numpy as np
@@ -9,7 +10,13 @@ import numpy.typing as npt
 
 from edgeq.measure.stored.clamps import ENDS, same_clamp
 from edgeq.measure.stored.effects import CLIPPING, COMPARISONS, same_output
-from edgeq.measure.stored.finding import Finding, StoredModel, Tally
+from edgeq.measure.stored.finding import (
+    ADDED_ENDING,
+    LOST_ENDING,
+    Finding,
+    StoredModel,
+    Tally,
+)
 from edgeq.measure.stored.folding import Affine, changes_nothing
 from edgeq.measure.stored.layers import (
     FLOAT16_END,
@@ -18,9 +25,10 @@ from edgeq.measure.stored.layers import (
     both,
 )
 from edgeq.measure.stored.steps import Reals, distance
+from edgeq.tflite.image_input import image_input
 from edgeq.tflite.matching import Matching, Pair
 from edgeq.tflite.model_file import Tensor
-from edgeq.tflite.skeleton import COMMUTATIVE, DENSE, Node
+from edgeq.tflite.skeleton import COMMUTATIVE, DENSE, Node, Skeleton, Source
 
 SAME_REAL = 1e-6
 SHOWN = 8
@@ -35,6 +43,10 @@ _ALIKE = (
     {"PAD", "PADV2"},
 )
 """Kinds of operators that can compute the same; whether they do is not checked."""
+_PROBABILITIES = frozenset({"SOFTMAX", "LOGISTIC"})
+"""Operators that make probabilities of scores."""
+_RESCALING = frozenset({"ADD", "DIV", "MUL", "SUB"})
+_CHANNELS_LAST = (1, 2, 0)
 
 
 def compare_constants(files: tuple[StoredModel, StoredModel], pair: Pair, tally: Tally) -> None:
@@ -56,12 +68,15 @@ def compare_constants(files: tuple[StoredModel, StoredModel], pair: Pair, tally:
 
 
 def compare_operator(
-    file: StoredModel, pair: Pair, folds: tuple[Affine, Affine], tally: Tally
+    files: tuple[StoredModel, StoredModel],
+    pair: Pair,
+    folds: tuple[Affine, Affine],
+    tally: Tally,
 ) -> None:
     """Compare an operator's options, its activation, and the order of its input's axes.
 
     Args:
-        file: The variant's file.
+        files: The baseline's and the variant's file.
         pair: The operator in both files.
         folds: The affine steps that follow it in both files, with the activation after them.
         tally: The tally to add findings to.
@@ -74,13 +89,13 @@ def compare_operator(
             what = f"another {name.split('_')[0]}", f"has {name} {other}, in the baseline {value}"
             tally.add(pair, "operator", what)
     ours, theirs = (fold.activation for fold in folds)
-    if not same_clamp(file.model, variant.outputs[0], ours, theirs):
+    if not same_clamp(files[1].model, variant.outputs[0], ours, theirs):
         lost = theirs == _NONE
         detail = f"lost its activation {ours}"
         if not lost:
             detail = f"has the activation {theirs}, in the baseline {ours}"
         tally.add(pair, "operator", ("lost activation" if lost else "another activation", detail))
-    if _exchanges(baseline) != _exchanges(variant):
+    if _exchanges(files[0].skeleton, baseline) != _exchanges(files[1].skeleton, variant):
         what = "axes", "takes its input with axes in another order"
         # Channels first or last may be a mere difference of layout, which is not traced further.
         tally.add(pair, "operator", what, certain=False)
@@ -118,29 +133,65 @@ def compare_graphs(
     ]
     # A part that was rewritten with other operators may compute the same.
     certain = not (missing and added) and all(match.evidence == "graph" for match in matching.pairs)
-    tally.findings += [
-        Finding(
-            layer=node.label,
-            part="operator",
-            change="missing operator",
-            detail="is missing",
-            baseline_operator=node.operator.index,
-            certain=certain,
+    endings = _endings(matching)
+    for node in missing:
+        place = endings[0].get(node.place)
+        change, detail = ("missing operator", "is missing")
+        if place is not None:
+            change = LOST_ENDING
+            detail += f": output {place} holds the scores of which the baseline makes probabilities"
+        tally.findings.append(
+            Finding(
+                layer=node.label,
+                part="operator",
+                change=change,
+                detail=detail,
+                baseline_operator=node.operator.index,
+                certain=certain,
+            )
         )
-        for node in missing
-    ]
-    tally.findings += [
-        Finding(
-            layer=node.label,
-            part="operator",
-            change="added operator",
-            detail="is not in the baseline",
-            operator=node.operator.index,
-            certain=certain,
+    for node in added:
+        place = endings[1].get(node.place)
+        change, detail = ("added operator", "is not in the baseline")
+        if place is not None:
+            change = ADDED_ENDING
+            detail += f": output {place} holds probabilities, the baseline's the scores before them"
+        tally.findings.append(
+            Finding(
+                layer=node.label,
+                part="operator",
+                change=change,
+                detail=detail,
+                operator=node.operator.index,
+                certain=certain,
+            )
         )
-        for node in added
-    ]
-    _compare_outputs(matching, tally)
+    _compare_outputs(matching, endings[1], tally)
+
+
+def _endings(matching: Matching) -> tuple[dict[int, int], dict[int, int]]:
+    """Return the softmaxes and sigmoids that end only one file, where the other has their input.
+
+    Returns:
+        The baseline's and the variant's: the index of the output by the place of the operator.
+    """
+    known = {pair.baseline.place: pair.variant.place for pair in matching.pairs}
+    partners = {theirs: ours for ours, theirs in known.items()}
+    endings: tuple[dict[int, int], dict[int, int]] = ({}, {})
+    outputs = zip(matching.baseline.outputs, matching.variant.outputs, strict=False)
+    for at, both_ends in enumerate(outputs):
+        for side, (graph, paired) in enumerate(
+            ((matching.baseline, known), (matching.variant, partners))
+        ):
+            own, other = both_ends[side].node, both_ends[1 - side].node
+            if own is None or other is None or own in paired:
+                continue
+            node = graph.nodes[own]
+            source = node.sources[0]
+            before = None if source is None or source.node is None else paired.get(source.node)
+            if node.kind in _PROBABILITIES and before == other:
+                endings[side][own] = at
+    return endings
 
 
 def _compare_constant(
@@ -199,14 +250,19 @@ def _compare_parameter(
         tally.add(pair, "parameter", what)
 
 
-def _compare_outputs(matching: Matching, tally: Tally) -> None:
-    """Compare the operators that produce the outputs, in order."""
+def _compare_outputs(matching: Matching, ends: Collection[int], tally: Tally) -> None:
+    """Compare the operators that produce the outputs, in order, but for those added at the end."""
     known = {pair.baseline.place: pair.variant.place for pair in matching.pairs}
     nodes = matching.baseline.nodes, matching.variant.nodes
     for at, (ours, theirs) in enumerate(
         zip(matching.baseline.outputs, matching.variant.outputs, strict=False)
     ):
-        if ours.node is None or theirs.node is None or ours.node not in known:
+        if (
+            ours.node is None
+            or theirs.node is None
+            or ours.node not in known
+            or theirs.node in ends
+        ):
             continue
         if (known[ours.node], ours.output) != (theirs.node, theirs.output):
             tally.findings.append(
@@ -242,9 +298,32 @@ def _constant_at(node: Node, at: int) -> Tensor | None:
     return next(iter(constants.values()), None)
 
 
-def _exchanges(node: Node) -> list[object]:
+def _exchanges(graph: Skeleton, node: Node) -> list[object]:
+    """Return how the axes of what an operator takes were exchanged before.
+
+    Images with the channels first are fed so. That a file puts them last before its first layer is
+    no difference from a file that takes them last.
+    """
     sources = [source for source in node.sources if source is not None and source.constant is None]
-    return [source.exchanges for source in sources]
+    return [() if _only_turns_image(graph, source) else source.exchanges for source in sources]
+
+
+def _only_turns_image(graph: Skeleton, source: Source) -> bool:
+    """Return whether all that was exchanged on the way from an input are its channels, put last."""
+    exchanges = source.exchanges
+    while source.node is not None:  # a rescaling by single numbers does not depend on the order
+        before = graph.nodes[source.node]
+        sources = [each for each in before.sources if each is not None and each.constant is None]
+        whole = all(math.prod(tensor.shape) == 1 for _, tensor in before.constants)
+        if before.kind not in _RESCALING or not whole or len(sources) != 1 or sources[0].exchanges:
+            return False
+        source = sources[0]
+    if source.output not in range(len(graph.model.inputs)):
+        return False
+    image = image_input(graph.model.tensors[graph.model.inputs[source.output]].shape)
+    return (
+        image is not None and image.channels_first and exchanges == ((image.sides, _CHANNELS_LAST),)
+    )
 
 
 def _same(value: object, other: object) -> bool:

@@ -502,3 +502,27 @@ def test_distances_are_plain_numbers_with_their_unit(distance: float, text: str)
 def test_the_next_step_of_most_layers_is_that_of_the_first() -> None:
     cut = [finding(at, "truncated" if at == 0 else "clipped") for at in range(65)]
     assert judged(comparison(*cut)).next_step == "Round to the nearest step instead of cutting off"
+
+
+def test_a_graph_that_is_not_read_stays_open() -> None:
+    """A WHILE's weights may be anyone's, whatever the layers around it hold."""
+    step = judged(comparison(inner=("WHILE 3 (loop)",)))
+    assert step.status is Verdict.INCONCLUSIVE
+    assert step.reason == (
+        "65 of 65 layers could be compared with the baseline's; not proven: WHILE 3 (loop) runs a "
+        "graph of its own, which is not read"
+    )
+    assert step.next_step is not None
+    assert "unroll loops" in step.next_step
+    alone = judged(comparison(layers=0, matched_layers=0, inner=("IF 1 (cond)",)))
+    assert alone.status is Verdict.INCONCLUSIVE
+
+
+def test_an_ending_of_one_file_alone_says_what_to_do() -> None:
+    lost = finding(
+        part="operator", change="lost ending", detail="is missing: output 0 holds scores"
+    )
+    made = judged(comparison(lost))
+    assert made.status is Verdict.FAIL
+    assert made.next_step is not None
+    assert made.next_step.startswith("Export both with this operator or both without it")

@@ -374,4 +374,7 @@ def test_a_clipped_softmax_is_class_scores(wire: Wire) -> None:
     reading = recognize(
         wire(clipped("SOFTMAX")).model, KnownClasses(), task=None, output=None, where="m"
     )
-    assert (reading.task, reading.evidence) == ("classification", "output 0 ('p') is a softmax of 8")
+    assert (reading.task, reading.evidence) == (
+        "classification",
+        "output 0 ('p') is a softmax of 8",
+    )

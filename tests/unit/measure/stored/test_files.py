@@ -213,3 +213,13 @@ def test_what_the_preprocessing_of_the_other_file_does_is_not_added(tmp_path: Pa
     operators = entry(inside).operators
     assert not compare_files(plain, inside, outside=((), operators)).findings
     assert not compare_files(inside, plain, outside=(operators, ())).findings
+
+
+@pytest.mark.parametrize("name", ["IF", "WHILE", "CALL_ONCE"])
+def test_operators_that_run_other_graphs_are_listed(tmp_path: Path, name: str) -> None:
+    plain = read(tmp_path, graph(Op("LOGISTIC", ("x",), ("y",))), "plain.tflite")
+    inputs, outputs = ((), ()) if name == "CALL_ONCE" else (("y",), ("z",))
+    content = graph(Op("LOGISTIC", ("x",), ("y",)), Op(name, inputs, outputs))
+    other = read(tmp_path, content, "other.tflite")
+    assert compare_files(plain, plain).inner == ()
+    assert compare_files(plain, other).inner == (f"{name} 1",)

@@ -11,6 +11,7 @@ from tests.unit.graphs import (
     TO_CHANNELS_FIRST,
     TO_CHANNELS_LAST,
     Array,
+    drawn,
     graph,
     whole,
 )
@@ -322,3 +323,67 @@ def test_a_constant_that_the_variant_computes_stays_open(compare: Comparer) -> N
 def test_every_constant_is_counted(compare: Comparer) -> None:
     content = padded(LOWEST, "float32")
     assert compare.files(content, content).tensors == 6  # two layers with biases, two more
+
+
+IMAGE, PLANES = (1, 6, 5, 3), (1, 3, 6, 5)
+FACTORS = np.array([0.5, 0.25, 0.125], np.float32)
+
+
+def first_layer(
+    *, planes: bool, order: Array = TO_CHANNELS_LAST, factor: Array | None = None
+) -> bytes:
+    """Return a file with a rescaling before its first layer, and channels first if ``planes``."""
+    ops = [Op("MUL", ("x", "factor"), ("r",))]
+    constants = {"factor": np.full(1, 0.5, np.float32) if factor is None else factor}
+    tensors = [Tensor("x", PLANES if planes else IMAGE), Tensor("r", PLANES if planes else IMAGE)]
+    if planes:
+        turned_shape = tuple(tensors[0].shape[axis] for axis in order)
+        ops.append(Op("TRANSPOSE", ("r", "order"), ("t",)))
+        constants["order"] = order
+        tensors.append(Tensor("t", turned_shape))
+    ops.append(Op("CONV_2D", ("t" if planes else "r", "w", "b"), ("y",)))
+    constants.update(w=drawn(4, 3, 3, 3), b=BIAS)
+    return graph(*ops, constants=constants, tensors=tensors)
+
+
+def test_channels_that_come_first_may_be_put_last(compare: Comparer) -> None:
+    """Photographs are fed in the order that each file takes."""
+    last, first = first_layer(planes=False), first_layer(planes=True)
+    assert compare.files(last, first).findings == ()
+    assert compare.files(first, last).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("order", "factor"), [((0, 3, 2, 1), None), ((0, 2, 3, 1), FACTORS.reshape(1, 3, 1, 1))]
+)
+def test_rows_and_columns_that_are_exchanged_too_stay_open(
+    compare: Comparer, order: tuple[int, ...], factor: Array | None
+) -> None:
+    """A factor for each channel lies along another axis then, which is not traced."""
+    last = first_layer(planes=False, factor=None if factor is None else FACTORS)
+    other = first_layer(planes=True, order=whole(*order), factor=factor)
+    found = compare.files(last, other)
+    assert [one.change for one in found.findings] == ["axes"]
+    assert not found.findings[0].certain
+
+
+@pytest.mark.parametrize("kind", ["SOFTMAX", "LOGISTIC"])
+def test_probabilities_in_one_file_alone_are_an_ending(compare: Comparer, kind: str) -> None:
+    scores = graph(FIRST, constants={"w": KERNEL, "b": BIAS}, outputs=("a",))
+    ended = graph(FIRST, Op(kind, ("a",), ("y",)), constants={"w": KERNEL, "b": BIAS})
+    lost, added = only(compare.files(ended, scores)), only(compare.files(scores, ended))
+    assert (lost.change, added.change) == ("lost ending", "added ending")
+    assert lost.certain
+    assert added.certain
+    assert lost.detail == (
+        "is missing: output 0 holds the scores of which the baseline makes probabilities"
+    )
+    assert added.detail == (
+        "is not in the baseline: output 0 holds probabilities, the baseline's the scores before "
+        "them"
+    )
+
+
+def test_a_softmax_that_is_missing_inside_is_no_ending(compare: Comparer) -> None:
+    inside = chain(Op("SOFTMAX", ("a",), ("z",)))
+    assert only(compare.files(inside, PLAIN)).change == "missing operator"

@@ -122,6 +122,8 @@ def input_range(fit: InputFit | None) -> Judgement:
     evidence: dict[str, object] = msgspec.to_builtins(fit)
     bring = "samples" if fit.arrays else "photographs"
     span = f"{_ends(fit.range)}, the {bring} bring {_ends(fit.fed)}"
+    shown = f"{fit.dtype} input {fit.name!r}" if fit.name else f"{fit.dtype} input"
+    whose = f"scale of the {shown}" if fit.name else "input's scale"
     reason = None
     # How wide the range of arrays' values may be, only the calibration samples show.
     if fit.steps < LEAST_STEPS and not fit.arrays:
@@ -131,8 +133,8 @@ def input_range(fit: InputFit | None) -> Judgement:
         )
     elif fit.far > MOST_FAR:
         reason = (
-            f"{share(fit.clipped)} of the evaluation's values are clipped by the input's scale: "
-            f"it holds {span}"
+            f"{share(fit.clipped)} of the evaluation's values are clipped by the {whose}: it "
+            f"holds {span}"
         )
     elif fit.filled < LEAST_FILLED and not fit.arrays:
         reason = (
@@ -158,7 +160,7 @@ def input_range(fit: InputFit | None) -> Judgement:
         )
     return Judgement(
         status=Verdict.PASS,
-        reason=f"the {fit.dtype} input holds {span}: {noted}",
+        reason=f"the {shown} holds {span}: {noted}",
         evidence=evidence,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy.typing as npt
 from edgeq.config.structs import Preprocessing
 from edgeq.measure.scales import SYMMETRIC
 from edgeq.samples.stream import Stream
-from edgeq.tflite.model_file import ModelFile
+from edgeq.tflite.model_file import ModelFile, Tensor
 from edgeq.tflite.wiring import Wiring
 
 FAR = 1 / 8
@@ -33,11 +35,15 @@ class InputScale:
         dtype: Integer type of the tensor.
         scale: Real size of one step.
         zero_point: The value that stands for 0.
+        name: Name of the input; empty if it is the only one.
+        columns: Where its values begin and end in a row of arrays; None if they are the whole row.
     """
 
     dtype: str
     scale: float
     zero_point: int
+    name: str = ""
+    columns: tuple[int, int] | None = None
 
 
 class InputFit(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +69,7 @@ class InputFit(msgspec.Struct, frozen=True, kw_only=True):
         arrays: Whether the samples are arrays: ``fed`` is then what the examined ones hold,
             ``steps`` the number of different steps that their values become, and ``spare`` says
             nothing.
+        name: Name of the input; empty if it is the only one. Of several, it clips most.
     """
 
     dtype: str
@@ -79,27 +86,49 @@ class InputFit(msgspec.Struct, frozen=True, kw_only=True):
     spare: tuple[float, float] = (0.0, 0.0)
     calibrated: tuple[float, float] | None = None
     arrays: bool = False
+    name: str = ""
 
 
-def input_scale(model: ModelFile) -> InputScale | None:
-    """Return how the only input is stored, or the output of a QUANTIZE that directly follows it.
+def input_scales(model: ModelFile) -> tuple[InputScale, ...]:
+    """Return how each input is stored, or the output of a QUANTIZE that directly follows it.
 
-    None if the model has several inputs or does not quantize its input.
+    Inputs that are not quantized are left out.
     """
-    if len(model.inputs) != 1:
-        return None
-    tensors = [model.inputs[0]]
-    tensors += [
-        consumer.outputs[0]
-        for consumer in Wiring(model).consumers(model.inputs[0])
-        if consumer.name == "QUANTIZE" and consumer.outputs
-    ]
-    for index in tensors:
-        tensor = model.tensors[index]
-        if tensor.dtype in _REAL and len(tensor.scales) == 1 and tensor.scales[0] > 0:
-            zero_point = int(tensor.zero_points[0]) if len(tensor.zero_points) else 0
-            return InputScale(tensor.dtype, float(tensor.scales[0]), zero_point)
-    return None
+    wiring, scales, start = Wiring(model), [], 0
+    for entry, name in zip(model.inputs, model.named_inputs, strict=True):
+        columns = start, start + math.prod(model.tensors[entry].shape)
+        start = columns[1]
+        tensor = next(filter(_is_quantized, _stored(wiring, entry)), None)
+        if tensor is None:
+            continue
+        alone = len(model.inputs) == 1
+        scales.append(
+            InputScale(
+                dtype=tensor.dtype,
+                scale=float(tensor.scales[0]),
+                zero_point=int([*tensor.zero_points, 0][0]),
+                name="" if alone else name,
+                columns=None if alone else columns,
+            )
+        )
+    return tuple(scales)
+
+
+def _stored(wiring: Wiring, entry: int) -> Iterator[Tensor]:
+    """Yield an input and the outputs of the QUANTIZEs that directly follow it."""
+    yield wiring.model.tensors[entry]
+    for consumer in wiring.consumers(entry):
+        if consumer.name == "QUANTIZE" and consumer.outputs:
+            yield wiring.model.tensors[consumer.outputs[0]]
+
+
+def _is_quantized(tensor: Tensor) -> bool:
+    return tensor.dtype in _REAL and len(tensor.scales) == 1 and bool(tensor.scales[0] > 0)
+
+
+def worst(fits: Sequence[InputFit]) -> InputFit | None:
+    """Return the fit of the input that clips most; None if no input is quantized."""
+    return max(fits, key=lambda fit: (fit.far, fit.clipped), default=None)
 
 
 def input_fit(
@@ -162,12 +191,13 @@ def array_fit(
     Args:
         scale: Scale of the input.
         samples: The evaluation set.
-        calibrated: Smallest and largest value of the calibration samples; None if unknown.
+        calibrated: Smallest and largest value of the calibration samples; None if unknown. They are
+            those of all inputs together, and say nothing about one of several.
     """
     ends = np.iinfo(scale.dtype)
     low, high = ((end - scale.zero_point) * scale.scale for end in (ends.min, ends.max))
     step = -(-samples.shape[0] // MOST_LOOKED_AT)
-    rows = samples.every(step).astype(np.float64)
+    rows = samples.every(step)[:, slice(*(scale.columns or (None,)))].astype(np.float64)
     steps = np.rint(rows / scale.scale) + scale.zero_point
     outside = (steps < ends.min) | (steps > ends.max)
     fed = (float(rows.min()), float(rows.max()))
@@ -184,8 +214,9 @@ def array_fit(
         clipped=float(outside.mean()),
         far=float(((rows < low - reach) | (rows > high + reach)).mean()),
         clipped_images=int(outside.any(axis=1).sum()),
-        calibrated=None if calibrated is None else _spare(calibrated, scale),
+        calibrated=None if calibrated is None or scale.name else _spare(calibrated, scale),
         arrays=True,
+        name=scale.name,
     )
 
 

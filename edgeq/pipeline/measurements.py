@@ -33,7 +33,14 @@ from edgeq.measure.clusters import find_clusters
 from edgeq.measure.conversion import Conversion
 from edgeq.measure.figures import TaskFigures
 from edgeq.measure.first_values import first_values, same_first_values
-from edgeq.measure.input_range import InputFit, array_fit, input_fit, input_scale, value_ends
+from edgeq.measure.input_range import (
+    InputFit,
+    array_fit,
+    input_fit,
+    input_scales,
+    value_ends,
+    worst,
+)
 from edgeq.measure.least_size import LeastSize, Narrower, least_size
 from edgeq.measure.operators import Operators, operators
 from edgeq.measure.predictions import OutputFacts, Predictions, outputs_facts
@@ -419,16 +426,16 @@ def _values(variant: VariantUnderTest) -> tuple[Difference, ...] | None:
 
 
 def _input_range(variant: VariantUnderTest) -> InputRange:
-    scale = input_scale(read_model(variant.path))
-    if scale is None:
+    scales = input_scales(read_model(variant.path))
+    if not scales:
         return InputRange(fit=None)
     ends = None
     if _own_calibration(variant) is not None:
         least, greatest = variant.inputs.images.calibration_ends
         ends = value_ends(least, greatest, variant.preprocessing)
     if variant.takes_arrays:
-        return InputRange(fit=array_fit(scale, variant.photographs, ends))
-    return InputRange(fit=input_fit(scale, variant.preprocessing, variant.photographs, ends))
+        return InputRange(worst([array_fit(scale, variant.photographs, ends) for scale in scales]))
+    return InputRange(input_fit(scales[0], variant.preprocessing, variant.photographs, ends))
 
 
 def _input_range_facts(variant: VariantUnderTest) -> Mapping[str, object]:

@@ -44,7 +44,7 @@ from edgeq.tflite.activations import Activation, activations, is_fixed
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.edits import Edit, ranges_edits
 from edgeq.tflite.matching import Matching, match
-from edgeq.tflite.model_file import read_model
+from edgeq.tflite.model_file import order_by_names, read_model
 from edgeq.tflite.skeleton import short, skeleton
 from edgeq.tflite.wiring import Wiring
 
@@ -61,7 +61,7 @@ TWO = 2
 
 _ONE_SAMPLE = "a single sample can't show both what ranges should hold and what they cost"
 
-_FORMAT = 8
+_FORMAT = 9
 
 Floats = npt.NDArray[np.float32]
 _Fitting = Mapping[int, tuple[float, int]]
@@ -179,12 +179,12 @@ class _Ranging:
         }
 
     @cached_property
-    def entry(self) -> int | None:
-        """Index of the baseline's only input as real numbers, None if it has several."""
+    def entries(self) -> Mapping[int, int]:
+        """Places of the variant's inputs, by the index of the baseline's as real numbers."""
         model = read_model(self.baseline.path)
-        if len(model.inputs) != 1:
-            return None
-        return (*model.inputs, *Wiring(model).reals(model.inputs[0]))[-1]
+        reals = [(index, *Wiring(model).reals(index))[-1] for index in model.inputs]
+        order = order_by_names(model.named_inputs, self.file.named_inputs)
+        return {reals[at]: place for place, at in enumerate(order) if at < len(reals)}
 
     def _matching(self) -> Matching | None:
         """Return how the two graphs correspond, None if one of them can't be followed."""
@@ -220,23 +220,23 @@ class _Ranging:
             for at, activation in self.activations.items()
             if activation.baseline is not None and activation.baseline in ours
         }
-        entry = self.entry
-        fed = [at for at, activation in self.activations.items() if activation.baseline == entry]
-        if entry is not None and fed:
+        fed = {
+            at: self.entries[index]
+            for at, activation in self.activations.items()
+            if (index := activation.baseline) is not None and index in self.entries
+        }
+        if fed:
             pixels = sample_pixels(self.variant, self.fitted)
             shapes = [self.file.tensors[at].shape for at in self.file.inputs]
-            inputs = (to_inputs(each, self.variant.preprocessing, shapes) for each in pixels)
-            values = np.stack([np.concatenate([one.ravel() for one in every]) for every in inputs])
-            ends = np.stack([values.min(axis=1), values.max(axis=1)], axis=1)
-            some = np.concatenate([ends, values[:, :: max(1, values.shape[1] // VALUES)]], axis=1)
-            found.update(dict.fromkeys(fed, some))
+            inputs = [to_inputs(each, self.variant.preprocessing, shapes) for each in pixels]
+            found.update({at: _some([each[place] for each in inputs]) for at, place in fed.items()})
         return found
 
     def _fit(self, activation: Activation, values: Doubles, needed: Need) -> RangeFit:
         tensor = activation.tensor
         last = {layer.output.index for layer in self.wiring.last_layers}
         place: Place = "inner"
-        if activation.baseline is not None and activation.baseline == self.entry:
+        if activation.baseline in self.entries:
             place = "input"
         elif tensor.index in last:
             place = "last"
@@ -434,6 +434,13 @@ class _Ranging:
             rows = outputs[output.at].reshape(len(outputs[output.at]), -1)
             compared.append(rows[:, :: max(1, rows.shape[1] // MOST_NUMBERS)])
         return _Said(compared, answers)
+
+
+def _some(inputs: Sequence[Floats]) -> Floats:
+    """Return each sample's smallest and largest value of an input, and evenly spread ones."""
+    values = np.stack([each.ravel() for each in inputs])
+    ends = np.stack([values.min(axis=1), values.max(axis=1)], axis=1)
+    return np.concatenate([ends, values[:, :: max(1, values.shape[1] // VALUES)]], axis=1)
 
 
 def _errors(ours: _Said, theirs: _Said) -> tuple[float | None, ...]:

@@ -39,7 +39,7 @@ from edgeq.samples.label_table import LabelTable, read_table
 from edgeq.samples.labels import LabelSet
 from edgeq.samples.packaged import Role
 from edgeq.store.content import Store
-from edgeq.tflite.model_file import ModelFile
+from edgeq.tflite.model_file import ModelFile, order_by_names
 from edgeq.words import plural
 from edgeq.words.escape import printable
 
@@ -209,27 +209,19 @@ def fields_of(model: ModelFile) -> tuple[Field, ...]:
     tensors = [model.tensors[index] for index in model.inputs]
     batched = any(len(tensor.shape) > 1 for tensor in tensors)
     return tuple(
-        Field(
-            model.input_names.get(tensor.index) or tensor.name,
-            tensor.shape[1:] if batched else tensor.shape,
-        )
-        for tensor in tensors
+        Field(name, tensor.shape[1:] if batched else tensor.shape)
+        for name, tensor in zip(model.named_inputs, tensors, strict=True)
     )
 
 
 def order_like(ours: Sequence[Field], theirs: Sequence[Field]) -> tuple[int, ...]:
-    """Return the place of each of a variant's inputs among its baseline's.
-
-    By name if both have the same names, otherwise in the order of the file.
+    """Return the place of each of a variant's inputs among its baseline's; ``order_by_names``.
 
     Args:
         ours: The baseline's inputs.
         theirs: The variant's inputs.
     """
-    names = [one.name for one in ours]
-    if {one.name for one in theirs} == set(names):
-        return tuple(names.index(one.name) for one in theirs)
-    return tuple(range(len(theirs)))
+    return order_by_names([one.name for one in ours], [one.name for one in theirs])
 
 
 def require_same_inputs(variant: ModelFile, baseline: ModelFile) -> None:

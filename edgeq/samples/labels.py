@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -136,8 +137,11 @@ def _unshared(names: Sequence[str]) -> dict[str, int]:
 
 
 def comparable(name: str) -> str:
-    """Normalize a class name for comparison with folder names and other names."""
-    return " ".join(name.replace("_", " ").casefold().split())
+    """Normalize a class name for comparison with folder names and other names.
+
+    macOS splits an accented letter of a file's name into two characters, editors don't.
+    """
+    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").casefold().split())
 
 
 def is_wordnet_id(text: str) -> bool:

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from edgeq.tflite.matching import Matching
-from edgeq.tflite.model_file import ModelFile, Operator, Tensor
+from edgeq.tflite.model_file import ModelFile, Operator, Tensor, order_by_names
 from edgeq.tflite.wiring import ACTIVATION_TYPES_INTEGER, Wiring
 
 BOUND: dict[str, dict[str, tuple[float, int]]] = {
@@ -100,7 +100,13 @@ def _held(matching: Matching) -> dict[int, int]:
     """Return for each tensor of the variant the baseline's tensor with the same values."""
     ours, theirs = matching.baseline.model, matching.variant.model
     counterparts: dict[int, int] = {}
-    for theirs_at, ours_at in zip(theirs.inputs, ours.inputs, strict=False):
+    order = order_by_names(ours.named_inputs, theirs.named_inputs)
+    entries = [
+        (index, ours.inputs[at])
+        for index, at in zip(theirs.inputs, order, strict=True)
+        if at < len(ours.inputs)
+    ]
+    for theirs_at, ours_at in entries:
         same = (theirs_at, *Wiring(theirs).reals(theirs_at))
         counterparts.update(dict.fromkeys(same, (ours_at, *Wiring(ours).reals(ours_at))[-1]))
     for pair in matching.pairs:
@@ -120,7 +126,6 @@ def _held(matching: Matching) -> dict[int, int]:
         ):
             counterparts.update(dict.fromkeys(operator.outputs, counterparts[operator.inputs[0]]))
     # If the images have another size, so has everything that is computed from them.
-    entries = zip(theirs.inputs, ours.inputs, strict=False)
     alike = all(_may_be_alike(theirs.tensors[a], ours.tensors[b]) for a, b in entries)
     return {
         theirs_at: ours_at

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
+from edgeq.tflite.model_file import order_by_names
 from edgeq.tflite.skeleton import Node, Skeleton, Source, squeezed
 from edgeq.tflite.wiring import COMPUTE
 
@@ -81,6 +82,8 @@ Label = tuple[Hashable, ...]
 class _Matcher:
     def __init__(self, baseline: Skeleton, variant: Skeleton) -> None:
         self.graphs = (baseline, variant)
+        self.inputs = order_by_names(*(graph.model.named_inputs for graph in self.graphs))
+        own_inputs = tuple(range(len(baseline.model.inputs)))
         numbers: dict[Hashable, int] = {}
 
         def number(label: Hashable) -> int:
@@ -88,7 +91,10 @@ class _Matcher:
 
         self.own = tuple([number(_own(node)) for node in graph.nodes] for graph in self.graphs)
         both = tuple(zip(self.graphs, self.own, strict=True))
-        self.before = tuple(_before(graph, own, number) for graph, own in both)
+        self.before = tuple(
+            _before(graph, own, number, inputs)
+            for (graph, own), inputs in zip(both, (own_inputs, self.inputs), strict=True)
+        )
         self.behind = tuple(_behind(graph, own, number) for graph, own in both)
         self.paired: dict[int, tuple[int, Evidence]] = {}
         self.partners: dict[int, int] = {}
@@ -228,10 +234,13 @@ class _Matcher:
         for source in graph.nodes[at].sources:
             if source is None or source.constant is not None:
                 continue
-            maker = -1 - source.output if source.node is None else known(source.node)
+            output, maker = source.output, None if source.node is None else known(source.node)
+            if source.node is None:
+                output = _place_of(source, self.inputs) if side else output
+                maker = -1 - output
             if maker is None:
                 return None
-            makers.append((maker, source.output))
+            makers.append((maker, output))
         takers = [known(taker) for taker, _, _ in graph.consumers[at]]
         if any(taker is None for taker in takers):
             return None
@@ -267,12 +276,24 @@ def _own(node: Node) -> Label:
     return node.kind, shapes
 
 
-def _before(graph: Skeleton, own: list[int], number: Callable[[Hashable], int]) -> list[int]:
-    """Return for each operator a number that identifies everything that leads to it."""
+def _before(
+    graph: Skeleton,
+    own: list[int],
+    number: Callable[[Hashable], int],
+    inputs: tuple[int, ...],
+) -> list[int]:
+    """Return for each operator a number that identifies everything that leads to it.
+
+    Args:
+        graph: The graph.
+        own: The operators' own labels, numbered.
+        number: Function that numbers labels.
+        inputs: The place of each of its inputs among the baseline's.
+    """
     labels: list[int] = []
     for node in graph.nodes:
         sources = [
-            (node.position(at), _source(source, labels))
+            (node.position(at), _source(source, labels, inputs))
             for at, source in enumerate(node.sources)
             # Constants are in the operator's own label, and absent inputs don't matter.
             if source is not None and source.constant is None
@@ -282,10 +303,15 @@ def _before(graph: Skeleton, own: list[int], number: Callable[[Hashable], int]) 
     return labels
 
 
-def _source(source: Source, labels: list[int]) -> Hashable:
+def _source(source: Source, labels: list[int], inputs: tuple[int, ...]) -> Hashable:
     if source.node is None:
-        return "input", source.output
+        return "input", _place_of(source, inputs)
     return labels[source.node], source.output
+
+
+def _place_of(source: Source, inputs: tuple[int, ...]) -> int:
+    """Return the place of an input among the baseline's; -1 for what the runtime fills in."""
+    return inputs[source.output] if source.output in range(len(inputs)) else source.output
 
 
 def _behind(graph: Skeleton, own: list[int], number: Callable[[Hashable], int]) -> list[int]:

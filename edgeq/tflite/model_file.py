@@ -10,7 +10,7 @@ import io
 import threading
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -144,6 +144,27 @@ class ModelFile:
     input_names: Mapping[int, str]
     output_names: Mapping[int, str]
     operator_names: frozenset[str]
+
+    @property
+    def named_inputs(self) -> tuple[str, ...]:
+        """Names of the inputs in the signature, or else in the file, in the file's order."""
+        return tuple(
+            self.input_names.get(index) or self.tensors[index].name for index in self.inputs
+        )
+
+
+def order_by_names(ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, ...]:
+    """Return the place of each of a variant's inputs among its baseline's.
+
+    By name if both have the same names, otherwise in the order of the file.
+
+    Args:
+        ours: Names of the baseline's inputs.
+        theirs: Names of the variant's inputs.
+    """
+    if len(set(ours)) == len(ours) == len(theirs) and set(theirs) == set(ours):
+        return tuple(ours.index(name) for name in theirs)
+    return tuple(range(len(theirs)))
 
 
 def read_model(path: Path) -> ModelFile:

@@ -301,8 +301,8 @@ def _constant_at(node: Node, at: int) -> Tensor | None:
 def _exchanges(graph: Skeleton, node: Node) -> list[object]:
     """Return how the axes of what an operator takes were exchanged before.
 
-    Images with the channels first are fed so. That a file puts them last before its first layer is
-    no difference from a file that takes them last.
+    Images with the channels first are fed so. A file that puts them last before its first layer
+    computes the same as one that takes them last.
     """
     sources = [source for source in node.sources if source is not None and source.constant is None]
     return [() if _only_turns_image(graph, source) else source.exchanges for source in sources]

@@ -298,6 +298,11 @@ def test_all_that_is_recorded_of_an_input() -> None:
         reason="the int8 input holds 0 to 255, the photographs bring 0 to 255: clips nothing",
         evidence=msgspec.to_builtins(FIT),
     )
+    clips = msgspec.structs.replace(FIT, arrays=True, name="beta", far=0.5, clipped=0.6)
+    assert input_range(clips).reason == (
+        "60.0 % of the evaluation's values are clipped by the scale of the int8 input 'beta': it "
+        "holds 0 to 255, the samples bring 0 to 255"
+    )
     few = msgspec.structs.replace(FIT, steps=31)
     assert input_range(few) == Judgement(
         status=Verdict.FAIL,

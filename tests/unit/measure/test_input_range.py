@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeq.config.structs import Preprocessing
-from edgeq.measure.input_range import InputFit, InputScale, input_scale, value_ends
+from edgeq.measure.input_range import (
+    InputFit,
+    InputScale,
+    array_fit,
+    input_scales,
+    value_ends,
+    worst,
+)
 from edgeq.measure.input_range import input_fit as measured
 from edgeq.measure.scales import fitting
 from edgeq.samples.stream import Stream
@@ -111,14 +118,14 @@ def test_large_sets_are_looked_at_evenly() -> None:
     assert found.clipped == 1.0
 
 
-def scale_of(content: bytes, tmp_path: Path) -> InputScale | None:
+def scales_of(content: bytes, tmp_path: Path) -> tuple[InputScale, ...]:
     (tmp_path / "net.tflite").write_bytes(content)
-    return input_scale(read_model(tmp_path / "net.tflite"))
+    return input_scales(read_model(tmp_path / "net.tflite"))
 
 
 def test_the_scale_is_the_inputs_own_or_that_of_quantize(tmp_path: Path) -> None:
-    assert scale_of(classifier(io="int8"), tmp_path) == InputScale("int8", 1.0, -128)
-    assert scale_of(classifier(), tmp_path) is None
+    assert scales_of(classifier(io="int8"), tmp_path) == (InputScale("int8", 1.0, -128),)
+    assert scales_of(classifier(), tmp_path) == ()
     shape = (1, 4, 4, 3)
     tensors = [
         Tensor("image", shape),
@@ -126,8 +133,30 @@ def test_the_scale_is_the_inputs_own_or_that_of_quantize(tmp_path: Path) -> None
         Tensor("result", shape),
     ]
     ops = [Op("QUANTIZE", ("image",), ("inside",)), Op("DEQUANTIZE", ("inside",), ("result",))]
-    found = scale_of(build(tensors, ops, ["image"], ["result"]), tmp_path)
-    assert found == InputScale("int8", 0.5, 3)
+    found = scales_of(build(tensors, ops, ["image"], ["result"]), tmp_path)
+    assert found == (InputScale("int8", 0.5, 3),)
+
+
+def test_each_of_several_inputs_has_its_own_range(tmp_path: Path) -> None:
+    tensors = [
+        Tensor("real", (1, 2)),
+        Tensor("wide", (1, 3), "int8", None, (0.1,), (0,)),
+        Tensor("narrow", (1, 2), "int8", None, (0.01,), (0,)),
+        Tensor("result", (1, 2)),
+    ]
+    ops = [Op("DEQUANTIZE", ("narrow",), ("result",))]
+    content = build(tensors, ops, ["real", "wide", "narrow"], ["result"])
+    wide, narrow = scales_of(content, tmp_path)
+    assert (wide.name, wide.columns) == ("wide", (2, 5))
+    assert (narrow.name, narrow.columns) == ("narrow", (5, 7))
+    rows = np.zeros((4, 7), np.float32)
+    rows[:, 2:5], rows[:, 5:] = 5, 2.54
+    fits = [array_fit(each, cast("Stream", Photographs(rows)), (0, 9)) for each in (wide, narrow)]
+    assert [fit.fed for fit in fits] == [(5, 5), (pytest.approx(2.54), pytest.approx(2.54))]
+    assert [fit.clipped for fit in fits] == [0, 1]
+    assert [fit.calibrated for fit in fits] == [None, None]
+    assert worst(fits) is fits[1]
+    assert worst(()) is None
 
 
 means = st.tuples(*[st.floats(-10, 260)] * 3)

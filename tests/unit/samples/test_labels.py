@@ -90,6 +90,7 @@ def test_cifar10(tmp_path: Path) -> None:
 
 def test_names_are_compared_without_case_underscores_and_extra_blanks() -> None:
     assert comparable("Great_White  shark ") == "great white shark"
+    assert comparable("cafe\u0301") == comparable("caf\u00e9")
 
 
 def test_a_name_of_two_classes_is_no_name_of_one() -> None:

@@ -114,3 +114,26 @@ def test_pixels_are_the_same_before_and_after_they_become_real_numbers(
     assert first.tensor.name == ("stored" if kept else "input")
     assert first.baseline is not None
     assert ours.tensors[first.baseline].name == "image"
+
+
+def test_inputs_in_another_order_have_the_values_of_their_names(tmp_path: Path) -> None:
+    """The shapes of both are the same, so nothing else tells them apart."""
+
+    def difference(*inputs: str, scales: tuple[float, ...]) -> bytes:
+        dtype = "int8" if scales else "float32"
+        steps: dict[str, float] = dict(zip(("p", "q", "y"), scales, strict=False))
+        tensors = [
+            Tensor(name, (1, 3), dtype, None, tuple(filter(None, (steps.get(name),))), (0,))
+            if scales
+            else Tensor(name, (1, 3))
+            for name in ("p", "q", "y")
+        ]
+        return build(tensors, [Op("SUB", ("p", "q"), ("y",))], inputs, ["y"])
+
+    baseline = difference("p", "q", scales=())
+    held = found_in(tmp_path, baseline, difference("q", "p", scales=(0.1, 0.2, 0.3)))
+    assert {name: activation.baseline for name, activation in held.items()} == {
+        "p": 0,
+        "q": 1,
+        "y": 2,
+    }

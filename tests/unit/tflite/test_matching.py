@@ -427,3 +427,32 @@ def test_float16_and_quantized_weights_have_the_shape_of_the_float_ones(compare:
         *ops, constants={"v": KERNEL, "b": BIAS}, tensors=[half, Tensor("w", KERNEL.shape)]
     )
     alike(compare(PLAIN, content), 2)
+
+
+def branches(*inputs: str) -> bytes:
+    """Return a file with a layer for each of two inputs, whose weights differ."""
+    return graph(
+        conv("p", "a", "w"),
+        conv("q", "c", "v"),
+        Op("SUB", ("a", "c"), ("y",)),
+        constants={"w": KERNEL, "v": drawn(4, 3, 3, 4, seed=7), "b": BIAS},
+        inputs=inputs,
+    )
+
+
+def test_inputs_in_another_order_are_matched_by_their_names(compare: Compare) -> None:
+    matching = compare(branches("p", "q"), branches("q", "p"))
+    assert [pair.evidence for pair in matching.pairs] == ["graph"] * 3
+    assert [node.kind for node in matching.missing] == []
+    assert set(names(matching)) == {("a", "a"), ("c", "c"), ("y", "y")}
+
+
+def test_inputs_of_other_names_are_matched_in_their_order(compare: Compare) -> None:
+    renamed = graph(
+        conv("r", "a", "w"),
+        conv("s", "c", "v"),
+        Op("SUB", ("a", "c"), ("y",)),
+        constants={"w": KERNEL, "v": drawn(4, 3, 3, 4, seed=7), "b": BIAS},
+        inputs=("r", "s"),
+    )
+    assert set(names(compare(branches("p", "q"), renamed))) == {("a", "a"), ("c", "c"), ("y", "y")}

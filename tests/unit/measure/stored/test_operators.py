@@ -384,6 +384,6 @@ def test_probabilities_in_one_file_alone_are_an_ending(compare: Comparer, kind: 
     )
 
 
-def test_a_softmax_that_is_missing_inside_is_no_ending(compare: Comparer) -> None:
+def test_a_softmax_that_is_missing_inside_is_not_an_ending(compare: Comparer) -> None:
     inside = chain(Op("SOFTMAX", ("a",), ("z",)))
     assert only(compare.files(inside, PLAIN)).change == "missing operator"

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +30,8 @@ _CALIBRATION = ("calibration", "calib", "representative", "training", "train")
 _EVALUATION = ("evaluation", "eval", "validation", "valid", "val", "testing", "test")
 _INTEGERS = {"int4", "int8", "uint8", "int16"}
 _ARRAYS = {".npy", ".npz"}
+_ANY_SIZE = (224, 224)
+"""A size at which a file that leaves it open can be examined."""
 _LABELS = "labels.csv"
 _WORDS = re.compile(r"[^a-z]+")
 _NO_NAME = re.compile(r"[^A-Za-z0-9._+-]+")
@@ -72,6 +74,8 @@ class Detected:
         calibration_photos: Number of photographs for calibration.
         arrays: Samples that are arrays; None if there are none, or photographs.
         quantized_weights: Whether the weights of the model are quantized already.
+        open_size: Whether the model leaves its input's height and width open.
+        unusable: ``.tflite`` files that can't be a model's or a variant's, with the reason.
     """
 
     model: Path | None = None
@@ -83,6 +87,8 @@ class Detected:
     calibration_photos: int = 0
     arrays: DetectedArrays | None = None
     quantized_weights: bool = False
+    open_size: bool = False
+    unusable: Mapping[Path, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -106,6 +112,7 @@ def detect(folder: Path) -> Detected:
         "weights": [],
         "quantized": [],
     }
+    unusable: dict[Path, str] = {}
     paths = tuple(_entries(folder))
     arrays = [path for path in paths if path.suffix.lower() in _ARRAYS]
     for path in paths:
@@ -117,9 +124,10 @@ def detect(folder: Path) -> Detected:
         elif suffix == ".onnx":
             exchanged.append(here)
         elif suffix == ".tflite":
-            kind = _kind(path, arrays=bool(arrays))
-            if kind is not None:
-                kinds[kind].append(here)
+            try:
+                kinds[_kind(path, arrays=bool(arrays))].append(here)
+            except EdgeqError as error:
+                unusable[here] = error.what
         elif suffix in _endings():
             for above in here.parents:
                 photos[above] = photos.get(above, 0) + 1
@@ -141,6 +149,8 @@ def detect(folder: Path) -> Detected:
         calibration_photos=0 if calibration is None else photos[calibration],
         arrays=None if evaluation is not None or model is None else _arrays(folder, paths, ready),
         quantized_weights=quantized_weights,
+        open_size=model is not None and model.suffix == ".tflite" and _is_open(folder / model),
+        unusable=unusable,
     )
 
 
@@ -203,9 +213,13 @@ def own_scale(entry: Tensor) -> dict[str, object] | None:
 
 def _entries(folder: Path) -> Iterator[Path]:
     """Yield the files of a folder in a fixed order, without hidden and generated ones."""
-    left = MOST_ENTRIES
-    for where, folders, files in os.walk(folder):
-        depth = len(Path(where).relative_to(folder).parts)
+    left, seen = MOST_ENTRIES, set[str]()
+    for where, folders, files in os.walk(folder, followlinks=True):  # data sets are often linked
+        depth, real = len(Path(where).relative_to(folder).parts), os.path.realpath(where)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = sorted(
             name
             for name in folders
@@ -228,30 +242,46 @@ def _endings() -> frozenset[str]:
     return frozenset(ENDINGS)
 
 
-def _kind(path: Path, *, arrays: bool) -> Kind | None:
-    """Return what a ``.tflite`` file stores; None if it is of no use to a gate.
+def _kind(path: Path, *, arrays: bool) -> Kind:
+    """Return what a ``.tflite`` file stores.
 
     Args:
         path: The file.
         arrays: Whether it may take arrays instead of images.
+
+    Raises:
+        EdgeqError: It is of no use to a gate.
     """
     from edgeq.models.float_file import require_float
+    from edgeq.models.open_size import leaves_size_open
     from edgeq.tflite.model_file import read_model
     from edgeq.tflite.prepared import halves
 
-    try:
-        model = read_model(path)
-        stored = halves(model)
-    except EdgeqError:
-        return None
+    model = read_model(path)
+    stored = halves(model)
+    size = _ANY_SIZE if leaves_size_open(model) else None
+    problem: EdgeqError | None = None
     for taken in (False, True) if arrays else (False,):
-        with suppress(EdgeqError):
-            require_float(model, halves=stored, arrays=taken)
+        try:
+            require_float(model, halves=stored, arrays=taken, size=size)
+        except EdgeqError as error:
+            problem = problem or error
+        else:
             return "float16" if stored else "float32"
         with suppress(EdgeqError):
-            require_float(model, halves=stored, arrays=taken, quantized_weights=True)
+            require_float(model, halves=stored, arrays=taken, quantized_weights=True, size=size)
             return "weights"
-    return "quantized" if any(tensor.dtype in _INTEGERS for tensor in model.tensors) else None
+    if problem is not None and not any(tensor.dtype in _INTEGERS for tensor in model.tensors):
+        raise problem
+    return "quantized"
+
+
+def _is_open(path: Path) -> bool:
+    """Return whether a ``.tflite`` file leaves the size of its images open."""
+    from edgeq.models.open_size import leaves_size_open
+    from edgeq.tflite.model_file import read_model
+
+    return leaves_size_open(read_model(path))
 
 
 def _rescales(path: Path) -> bool:

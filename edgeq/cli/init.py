@@ -64,12 +64,18 @@ def entered(there: Detected) -> Iterator[str]:
     """Yield what the spec names and what it could not, one line each."""
     from edgeq.words import names
 
+    yield from (f"not used: {path}: {why}" for path, why in there.unusable.items())
     if there.model is None and not there.models:
+        if there.ready:
+            few = names([str(path) for path in there.ready])
+            yield f"variants without a float model: {few}; name the one that they were made from"
         return
     if there.model is None:
         yield f"models: {names([str(path) for path in there.models])}; name one of them as `source`"
         return
     yield f"model: {there.model}"
+    if there.open_size:
+        yield "it leaves the size of its images open: set input_size = [HEIGHT, WIDTH]"
     if there.quantized_weights:
         yield "its weights are quantized already: what they have lost is not seen"
     if not there.rescales and there.arrays is None:

@@ -25,6 +25,7 @@ MOST_LOOKED_AT = 200
 
 _LEVELS = 256
 _REAL = {"int8", "uint8", "int16"}
+_SAME_VALUES = {"CAST", "QUANTIZE"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class InputFit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def input_scales(model: ModelFile) -> tuple[InputScale, ...]:
-    """Return how each input is stored, or the output of a QUANTIZE that directly follows it.
+    """Return how each input is stored, or what a QUANTIZE makes of it, also behind a CAST.
 
     Inputs that are not quantized are left out.
     """
@@ -115,11 +116,17 @@ def input_scales(model: ModelFile) -> tuple[InputScale, ...]:
 
 
 def _stored(wiring: Wiring, entry: int) -> Iterator[Tensor]:
-    """Yield an input and the outputs of the QUANTIZEs that directly follow it."""
-    yield wiring.model.tensors[entry]
-    for consumer in wiring.consumers(entry):
-        if consumer.name == "QUANTIZE" and consumer.outputs:
-            yield wiring.model.tensors[consumer.outputs[0]]
+    """Yield an input and what changes of its type make of it, one after the other."""
+    chain = [entry]
+    for index in chain:
+        yield wiring.model.tensors[index]
+        chain += (
+            consumer.outputs[0]
+            for consumer in wiring.consumers(index)
+            if consumer.name in _SAME_VALUES
+            and consumer.outputs
+            and consumer.outputs[0] not in chain
+        )
 
 
 def _is_quantized(tensor: Tensor) -> bool:

@@ -68,8 +68,8 @@ def require_float(
     for index in model.outputs:
         if tensors[index].dtype in _INDICES:
             raise ModelError(
-                f"its output {tensors[index].name!r} is {tensors[index].dtype}: indices and flags "
-                "have no distance that could be judged",
+                f"its output {tensors[index].name!r} is {tensors[index].dtype}: indices, flags and "
+                "texts have no distance that could be judged",
                 where=model.path,
                 remedy="Export the model with the scores that they are made from as its output",
             )

@@ -122,7 +122,8 @@ def _holding_pixels(baseline: FloatModel, model: Model) -> FloatModel:
             f"its input {entry.name!r} is {entry.dtype} and can't hold what the preprocessing "
             f"makes of pixels (mean {list(how.mean)}, std {list(how.std)})",
             where=baseline.original.path if baseline.original else baseline.name,
-            remedy="Remove mean and std from the spec: it takes pixels as they are"
+            remedy="Remove `preprocessing`, or its mean and std, from the spec: it takes pixels as "
+            "they are"
             if is_integer(entry)
             else "Set `preprocessing` to that of the model's training",
         )

@@ -216,3 +216,34 @@ def test_a_file_with_quantized_weights_is_the_model_if_there_is_no_other(
     there = detect(here)
     assert (there.model, there.quantized_weights) == (Path("net.tflite"), False)
     assert there.ready == (Path("published.tflite"), Path("vendor.tflite"))
+
+
+def test_an_open_size_is_asked_for(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shape, signature = (1, 1, 1, 3), (1, -1, -1, 3)
+    tensors = [Tensor(name, shape, signature=signature) for name in ("image", "map")]
+    open_file = build(tensors, [Op("RELU", ("image",), ("map",))], ["image"], ["map"])
+    (here / "net.tflite").write_bytes(open_file)
+    there = detect(here)
+    assert (there.model, there.open_size) == (Path("net.tflite"), True)
+    assert main(["init"]) == 0
+    assert "input_size = [HEIGHT, WIDTH]" in capsys.readouterr().out
+
+
+def test_files_that_are_of_no_use_are_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "broken.tflite").write_bytes(b"not a model")
+    (here / "vendor.tflite").write_bytes(classifier(size=(8, 8), io="uint8"))
+    assert list(detect(here).unusable) == [Path("broken.tflite")]
+    assert main(["init"]) == 0
+    out = capsys.readouterr().out
+    assert "not used: broken.tflite: " in out
+    assert "variants without a float model: vendor.tflite" in out
+
+
+def test_linked_folders_are_looked_into_once(
+    here: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = tmp_path_factory.mktemp("data")
+    photographs(data / "val")
+    (data / "again").symlink_to(data)
+    (here / "data").symlink_to(data)
+    assert detect(here).evaluation == Path("data/val")

@@ -137,6 +137,23 @@ def test_the_scale_is_the_inputs_own_or_that_of_quantize(tmp_path: Path) -> None
     assert found == (InputScale("int8", 0.5, 3),)
 
 
+def test_pixels_that_become_real_numbers_first_are_stored_by_the_quantize(tmp_path: Path) -> None:
+    shape = (1, 4, 4, 3)
+    tensors = [
+        Tensor("image", shape, "int32"),
+        Tensor("real", shape),
+        Tensor("inside", shape, "int8", None, (0.5,), (3,)),
+        Tensor("result", shape),
+    ]
+    ops = [
+        Op("CAST", ("image",), ("real",)),
+        Op("QUANTIZE", ("real",), ("inside",)),
+        Op("DEQUANTIZE", ("inside",), ("result",)),
+    ]
+    found = scales_of(build(tensors, ops, ["image"], ["result"]), tmp_path)
+    assert found == (InputScale("int8", 0.5, 3),)
+
+
 def test_each_of_several_inputs_has_its_own_range(tmp_path: Path) -> None:
     tensors = [
         Tensor("real", (1, 2)),

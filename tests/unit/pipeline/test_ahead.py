@@ -82,7 +82,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: one_channel(channels=6),
         "has 6 channels. Name its images, as arrays of this shape, as `samples`",
     ),
-    "indices": (indices, "indices and flags have no distance that could be judged. Export"),
+    "indices": (indices, "indices, flags and texts have no distance that could be judged. Export"),
     "bytes": (bytes_in, "takes or gives uint8 ('image'), although it is not quantized. Export"),
 }
 

@@ -453,4 +453,4 @@ def test_indices_and_flags_are_refused_as_the_baselines(tmp_path: Path, dtype: s
     content = build(tensors, ops, ["image"], ["a", "b"])
     _, errors = answers(project(tmp_path, content, same=content))
     assert errors
-    assert f"its output 'b' is {dtype}: indices and flags" in str(errors[0])
+    assert f"its output 'b' is {dtype}: indices, flags and texts" in str(errors[0])

@@ -61,7 +61,7 @@ TWO = 2
 
 _ONE_SAMPLE = "a single sample can't show both what ranges should hold and what they cost"
 
-_FORMAT = 9
+_FORMAT = 10
 
 Floats = npt.NDArray[np.float32]
 _Fitting = Mapping[int, tuple[float, int]]
@@ -159,7 +159,9 @@ class _Ranging:
             groups=len({activation.group for activation in every.values()}),
             runs=self.runs,
             unmatched=tuple(
-                short(fit.tensor.name) for at, fit in every.items() if at not in self.fits
+                short(activation.tensor.name)
+                for at, activation in every.items()
+                if at not in self.fits and not activation.is_as_defined
             ),
             suspicious=tuple(suspicious),
             trials=trials,

@@ -153,10 +153,10 @@ def quantize(request: Quantize) -> dict[str, object]:
     return {"bytes": len(content)}
 
 
-def _explained(error: ValueError, model: ModelFile, text: str) -> Exception:
-    """Return an error of the library that is due to several graphs in other words."""
+def _explained(error: ValueError, model: ModelFile, text: str) -> ModelError:
+    """Return an error that says whose it is, and of several graphs in other words."""
     if text not in str(error) or model.subgraphs == 1:
-        return error
+        return ModelError(f"litert-quantizer can't quantize this model: {error}")
     return ModelError(
         "litert-quantizer calibrates only the first of the file's graphs, not those inside IF and "
         "WHILE, nor those of other signatures",

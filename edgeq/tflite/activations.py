@@ -55,6 +55,15 @@ class Activation:
     group: tuple[int, ...]
     bound: tuple[float, int] | None
 
+    @property
+    def is_as_defined(self) -> bool:
+        """Whether it is stored with the scale and zero point that it has by definition."""
+        if self.bound is None:
+            return False
+        scale, zero_point = self.bound
+        same = math.isclose(float(self.tensor.scales[0]), scale, rel_tol=1e-6)
+        return same and int([*self.tensor.zero_points, 0][0]) == zero_point
+
 
 def activations(
     model: ModelFile, matching: Matching | None, *, broken: bool = False

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from edgeq.config.methods import MethodChoice
-from edgeq.errors import ConversionError
-from edgeq.quantize.litert_child import SHIFT, finished
+from edgeq.errors import ConversionError, ModelError
+from edgeq.quantize.litert_child import SHIFT, Quantize, finished, quantize
 from edgeq.quantize.make import make_variant
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
@@ -110,3 +110,20 @@ def test_a_graph_that_is_not_calibrated_is_named_with_what_to_do(tmp_path: Path)
     with pytest.raises(ConversionError, match=r"only the first of the file's graphs") as caught:
         made(tmp_path, "int8", content)
     assert "dynamic_range" in str(caught.value.remedy)
+
+
+def test_what_the_library_says_is_said_to_be_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from litert_quantizer import quantizer
+
+    def refused(*_: object, **_options: object) -> None:
+        raise ValueError("Ranks of scales (1) and zps (1) must be the same as the tensor rank (2).")
+
+    monkeypatch.setattr(quantizer.Quantizer, "quantize", refused)
+    (tmp_path / "net.tflite").write_bytes(network())
+    request = Quantize(
+        model=str(tmp_path / "net.tflite"), output=str(tmp_path / "out.tflite"), steps=[]
+    )
+    with pytest.raises(ModelError, match=r"litert-quantizer can't quantize this model: Ranks of"):
+        quantize(request)

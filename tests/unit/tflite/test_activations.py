@@ -137,3 +137,19 @@ def test_inputs_in_another_order_have_the_values_of_their_names(tmp_path: Path) 
         "q": 1,
         "y": 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("scale", "point", "defined"), [(1 / 256, -128, True), (1 / 128, 0, False)]
+)
+def test_a_range_by_definition_needs_no_counterpart(
+    tmp_path: Path, scale: float, point: int, defined: bool
+) -> None:
+    tensors = [
+        Tensor("in", (1, 3), "int8", scales=(0.1,), zero_points=(0,)),
+        Tensor("p", (1, 3), "int8", scales=(scale,), zero_points=(point,)),
+    ]
+    path = tmp_path / "net.tflite"
+    path.write_bytes(build(tensors, [Op("SOFTMAX", ("in",), ("p",))], ["in"], ["p"]))
+    found = {one.tensor.name: one.is_as_defined for one in activations(read_model(path), None)}
+    assert found == {"in": False, "p": defined}

@@ -25,7 +25,6 @@ MOST_LOOKED_AT = 200
 
 _LEVELS = 256
 _REAL = {"int8", "uint8", "int16"}
-_SAME_VALUES = {"CAST", "QUANTIZE"}
 
 
 @dataclass(frozen=True)
@@ -91,27 +90,24 @@ class InputFit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def input_scales(model: ModelFile) -> tuple[InputScale, ...]:
-    """Return how each input is stored, or what a QUANTIZE makes of it, also behind a CAST.
+    """Return how each input is stored, and what QUANTIZEs make of it before anything else does.
 
     Inputs that are not quantized are left out.
     """
-    wiring, scales, start = Wiring(model), [], 0
+    wiring, scales, start = Wiring(model), dict[InputScale, None](), 0
     for entry, name in zip(model.inputs, model.named_inputs, strict=True):
         columns = start, start + math.prod(model.tensors[entry].shape)
         start = columns[1]
-        tensor = next(filter(_is_quantized, _stored(wiring, entry)), None)
-        if tensor is None:
-            continue
         alone = len(model.inputs) == 1
-        scales.append(
-            InputScale(
+        for tensor in filter(_is_quantized, _stored(wiring, entry)):
+            scale = InputScale(
                 dtype=tensor.dtype,
                 scale=float(tensor.scales[0]),
-                zero_point=int([*tensor.zero_points, 0][0]),
+                zero_point=tensor.zero_point,
                 name="" if alone else name,
                 columns=None if alone else columns,
             )
-        )
+            scales[scale] = None
     return tuple(scales)
 
 
@@ -119,13 +115,14 @@ def _stored(wiring: Wiring, entry: int) -> Iterator[Tensor]:
     """Yield an input and what changes of its type make of it, one after the other."""
     chain = [entry]
     for index in chain:
-        yield wiring.model.tensors[index]
+        tensor = wiring.model.tensors[index]
+        yield tensor
+        # A CAST of steps would make real numbers of them without their scale.
+        changes = {"QUANTIZE"} if tensor.scales.size else {"CAST", "QUANTIZE"}
         chain += (
             consumer.outputs[0]
             for consumer in wiring.consumers(index)
-            if consumer.name in _SAME_VALUES
-            and consumer.outputs
-            and consumer.outputs[0] not in chain
+            if consumer.name in changes and consumer.outputs and consumer.outputs[0] not in chain
         )
 
 
@@ -134,8 +131,8 @@ def _is_quantized(tensor: Tensor) -> bool:
 
 
 def worst(fits: Sequence[InputFit]) -> InputFit | None:
-    """Return the fit of the input that clips most; None if no input is quantized."""
-    return max(fits, key=lambda fit: (fit.far, fit.clipped), default=None)
+    """Return the fit that clips most, or is off most; None if no input is quantized."""
+    return max(fits, key=lambda fit: (fit.far, fit.clipped, max(map(abs, fit.spare))), default=None)
 
 
 def input_fit(

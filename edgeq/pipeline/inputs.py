@@ -289,7 +289,8 @@ class ModelInputs:
             return None
         if entry is None or self._holds(entry, usual):
             return None
-        unchanged = unchanged_pixels(entry)
+        file = read_model(self.baseline.path)
+        unchanged = unchanged_pixels(entry, file.tensors[file.inputs[0]])
         if unchanged is None or (self.model.preprocessing and not is_integer(entry)):
             return None
         mean, std = unchanged

@@ -433,9 +433,14 @@ def _input_range(variant: VariantUnderTest) -> InputRange:
     if _own_calibration(variant) is not None:
         least, greatest = variant.inputs.images.calibration_ends
         ends = value_ends(least, greatest, variant.preprocessing)
-    if variant.takes_arrays:
-        return InputRange(worst([array_fit(scale, variant.photographs, ends) for scale in scales]))
-    return InputRange(input_fit(scales[0], variant.preprocessing, variant.photographs, ends))
+    pixels, how = variant.photographs, variant.preprocessing
+    fits = [
+        array_fit(scale, pixels, ends)
+        if variant.takes_arrays
+        else input_fit(scale, how, pixels, ends)
+        for scale in scales
+    ]
+    return InputRange(worst(fits))
 
 
 def _input_range_facts(variant: VariantUnderTest) -> Mapping[str, object]:

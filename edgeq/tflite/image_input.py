@@ -77,21 +77,28 @@ def is_integer(entry: Tensor) -> bool:
     return entry.dtype.startswith(("int", "uint")) and not entry.scales.size
 
 
-def unchanged_pixels(entry: Tensor) -> tuple[float, float] | None:
+def unchanged_pixels(entry: Tensor, like: Tensor | None = None) -> tuple[float, float] | None:
     """Return the mean and deviation with which an integer input stores pixels as they are.
 
     Pixels become ``(pixel - mean) / std``, and the input stores that by its scale. int8 can't hold
     pixels above 127 and stores them less 128.
 
+    Args:
+        entry: The input.
+        like: The baseline's input, if this is a variant's. If it takes pixels as integers of the
+            same type without a scale, an application gives both files the same integers.
+
     Returns:
         None for real numbers, and for quantized signed integers, whose scale says which real
         numbers they stand for, but not which pixels these are.
     """
-    unsigned = entry.dtype == "uint8" and entry.scales.size == 1 and entry.scales[0] > 0
-    if not (is_integer(entry) or unsigned):
+    alike = like is not None and is_integer(like) and like.dtype == entry.dtype
+    pixels = entry.dtype == "uint8" or alike
+    scaled = pixels and entry.scales.size == 1 and entry.scales[0] > 0
+    if not (is_integer(entry) or scaled):
         return None
     shift = _SIGNED if entry.dtype == "int8" else 0
-    if not unsigned:
+    if not scaled:
         return float(shift), 1.0
     return float(entry.zero_point + shift), 1 / float(entry.scales[0])
 

@@ -154,6 +154,40 @@ def test_pixels_that_become_real_numbers_first_are_stored_by_the_quantize(tmp_pa
     assert found == (InputScale("int8", 0.5, 3),)
 
 
+def test_bytes_that_are_quantized_again_must_keep_their_range(tmp_path: Path) -> None:
+    """TensorFlow writes uint8 inputs so: a QUANTIZE to int8, whose zero point may be off."""
+    shape = (1, 4, 4, 3)
+    tensors = [
+        Tensor("image", shape, "uint8", None, (1.0,), (0,)),
+        Tensor("inside", shape, "int8", None, (1.0,), (-118,)),
+        Tensor("result", shape),
+    ]
+    ops = [Op("QUANTIZE", ("image",), ("inside",)), Op("DEQUANTIZE", ("inside",), ("result",))]
+    scales = scales_of(build(tensors, ops, ["image"], ["result"]), tmp_path)
+    assert scales == (InputScale("uint8", 1.0, 0), InputScale("int8", 1.0, -118))
+    fits = [input_fit(scale, RAW, PHOTOS) for scale in scales]
+    chosen = worst(fits)
+    assert chosen is fits[1]
+    assert chosen.spare == pytest.approx((10, -10))
+
+
+def test_steps_that_are_cast_are_not_what_they_stand_for(tmp_path: Path) -> None:
+    shape = (1, 4, 4, 3)
+    tensors = [
+        Tensor("image", shape, "uint8", None, (0.5,), (0,)),
+        Tensor("real", shape),
+        Tensor("inside", shape, "int8", None, (1.0,), (-128,)),
+        Tensor("result", shape),
+    ]
+    ops = [
+        Op("CAST", ("image",), ("real",)),
+        Op("QUANTIZE", ("real",), ("inside",)),
+        Op("DEQUANTIZE", ("inside",), ("result",)),
+    ]
+    scales = scales_of(build(tensors, ops, ["image"], ["result"]), tmp_path)
+    assert scales == (InputScale("uint8", 0.5, 0),)
+
+
 def test_each_of_several_inputs_has_its_own_range(tmp_path: Path) -> None:
     tensors = [
         Tensor("real", (1, 2)),

@@ -87,6 +87,16 @@ def test_pixels_are_stored_as_they_are(
     assert ("less 128" in unchanged_note(given)) == (dtype == "int8")
 
 
+def test_a_signed_scale_beside_the_same_integers_without_one_stands_for_them(
+    tmp_path: Path,
+) -> None:
+    bare, scaled = entry(tmp_path, "int8"), entry(tmp_path, "int8", 1.0, -128)
+    assert unchanged_pixels(bare) == (128, 1)
+    assert unchanged_pixels(scaled, bare) == (0, 1)
+    assert unchanged_pixels(scaled, entry(tmp_path, "uint8")) is None
+    assert unchanged_pixels(scaled, scaled) is None
+
+
 def test_a_signed_scale_does_not_say_what_pixels_become(tmp_path: Path) -> None:
     assert unchanged_pixels(entry(tmp_path, "int8", 1 / 127.5, 0)) is None
     path = tmp_path / "net.tflite"

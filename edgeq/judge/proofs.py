@@ -30,6 +30,10 @@ _INDICES = frozenset({"int32", "int64", "bool"})
 _HEAD_WEIGHTS: Mapping[Classifier, str] = {"int4": "int4", "dynamic": "int8"}
 MOST = 0.5
 """Share of the weights' bytes above which a type holds most of them."""
+MOST_BESIDE_SOFTMAX = 0.05
+"""Greatest distance of a score from the probability of its logits: 12 steps of an int8 softmax,
+which rounds to one. If the baseline exceeds it, its scores are something else (a softmax with a
+temperature, several sigmoids, or without the background class)."""
 
 
 def made(error: EdgeqError | None, *, size: int = 0) -> Judgement:
@@ -171,6 +175,7 @@ def outputs(
         evidence["asked_again"] = msgspec.to_builtins(repeats)
     problem = _unfit(own, baseline)
     problem = problem or (None if repeats is None else unsteady(repeats))
+    problem = problem or _unlike_probabilities(own, baseline)
     problem = problem or (copy_of_baseline(own.images) if copied else None)
     problem = problem or (_empty(own, baseline) if trained else None)
     if problem is not None:
@@ -387,6 +392,22 @@ def _unfit(own: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
             "Check the ranges that calibration found; float16 overflows above 65504",
         )
     return None
+
+
+def _unlike_probabilities(own: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
+    """Return what is wrong with scores that no longer are the probabilities of their logits.
+
+    Agreement and drift are about logits, which know nothing of what follows the softmax.
+    """
+    variant, usual = own.beside_softmax, baseline.beside_softmax
+    if variant is None or usual is None or usual > MOST_BESIDE_SOFTMAX:
+        return None
+    if variant <= MOST_BESIDE_SOFTMAX + 2 * usual:
+        return None
+    return (
+        f"its class scores are not the probabilities of its logits: off by up to {variant:.3g}",
+        "Check what follows the softmax: operators, and the scale and zero point of the output",
+    )
 
 
 def _empty(own: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:

@@ -142,6 +142,8 @@ class OutputFacts(msgspec.Struct, frozen=True, kw_only=True):
         distinct_classes: Number of different classes predicted.
         largest_class: The class predicted most often; None if no output is finite.
         largest_share: Share of the images with that class.
+        beside_softmax: Greatest distance of a score from the probability that a softmax makes of
+            the model's own logits; None if it does not end in a softmax or sigmoid.
     """
 
     images: int
@@ -155,6 +157,7 @@ class OutputFacts(msgspec.Struct, frozen=True, kw_only=True):
     distinct_classes: int
     largest_class: int | None
     largest_share: float
+    beside_softmax: float | None = None
 
 
 def outputs_facts(answers: Predictions) -> OutputFacts:
@@ -176,7 +179,21 @@ def outputs_facts(answers: Predictions) -> OutputFacts:
         distinct_classes=int((counts > 0).sum()),
         largest_class=int(counts.argmax()) if finite.any() else None,
         largest_share=float(counts.max() / n),
+        beside_softmax=_greatest_distance(answers),
     )
+
+
+def _greatest_distance(answers: Predictions) -> float | None:
+    if answers.logits_source != "softmax_input" or not answers.finite.any():
+        return None
+    return float(by_rows(_beside_softmax, answers.scores, answers.logits)[answers.finite].max())
+
+
+def _beside_softmax(scores: Floats, logits: Floats) -> Floats:
+    with np.errstate(invalid="ignore"):  # rows that are not finite
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    return np.asarray(np.abs(scores - probabilities).max(axis=1), np.float32)
 
 
 def _nonfinite_values(scores: Floats) -> Integers:

@@ -176,8 +176,13 @@ class _Builder:
     def _is_through(self, operator: Operator) -> bool:
         if not operator.inputs or operator.inputs[0] < 0 or not operator.outputs:
             return False
-        if operator.name == "CAST":  # a cast to integers truncates values
-            return self.model.tensors[operator.outputs[0]].dtype.startswith("float")
+        if (
+            operator.name == "CAST"
+        ):  # to integers it truncates values, of steps it drops their scale
+            given, made = (
+                self.model.tensors[at] for at in (operator.inputs[0], operator.outputs[0])
+            )
+            return made.dtype.startswith("float") and not given.scales.size
         return operator.name in _THROUGH or self.wiring.only_reshapes(operator)
 
     def _node(self, place: int, operator: Operator, fused: set[int]) -> Node:

@@ -454,6 +454,31 @@ def test_every_head_is_held_to_the_claim() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("variant", "usual", "fails"),
+    [
+        (0.01, 0.0, False),
+        (0.5, 0.0, True),
+        (128.0, 1e-6, True),
+        (0.5, None, False),
+        (None, 0.0, False),
+        (0.5, 0.4, False),
+        (0.14, 0.049, False),
+    ],
+)
+def test_scores_must_be_the_probabilities_of_their_logits(
+    variant: float | None, usual: float | None, fails: bool
+) -> None:
+    """What follows a softmax changes no class and no logit, but every threshold."""
+    own, baseline = (
+        msgspec.structs.replace(facts(np.eye(4)), beside_softmax=each) for each in (variant, usual)
+    )
+    judged = outputs(own, baseline)
+    assert (judged.status is Verdict.FAIL) is fails
+    if fails:
+        assert judged.reason.startswith("its class scores are not the probabilities of its logits")
+
+
 def test_all_that_is_recorded_of_outputs() -> None:
     facts_ = OutputFacts(
         images=1200,

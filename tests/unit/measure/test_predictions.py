@@ -137,3 +137,16 @@ def test_logits_take_four_bytes_each_whatever_is_given() -> None:
     wide = np.array([[1.0, 2.0], [3.0, 4.0]])
     assert make_answers(wide, wide, is_probability=True).logits.dtype == np.float32
     assert make_answers(wide, None, is_probability=False).logits.dtype == np.float32
+
+
+def test_scores_are_held_against_the_probabilities_of_their_logits() -> None:
+    logits = np.log([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]])
+    right = np.exp(logits)
+    answers = [
+        make_answers(scores, logits, is_probability=True)
+        for scores in (right, np.minimum(right, 0.498), np.full((2, 3), np.nan))
+    ]
+    assert outputs_facts(answers[0]).beside_softmax == pytest.approx(0, abs=1e-6)
+    assert outputs_facts(answers[1]).beside_softmax == pytest.approx(0.302, abs=1e-6)
+    assert outputs_facts(answers[2]).beside_softmax is None
+    assert outputs_facts(make_answers(right, None, is_probability=True)).beside_softmax is None

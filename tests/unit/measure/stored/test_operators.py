@@ -387,3 +387,13 @@ def test_probabilities_in_one_file_alone_are_an_ending(compare: Comparer, kind: 
 def test_a_softmax_that_is_missing_inside_is_not_an_ending(compare: Comparer) -> None:
     inside = chain(Op("SOFTMAX", ("a",), ("z",)))
     assert only(compare.files(inside, PLAIN)).change == "missing operator"
+
+
+@pytest.mark.parametrize(("scales", "changes"), [((), []), ((0.5,), ["added operator"])])
+def test_a_cast_of_steps_is_not_what_they_stand_for(
+    compare: Comparer, scales: tuple[float, ...], changes: list[str]
+) -> None:
+    plain = graph(Op("LOGISTIC", ("x",), ("y",)))
+    steps = Tensor("x", (1, 4, 4, 4), "int8", None, scales, tuple(0 for _ in scales))
+    cast = graph(Op("CAST", ("x",), ("real",)), Op("LOGISTIC", ("real",), ("y",)), tensors=[steps])
+    assert [one.change for one in compare.files(plain, cast).findings] == changes

@@ -1,4 +1,4 @@
-"""A run on a Ray cluster of two raylets, which loses an actor that is making a variant."""
+"""Runs on a Ray cluster of two raylets, one of which loses an actor that is making a variant."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgeq.errors import ClusterError, EdgeqError
@@ -19,6 +20,7 @@ from edgeq.record.structs import CaseRecord
 from tests.end_to_end.raylets import actors, client_server, makers, raylets
 from tests.patience import PATIENCE_S
 from tests.unit.faults.project import lay_out, save
+from tests.unit.quantize.network import SIZE
 
 PHOTOGRAPHS = 400
 SPEC = """
@@ -37,6 +39,20 @@ worst_cosine = 0.8
 relative_error = 1.0
 """
 
+ARRAYS = """
+methods = ["int8"]
+default_gates = false
+{cluster}
+[models.net]
+source = "net.tflite"
+[models.net.samples]
+calibration = "calibration.npy"
+evaluation = "evaluation.npy"
+[gates]
+top1_agreement = 0.4
+relative_error = 1.0
+"""
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -51,13 +67,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def started(project: Path, name: str, cluster: str = "") -> subprocess.Popen[str]:
+def started(
+    project: Path, name: str, cluster: str = "", *, spec: str = SPEC
+) -> subprocess.Popen[str]:
     """Start the gate with a store and a folder of reports of its own."""
-    spec = project / f"{name}.toml"
+    file = project / f"{name}.toml"
     own = f'store = ".{name}"\nreports = "{name}"\n'
-    spec.write_text(own + SPEC.format(cluster=cluster), "utf-8")
+    file.write_text(own + spec.format(cluster=cluster), "utf-8")
     return subprocess.Popen(
-        [sys.executable, "-m", "edgeq.cli", "gate", "--edgeq-config", spec.name],
+        [sys.executable, "-m", "edgeq.cli", "gate", "--edgeq-config", file.name],
         cwd=project,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -101,6 +119,34 @@ def test_a_driver_that_is_a_client_of_the_cluster_gives_them_too(project: Path) 
         output, _ = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 0, output
     assert cases(project, "client") == cases(project, "local")
+
+
+def test_a_model_of_arrays_is_made_on_the_cluster_and_evaluated_here(
+    tmp_path: Path, project: Path
+) -> None:
+    (tmp_path / "net.tflite").symlink_to(project / "net.tflite")
+    generator = np.random.default_rng(0)
+    for role, count in (("calibration", 8), ("evaluation", PHOTOGRAPHS)):
+        samples = generator.normal(0, 1, (count, *SIZE, 3)).astype(np.float32)
+        np.save(tmp_path / f"{role}.npy", samples)
+    with started(tmp_path, "local", spec=ARRAYS) as local:
+        output, _ = local.communicate(timeout=PATIENCE_S)
+    assert local.returncode == 0, output
+    with raylets(2) as address:
+        table = f'[run]\ncluster = "{address}"'
+        with started(tmp_path, "cluster", table, spec=ARRAYS) as running:
+            seen = set[int]()
+            while running.poll() is None:
+                seen.update(makers())
+                time.sleep(0.01)
+        assert running.returncode == 0
+    assert seen
+    assert cases(tmp_path, "cluster") == cases(tmp_path, "local")
+    ours, theirs = (
+        next((tmp_path / store / "variants").glob("*/*.tflite")).read_bytes()
+        for store in (".local", ".cluster")
+    )
+    assert ours == theirs
 
 
 def test_an_address_without_a_cluster_is_one_clear_error(project: Path) -> None:

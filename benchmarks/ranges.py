@@ -11,7 +11,14 @@ judged on.
 ``... python -m benchmarks.ranges faults [--model NAME] [--every N]`` changes scales and zero points
 of an int8 file at several depths, with biases that follow and without, and prints what the proofs
 say of each. A fault is visible if the agreement is a point lower than the good file's, or the worst
-cosine .05. ``benchmarks/ranges.md`` has both tables.
+cosine .05.
+
+``... python -m benchmarks.ranges paired [--model NAME] [--images N]`` sets ranges right on up to
+128 samples that they were not fitted on, and prints the share of the mean error that is left with
+its interval, paired by sample: of all suspicious ranges, and of each gross one that clips alone.
+Beside the good files are two faults that the proof lets pass in EfficientNetV2-B0: the first
+layer's output clipped to 40 % of its range, and all outputs to two thirds. ``--model signs`` is the
+network that ``benchmarks/held_out`` trains. ``benchmarks/ranges.md`` has the tables.
 """
 
 from __future__ import annotations
@@ -28,6 +35,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.control_spread import FEW, RECIPES
+from benchmarks.held_out.signs import prepare
 from edgeq.config.load import parse
 from edgeq.config.methods import MethodChoice
 from edgeq.errors import EdgeqError
@@ -43,8 +51,11 @@ from edgeq.measure.ranges import Ranges, Trial
 from edgeq.measure.scales import fitting
 from edgeq.pipeline import gates
 from edgeq.pipeline.computed import FITTED, JUDGED
+from edgeq.pipeline.ranging import FEW as SINGLES
+from edgeq.pipeline.ranging import Ranging
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
+from edgeq.quantize import recipes
 from edgeq.quantize.make import make_variant
 from edgeq.tflite.activations import Activation, activations
 from edgeq.tflite.edits import apply_edits, quantization_edits, ranges_edits
@@ -54,6 +65,13 @@ IMAGES = 64
 DEPTHS = (0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1)
 FACTORS = (0.25, 0.5, 2, 5, 10)
 MOVES = (-64, -20, -5, 5, 20, 64)
+AVERAGED = 55.0
+"""Percentile of the samples' extremes about where their moving average lies."""
+CALIBRATIONS = {name: row for name, row in RECIPES.items() if row[0] == "int8"} | {
+    "75 % ranges": ("int8", recipes.static(8, percentile=75.0), False),
+    "averaged ranges": ("int8", recipes.static(8, percentile=AVERAGED), False),
+    f"averaged ranges of {FEW} images": ("int8", recipes.static(8, percentile=AVERAGED), True),
+}
 BOTH = ("int8", "int8@tensorflow", "int8_float_io", "int16x8")
 ONE = ("int8", "int8_float_io", "int16x8")
 UNIT = {"std": [255.0, 255.0, 255.0]}
@@ -93,6 +111,13 @@ def models(data: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+def signs(folder: Path, data: Path) -> dict[str, Any]:
+    """Return the row of the network that the held-out faults train, on its own photographs."""
+    network = prepare(folder / "signs", data / "imagenet")
+    row = {"source": str(network), "preprocessing": "keras-0-255", "methods": ("int8",)}
+    return {**row, "ready": {}, "folder": network.parent}
+
+
 def link_photographs(source: Path, folder: Path, draw: int | None) -> None:
     """Make a folder of a role's photographs: of the evaluation's, only those that a seed draws."""
     if draw is None or source.name != "evaluation":
@@ -105,10 +130,17 @@ def link_photographs(source: Path, folder: Path, draw: int | None) -> None:
 
 
 def a_run(
-    name: str, row: dict[str, Any], folder: Path, store: str, calibration: int | None = None
+    name: str,
+    row: dict[str, Any],
+    folder: Path,
+    store: str,
+    *,
+    calibration: int | None = None,
+    images: int = IMAGES,
 ) -> Run:
     """Return a run of one model and its good variants, calibrated on so many images at most."""
-    table = {key: value for key, value in row.items() if key != "ready"}
+    table = {key: value for key, value in row.items() if key not in {"ready", "folder"}}
+    folder = row.get("folder", folder)
     ready = {
         maker: {"model": name, "file": str(path), "method": "int8"}
         for maker, path in row["ready"].items()
@@ -121,7 +153,7 @@ def a_run(
         "images": {
             "calibration": str(folder / "calibration"),
             "evaluation": str(folder / "evaluation"),
-            "max_evaluation": IMAGES,
+            "max_evaluation": images,
             "max_calibration": calibration,
         },
         "store": store,
@@ -132,15 +164,16 @@ def a_run(
 def made(name: str, row: dict[str, Any], folder: Path, store: str) -> dict[str, Path]:
     """Return int8 files of a model by other recipes and from fewer images, by their maker."""
     files = {}
-    for maker, (method, recipe, few) in RECIPES.items():
-        if method == "int8":
-            run = a_run(name, {**row, "ready": {}}, folder, store, FEW if few else None)
-            inputs = run.inputs(name)
-            choice, images = MethodChoice(method, method, "litert"), inputs.images.calibration
-            file = make_variant(choice, inputs.baseline, images, run.store, recipe=recipe)
-            files[maker.replace(" ", "-").replace("%", "percent")] = file.path
+    for maker, (method, recipe, few) in CALIBRATIONS.items():
+        most = FEW if few else None
+        run = a_run(name, {**row, "ready": {}}, folder, store, calibration=most)
+        inputs = run.inputs(name)
+        choice, images = MethodChoice(method, method, "litert"), inputs.images.calibration
+        file = make_variant(choice, inputs.baseline, images, run.store, recipe=recipe)
+        files[maker.replace(" ", "-").replace("%", "percent")] = file.path
     if "int8@tensorflow" in row["methods"]:
-        run = a_run(name, {**row, "methods": ("int8@tensorflow",), "ready": {}}, folder, store, FEW)
+        theirs = {**row, "methods": ("int8@tensorflow",), "ready": {}}
+        run = a_run(name, theirs, folder, store, calibration=FEW)
         files[f"tensorflow-{FEW}-images"] = run.variants[0].path
     return files
 
@@ -178,6 +211,55 @@ def _left(found: Ranges, chosen: Callable[[Trial], bool]) -> tuple[str, str]:
         if chosen(one) and before and after is not None:
             shares.append((after / before, one.caused))
     return (f"{min(shares)[0]:.2f}", f"{min(shares)[1]:.3f}") if shares else ("", "")
+
+
+def paired(run: Run, scratch: Path) -> None:
+    """Print a row for every good variant and two faults, and what setting ranges right leaves."""
+    start = Good(run.variants[0], scratch)
+    for variant in run.variants:
+        _paired_row(variant.name, variant)
+    found = activations(read_model(start.variant.path), None)
+    inner = [one for one in found if one.bound is None]
+    inner = [one for one in inner if one.tensor.index not in read_model(start.variant.path).inputs]
+    groups = list({one.group: one for one in inner}.values())
+    last = read_model(start.variant.path).outputs[0]
+    for name, some, factor in (
+        ("first output x 0.4", groups[:1], 0.4),
+        ("all outputs x 2/3", [one for one in groups if last not in one.group], 2 / 3),
+    ):
+        every = {at: how for one in some for at, how in _scaled(one, factor).items()}
+        content = apply_edits(start.content, ranges_edits(start.variant.path, every))
+        faulty = Run(join(start, "faulty", Faulty(content=content)), store=run.store)
+        _paired_row(name, faulty.variants[-1])
+
+
+def _paired_row(name: str, variant: VariantUnderTest) -> None:
+    agreement, _, error = _seen(variant)
+    ranging = Ranging(variant)
+    chosen = ranging.suspicious_groups
+    several = ranging.tried(chosen, [], paired=True) if chosen else []
+    clipping = [fit for fit in chosen if fit.gross and fit.clips]
+    alone = [one for fit in clipping[:SINGLES] for one in ranging.tried([fit], [], paired=True)]
+    cells = (
+        name,
+        f"{agreement:.3f}",
+        f"{error:.3f}",
+        str(len(chosen)),
+        *_share(several),
+        str(len(clipping)),
+        *_share(alone),
+        gates.ranges(variant, 0).status.value,
+    )
+    print("|", " | ".join(cells), "|", flush=True)
+
+
+def _share(trials: list[Trial]) -> tuple[str, str]:
+    """Return the least share of the error that is left, its interval, and the error removed."""
+    ends = [(one.left, one.caused) for one in trials if one.left is not None]
+    if not ends:
+        return "", ""
+    (low, high), caused = min(ends, key=lambda one: one[0][1])
+    return f"{low:.2f} to {high:.2f}", f"{caused:.3f}"
 
 
 def changes(start: Good, every: int) -> Iterator[tuple[str, bytes]]:
@@ -315,14 +397,18 @@ def _seen(variant: VariantUnderTest) -> tuple[float, float, float]:
 def main() -> int:
     """Print the table that was asked for; return 1 if a good file fails."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("good", "faults"))
+    parser.add_argument("what", choices=("good", "faults", "paired"))
     parser.add_argument("--model", action="append", help="one of the models; all by default")
     parser.add_argument("--store", help="keep what is made here")
     parser.add_argument("--every", type=int, default=1, help="of the depths, every so many")
     parser.add_argument("--draw", type=int, help="seed of the evaluation photographs; all if none")
+    parser.add_argument("--work", type=Path, default=Path(".edgeq/held-out"))
+    parser.add_argument("--images", type=int, default=IMAGES, help="evaluation photographs")
     given = parser.parse_args()
     data = Path(os.environ["EDGEQ_DATA"]).resolve()
     rows = models(data)
+    if given.model and "signs" in given.model:
+        rows["signs"] = signs(given.work.resolve(), data)
     failed = 0
     heads = {
         "good": (
@@ -337,6 +423,18 @@ def main() -> int:
             "input",
         ),
         "faults": ("fault", "agreement", "cosine", "error", "visible", "ranges", "input", "named"),
+        "paired": (
+            "variant",
+            "agreement",
+            "error",
+            "suspicious",
+            "left of all",
+            "caused",
+            "gross and clipping",
+            "left of one",
+            "caused by it",
+            "ranges",
+        ),
     }
     with tempfile.TemporaryDirectory() as scratch:
         for role in ("calibration", "evaluation"):  # without the labels beside them
@@ -349,9 +447,11 @@ def main() -> int:
                 row = {**row, "methods": ("int8",), "ready": {}}
             else:
                 row = {**row, "ready": row["ready"] | made(name, row, Path(scratch), store)}
-            run = a_run(name, row, Path(scratch), store)
+            run = a_run(name, row, Path(scratch), store, images=given.images)
             if given.what == "good":
                 failed += good(run)
+            elif given.what == "paired":
+                paired(run, Path(scratch))
             else:
                 faults(run, given.every, Path(scratch))
     return 1 if failed else 0

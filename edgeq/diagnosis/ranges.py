@@ -155,7 +155,7 @@ def _cause(comparison: Ranges, trial: Trial) -> Cause:
     ]
     if len(fits) == 1:
         return _single(comparison, trial, fits[0])
-    cut = [fit for fit in fits if fit.covered < 1 and fit.clipped > 0]
+    cut = [fit for fit in fits if fit.clips]
     given = next((fit for fit in fits if fit.place == "input"), None)
     narrow = len(cut) > len(fits) / 2
     alike = cut if narrow else [fit for fit in fits if fit not in cut]
@@ -199,9 +199,8 @@ def _recounted(comparison: Ranges) -> Cause | None:
 
 
 def _single(comparison: Ranges, trial: Trial, fit: RangeFit) -> Cause:
-    narrow = fit.clipped > 0 and fit.covered < 1
     name = {"input": "input_range", "last": "output_quantization"}.get(
-        fit.place, "saturated_activations" if narrow else "damaged_tensor"
+        fit.place, "saturated_activations" if fit.clips else "damaged_tensor"
     )
     what = {"input": "the input", "last": f"the last layer's output, {fit.name},"}.get(
         fit.place, f"tensor {fit.name}"
@@ -223,5 +222,5 @@ def _facts(comparison: Ranges, trial: Trial, fits: list[RangeFit]) -> dict[str, 
         "unfit": len(fits),
         "measured": comparison.activations,
         "output_error": [trial.before[trial.output], trial.after[trial.output]],
-        "samples": comparison.samples,
+        "samples": trial.samples or comparison.samples,
     }

@@ -124,7 +124,7 @@ def recovery(comparison: Ranges, trial: Trial) -> str:
         left += f" instead of {before}{classes}"
     else:
         left = f"the variant runs and {left}"
-    return f"{left} ({plural(comparison.samples, 'sample')})"
+    return f"{left} ({plural(trial.samples or comparison.samples, 'sample')})"
 
 
 def _wrong(comparison: Ranges, trial: Trial) -> str:
@@ -212,6 +212,11 @@ def _evidence(comparison: Ranges) -> dict[str, object]:
                 "ranges": len(trial.tensors),
                 "before": list(trial.before),
                 "after": list(trial.after),
+                **(
+                    {}
+                    if trial.left is None
+                    else {"samples": trial.samples, "left": list(trial.left)}
+                ),
             }
             for trial in comparison.trials
         ],

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.scales import SYMMETRIC, Doubles, Scale, fitting
+from edgeq.measure.statistics import Interval
 
 Place = Literal["input", "inner", "last"]
 
@@ -34,6 +35,12 @@ LEFT, LEFT_OF_ONE, LEFT_OF_GROSS = 0.5, 0.45, 0.78
 """Greatest share of an output's error that may remain after ranges were corrected, if ranges are to
 be the cause: for several, for one alone, and for a gross one alone. Good files keep at least 0.59,
 0.55 and 0.83 of theirs (``benchmarks/ranges.md``)."""
+
+LEFT_OF_CLIPPING, CAUSED_BY_CLIPPING = 0.8, 0.06
+"""Greatest end of the interval of what remains after a gross range that clips was corrected alone,
+and the least error that it must cause, if it is to be the cause. Good files whose calibration clips
+on purpose, by percentiles or averages of extremes, have ends of at least 0.93, and errors of at
+most 0.041 are caused so (``benchmarks/ranges.md``)."""
 
 LEFT_OF_GROSS_BOXES = 0.6
 """The same for a gross one alone, of the error of boxes: few boxes lie on so few samples, and of a
@@ -101,6 +108,11 @@ class RangeFit(msgspec.Struct, frozen=True, kw_only=True):
         return self.error > max(LEAST_ERROR, TIMES * self.best)
 
     @property
+    def clips(self) -> bool:
+        """Whether it leaves out a part of the baseline's values."""
+        return self.clipped > 0 and self.covered < 1
+
+    @property
     def loss(self) -> float:
         """The error divided by that of the best range."""
         return self.error / max(self.best, LEAST_ERROR / 100)
@@ -163,6 +175,9 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
             baseline's, for each compared output.
         drift: Mean total variation distance of the class probabilities from the baseline's, before
             and after; None without classes, or if the variant does not run.
+        left: Interval of the share of the mean error that remains, paired by sample; None unless
+            a gross range that clips was corrected alone to see that.
+        samples: Number of samples of this trial; None if it is that of the others.
     """
 
     tensors: tuple[str, ...]
@@ -173,6 +188,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     after: tuple[float | None, ...]
     nearer: tuple[float, ...]
     drift: tuple[float, float] | None = None
+    left: Interval | None = None
+    samples: int | None = None
 
     @property
     def output(self) -> int:
@@ -187,6 +204,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def recovers(self) -> bool:
         """Whether the correction removes much of an output's error, or restores classes."""
+        if self.left is not None:
+            return self.caused >= CAUSED_BY_CLIPPING and self.left[1] <= LEFT_OF_CLIPPING
         if len(self.tensors) > 1:
             return self._leaves(LEFT)
         gross = LEFT_OF_GROSS_BOXES if self.of_boxes else LEFT_OF_GROSS

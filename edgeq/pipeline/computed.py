@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +26,9 @@ of EfficientNetV2-B0."""
 JUDGED = 8
 """Number of other samples that show what ranges cost."""
 
+PAIRED = 128
+"""Greatest number of samples, none of them fitted, that show what a range that clips costs."""
+
 VALUES = 512
 """Values to read per tensor and sample, in addition to the smallest and the largest."""
 
@@ -45,11 +49,13 @@ class Samples(NamedTuple):
         step: Distance between places that are used at all.
         fitted: Samples that show what ranges should hold.
         judged: Samples that show what ranges cost; empty if there is only one sample.
+        paired: More samples, to see what a range that clips costs; at other distances.
     """
 
     step: int
     fitted: tuple[int, ...]
     judged: tuple[int, ...]
+    paired: tuple[int, ...]
 
 
 def sample_places(variant: VariantUnderTest) -> Samples:
@@ -69,7 +75,10 @@ def samples_of(count: int) -> Samples:
     step = max(1, count // (FITTED + JUDGED))
     places = _spread(range(0, count, step), FITTED + JUDGED)
     judged = _spread(places, min(JUDGED, len(places) // 2))
-    return Samples(step, tuple(place for place in places if place not in judged), judged)
+    fitted = tuple(place for place in places if place not in judged)
+    closer = range(0, count, max(1, count // (FITTED + PAIRED)))
+    paired = _spread([place for place in closer if place not in fitted], PAIRED)
+    return Samples(step, fitted, judged, paired)
 
 
 def _spread(places: Sequence[int], most: int) -> tuple[int, ...]:
@@ -88,8 +97,9 @@ def sample_pixels(variant: VariantUnderTest, places: Sequence[int]) -> npt.NDArr
     Raises:
         ImageError: There is no evaluation set, or a variant's own samples can't be used.
     """
-    step = sample_places(variant).step
-    return variant.photographs.every(step)[[place // step for place in places]]
+    photographs = variant.photographs
+    step = math.gcd(*places) or photographs.shape[0]
+    return photographs.every(step)[[place // step for place in places]]
 
 
 def computed(baseline: VariantUnderTest) -> Values:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +15,8 @@ from edgeq import tflite
 from edgeq.errors import EdgeqError, ModelError
 from edgeq.measure.agreement import agreeing
 from edgeq.measure.box_agreement import Detected, errors_of_boxes, mean_error
+from edgeq.measure.clusters import effective, find_clusters
+from edgeq.measure.contrast import ratio_interval
 from edgeq.measure.divergence import divergence, softmax
 from edgeq.measure.predictions import Predictions
 from edgeq.measure.ranges import (
@@ -32,6 +35,7 @@ from edgeq.measure.ranges import (
     squared_errors,
 )
 from edgeq.measure.scales import Doubles, Scale
+from edgeq.measure.statistics import Interval
 from edgeq.pipeline.computed import VALUES, sample_pixels, sample_places
 from edgeq.pipeline.dependencies import answers_facts, arithmetic
 from edgeq.pipeline.detecting import boxes_in
@@ -61,7 +65,7 @@ TWO = 2
 
 _ONE_SAMPLE = "a single sample can't show both what ranges should hold and what they cost"
 
-_FORMAT = 10
+_FORMAT = 11
 
 Floats = npt.NDArray[np.float32]
 _Fitting = Mapping[int, tuple[float, int]]
@@ -73,7 +77,7 @@ def ranges_of(variant: VariantUnderTest) -> Ranges:
     Raises:
         EdgeqError: The variant or the baseline does not run, or there is no evaluation set.
     """
-    return _Ranging(variant).measured()
+    return Ranging(variant).measured()
 
 
 def refused_ranges_of(variant: VariantUnderTest) -> Ranges:
@@ -82,7 +86,7 @@ def refused_ranges_of(variant: VariantUnderTest) -> Ranges:
     Raises:
         EdgeqError: The baseline does not run, or there is no evaluation set.
     """
-    return _Ranging(variant, runs=False).measured()
+    return Ranging(variant, runs=False).measured()
 
 
 def last_corrected(variant: VariantUnderTest) -> tuple[RangeFit, tuple[Edit, ...]] | None:
@@ -93,7 +97,7 @@ def last_corrected(variant: VariantUnderTest) -> tuple[RangeFit, tuple[Edit, ...
     Raises:
         EdgeqError: The baseline does not run, or there is no evaluation set.
     """
-    ranging = _Ranging(variant)
+    ranging = Ranging(variant)
     last = [fit for fit in ranging.fits.values() if fit.place == "last"]
     edits = ranging.edits(last, []) if len(last) == 1 else ()
     return (last[0], edits) if edits else None
@@ -109,8 +113,9 @@ def ranges_facts(variant: VariantUnderTest) -> Mapping[str, object]:
         "samples": [
             [side.samples.photos[place].sha256 for place in some]
             for side in (variant.baseline, variant)
-            for some in (places.fitted, places.judged)
+            for some in (places.fitted, places.judged, places.paired)
         ],
+        "confidence": variant.spec.confidence,
         "how": [VALUES, MOST_NUMBERS, FEW],
         "reader": sources(tflite),
         **arithmetic(),
@@ -132,7 +137,14 @@ class _Said:
     boxes: Detected | None = None
 
 
-class _Ranging:
+class Ranging:
+    """The ranges of a variant's activations, and experiments with them.
+
+    Args:
+        variant: The variant.
+        runs: Whether the runtime takes it as it is.
+    """
+
     def __init__(self, variant: VariantUnderTest, *, runs: bool = True) -> None:
         self.variant = variant
         self.runs = runs
@@ -142,15 +154,14 @@ class _Ranging:
         places = sample_places(variant)
         self.fitted = places.fitted
         self.judged = places.judged or places.fitted
+        self.paired = places.paired
         self.judges_others = bool(places.judged)
+        self._known: dict[tuple[str, tuple[int, ...]], _Said] = {}
 
     def measured(self) -> Ranges:
         """Return all findings about the ranges."""
-        every = self.activations
-        suspicious = sorted(
-            (fit for fit in self.fits.values() if fit.suspicious), key=lambda fit: -fit.loss
-        )
-        trials, problems = self._trials(suspicious)
+        every, suspicious = self.activations, self.suspicious
+        trials, problems = self._trials()
         stale = self._stale() if self.runs else ()
         return Ranges(
             samples=len(self.judged),
@@ -163,7 +174,7 @@ class _Ranging:
                 for at, activation in every.items()
                 if at not in self.fits and not activation.is_as_defined
             ),
-            suspicious=tuple(suspicious),
+            suspicious=suspicious,
             trials=trials,
             problems=problems,
             stale=stale,
@@ -212,6 +223,18 @@ class _Ranging:
             for at in needs
         }
 
+    @cached_property
+    def suspicious(self) -> tuple[RangeFit, ...]:
+        """Suspicious ranges, the greatest loss first."""
+        suspicious = (fit for fit in self.fits.values() if fit.suspicious)
+        return tuple(sorted(suspicious, key=lambda fit: -fit.loss))
+
+    @property
+    def suspicious_groups(self) -> list[RangeFit]:
+        """One suspicious range of each group that shares a scale, the greatest loss first."""
+        alike = {self.activations[fit.tensor].group: fit for fit in reversed(self.suspicious)}
+        return list(reversed(alike.values()))
+
     def _values(self) -> dict[int, Floats]:
         """Return the baseline's values, by the index of the corresponding tensor in the variant."""
         if not self.activations:
@@ -251,12 +274,11 @@ class _Ranging:
             place=place,
         )
 
-    def _trials(self, suspicious: Sequence[RangeFit]) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
+    def _trials(self) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
         """Return how the outputs change if suspicious ranges are corrected, all and then a few."""
-        if suspicious and not self.judges_others:
+        if self.suspicious and not self.judges_others:
             return (), (_ONE_SAMPLE,)
-        alike = {self.activations[fit.tensor].group: fit for fit in reversed(suspicious)}
-        chosen = list(reversed(alike.values()))  # one of each group, worst first
+        chosen = self.suspicious_groups
         gross = [fit for fit in chosen if fit.gross]
         sets = [some for some in (chosen, gross) if some]
         if gross == chosen:
@@ -265,14 +287,8 @@ class _Ranging:
         problems: list[str] = []
 
         def attempt(some: Sequence[RangeFit]) -> None:
-            names = tuple(fit.name for fit in some)
-            edits = self.edits(some, problems)
-            if not edits or any(trial.tensors == names for trial in trials):
-                return
-            try:
-                trials.append(self._trial(names, edits, gross=all(fit.gross for fit in some)))
-            except EdgeqError as error:
-                problems.append(error.what)
+            if not any(trial.tensors == tuple(fit.name for fit in some) for trial in trials):
+                trials.extend(self.tried(some, problems))
 
         for some in sets:
             attempt(some)
@@ -281,7 +297,32 @@ class _Ranging:
         if not self.runs or any(trial.promises and len(trial.tensors) > 1 for trial in trials):
             for fit in chosen[:FEW]:
                 attempt([fit])
+        if not any(trial.recovers for trial in trials):
+            trials += self._paired_trials(chosen, problems)
         return tuple(trials), tuple(dict.fromkeys(problems))
+
+    def _paired_trials(self, chosen: Sequence[RangeFit], problems: list[str]) -> list[Trial]:
+        """Return how the outputs change on many samples if single ranges that clip are corrected.
+
+        Only for classes: what such ranges cost good files of other tasks has not been measured.
+        """
+        clipping = [fit for fit in chosen if fit.gross and fit.clips]
+        if not (self.runs and self.variant.classifies):
+            return []
+        tried = [self.tried([fit], problems, paired=True) for fit in clipping[:FEW]]
+        return [trial for trials in tried for trial in trials if trial.left is not None]
+
+    def tried(
+        self, some: Sequence[RangeFit], problems: list[str], *, paired: bool = False
+    ) -> list[Trial]:
+        """Return the trial of correcting some ranges, if they can be corrected."""
+        edits, names = self.edits(some, problems), tuple(fit.name for fit in some)
+        gross = all(fit.gross for fit in some)
+        try:
+            return [self._trial(names, edits, gross=gross, paired=paired)] if edits else []
+        except EdgeqError as error:
+            problems.append(error.what)
+            return []
 
     def edits(self, some: Sequence[RangeFit], problems: list[str]) -> tuple[Edit, ...]:
         """Return the edits that correct ranges, for those that can be corrected."""
@@ -314,37 +355,61 @@ class _Ranging:
         return {tensor.index: best for tensor in tensors if not tensor.data_bytes}
 
     def _trial(
-        self, tensors: tuple[str, ...], edits: tuple[Edit, ...], *, gross: bool = False
+        self,
+        tensors: tuple[str, ...],
+        edits: tuple[Edit, ...],
+        *,
+        gross: bool = False,
+        paired: bool = False,
     ) -> Trial:
+        places = self.paired if paired else self.judged
+
         def ask(session: Session) -> Sequence[Floats]:
             loaded = self.variant.run.executor.load_into(
                 self.variant, session, edits=(*edits, *self.variant.readout.edits)
             )
-            pixels = sample_pixels(self.variant, self.judged)
+            pixels = sample_pixels(self.variant, places)
             return session.infer(loaded.handle, pixels, self.variant.preprocessing).outputs
 
         after = self._said(
-            self.variant, self.variant.run.executor.workers.ask(self.variant.name, ask)
+            self.variant, self.variant.run.executor.workers.ask(self.variant.name, ask), places
         )
-        left = _errors(self._ours, after)
-        if not self.runs:
-            before: tuple[float | None, ...] = (None,) * len(left)
-            nearer, agreeing_samples, drift = (1.0,) * len(left), None, None
-        else:
-            before = _errors(self._ours, self._theirs)
-            nearer = _nearer(self._ours, self._theirs, after)
-            agreeing_samples = _agreeing(self._ours, self._theirs, after)
-            drift = _drift(self._ours, self._theirs, after)
-        return Trial(
+        ours = self._evaluated(self.baseline, places)
+        errors = _errors(ours, after)
+        tried = Trial(
             tensors=tensors,
             gross=gross,
             of_boxes=after.boxes is not None,
-            agreeing=agreeing_samples,
-            before=before,
-            after=left,
-            nearer=nearer,
-            drift=drift,
+            agreeing=None,
+            before=(None,) * len(errors),
+            after=errors,
+            nearer=(1.0,) * len(errors),
+            samples=len(places) if paired else None,
         )
+        if not self.runs:
+            return tried
+        theirs = self._evaluated(self.variant, places)
+        return msgspec.structs.replace(
+            tried,
+            agreeing=_agreeing(ours, theirs, after),
+            before=_errors(ours, theirs),
+            nearer=_nearer(ours, theirs, after),
+            drift=_drift(ours, theirs, after),
+            left=self._left(ours, theirs, after) if paired else None,
+        )
+
+    def _left(self, ours: _Said, before: _Said, after: _Said) -> Interval | None:
+        """Return the interval of the share of the classes' mean error that a change leaves."""
+        left, whole = (
+            np.sqrt(squared_errors(ours.compared[0], side.compared[0])) for side in (after, before)
+        )
+        if not np.isfinite([left, whole]).all():
+            return None
+        images = self.variant.inputs.images.evaluation
+        groups = [] if images is None else images.groups()
+        clusters = find_clusters([groups[place] for place in self.paired]) if groups else None
+        worth = effective(len(self.paired), clusters)
+        return ratio_interval(left, whole, self.variant.spec.confidence, worth=worth)
 
     def _stale(self) -> tuple[StaleBias, ...]:
         """Return the biases whose scale does not match their layer's, worst first."""
@@ -393,33 +458,33 @@ class _Ranging:
         except EdgeqError:
             return None
 
-    @cached_property
-    def _ours(self) -> _Said:
-        return self._evaluated(self.baseline)
+    def _evaluated(self, model: VariantUnderTest, places: tuple[int, ...]) -> _Said:
+        """Return a model's outputs on some samples, from its evaluation."""
+        key = model.name, places
+        if key not in self._known:
+            self._known[key] = self._said(model, self._outputs(model, places), places)
+        return self._known[key]
 
-    @cached_property
-    def _theirs(self) -> _Said:
-        return self._evaluated(self.variant)
-
-    def _evaluated(self, model: VariantUnderTest) -> _Said:
-        """Return a model's outputs on the judged samples, from its evaluation."""
+    def _outputs(self, model: VariantUnderTest, places: tuple[int, ...]) -> list[Floats]:
         model.evaluate_all()
         photographs, ledger = model.photographs, model.run.executor.kept_answers(model)
         outputs = []
         for at in range(model.readout.places):
             rows = KeptRows(ledger, photographs, at)
-            some = [rows[place : place + 1, :] for place in self.judged]
+            some = [rows[place : place + 1, :] for place in places]
             outputs.append(np.concatenate(some).reshape(-1, *rows.values))
-        return self._said(model, outputs)
+        return outputs
 
-    def _said(self, model: VariantUnderTest, outputs: Sequence[Floats]) -> _Said:
+    def _said(
+        self, model: VariantUnderTest, outputs: Sequence[Floats], places: Sequence[int]
+    ) -> _Said:
         """Return the part of a model's outputs to compare: boxes, or logits and other outputs.
 
         For two classes, probabilities are compared instead of logits. A detector's outputs are
         mostly those of cells without an object, which no box depends on.
         """
         if model.detects:
-            sizes = model.inputs.images.sizes(model.samples)[list(self.judged)]
+            sizes = model.inputs.images.sizes(model.samples)[list(places)]
             return _Said([], boxes=boxes_in(model, outputs, sizes, model.preprocessing))
         compared: list[npt.NDArray[np.floating]] = []
         answers = None

@@ -183,6 +183,17 @@ def test_all_that_is_recorded_of_a_wrong_range() -> None:
             "trials": [{"tensors": ["a"], "ranges": 1, "before": [0.9], "after": [0.2]}],
         },
     )
+    paired = msgspec.structs.replace(trial("a"), samples=128, left=(0.1, 0.3))
+    found = judged(suspicious=(fit("a"),), trials=(paired,))
+    assert found.reason.endswith("the output's error is 0.2 instead of 0.9 (128 samples)")
+    assert found.evidence["trials"][-1] == {  # type: ignore[index]
+        "tensors": ["a"],
+        "ranges": 1,
+        "before": [0.9],
+        "after": [0.2],
+        "samples": 128,
+        "left": [0.1, 0.3],
+    }
     # What agrees as often is not said, nor is a range that is not known.
     assert judged(trials=(trial("b", agreeing=(3, 3)),), samples=1).reason == (
         "a range is wrong:. With it set right, the output's error is 0.2 instead of 0.9 (1 sample)"

@@ -138,6 +138,30 @@ def test_only_what_brings_much_back_recovers(found: Trial, recovers: bool) -> No
     assert msgspec.json.decode(msgspec.json.encode(found), type=Trial) == found
 
 
+@pytest.mark.parametrize(
+    ("left", "caused", "recovers"),
+    [
+        ((0.5, 0.8), 0.06, True),
+        ((0.5, 0.81), 0.06, False),
+        ((0.5, 0.8), 0.059, False),
+    ],
+)
+def test_a_range_that_clips_is_the_cause_if_the_whole_interval_is_below_what_good_ones_leave(
+    left: tuple[float, float], caused: float, recovers: bool
+) -> None:
+    found = trial(0.1, float(np.sqrt(0.01 - caused**2)) - 1e-9, gross=True, samples=128, left=left)
+    assert found.recovers == recovers
+    assert not msgspec.structs.replace(found, left=None).recovers
+
+
+@pytest.mark.parametrize(
+    ("scale", "clips"),
+    [(fitting(0.0, float(VALUES.max()), "int8"), False), (Scale("int8", 0.002, -128), True)],
+)
+def test_a_range_clips_if_it_leaves_values_out(scale: Scale, clips: bool) -> None:
+    assert fit(scale).clips == clips
+
+
 @pytest.mark.parametrize(("after", "promises"), [(0.39, True), (0.4, False)])
 def test_what_several_ranges_bring_back_may_be_due_to_one(after: float, promises: bool) -> None:
     found = trial(0.5, after, tensors=("a", "b"))

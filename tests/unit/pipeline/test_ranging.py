@@ -19,8 +19,17 @@ from edgeq.faults.graph import Graph
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.contrast import contrast
+from edgeq.measure.ranges import LEFT_OF_CLIPPING
 from edgeq.pipeline import gates
-from edgeq.pipeline.computed import FITTED, JUDGED, VALUES, sample_places, samples_of
+from edgeq.pipeline.computed import (
+    FITTED,
+    JUDGED,
+    PAIRED,
+    VALUES,
+    sample_pixels,
+    sample_places,
+    samples_of,
+)
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
 from tests.unit.faults import project
@@ -105,6 +114,25 @@ def test_a_scale_that_was_changed_is_found_and_named(
     named = cause_of(run)
     assert named is not None
     assert named.name == cause
+
+
+def test_a_gross_range_that_clips_is_found_by_pairs_if_a_few_samples_do_not_show_it(
+    root: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the error of the few samples were that of other ranges."""
+    monkeypatch.setattr("edgeq.measure.ranges.LEAST_CAUSED", float("inf"))
+    run = changed(root, content, scaled(1 / 12, 1))
+    (single,) = (trial for trial in run.variants[0].ranges.trials if trial.recovers)
+    count = run.variants[0].photographs.shape[0]
+    assert single.samples == count - run.variants[0].ranges.fitted
+    assert single.left is not None
+    assert single.left[0] < single.left[1] <= LEFT_OF_CLIPPING
+    found = proved(run)
+    assert found.status is Verdict.FAIL
+    assert found.reason.endswith(f"({single.samples} samples)")
+    named = cause_of(run)
+    assert named is not None
+    assert (named.name, named.evidence["samples"]) == ("saturated_activations", single.samples)
 
 
 def test_probabilities_count_only_if_they_are_farther_than_good_ones(
@@ -203,11 +231,19 @@ def test_the_baseline_is_looked_into_once_on_a_few_samples(root: Path, content: 
 @pytest.mark.parametrize("count", [1, 2, 7, 16, 20, 31, 32, 33, 63, 500])
 def test_ranges_are_judged_on_other_samples_than_they_fit(count: int) -> None:
     places = samples_of(count)
-    assert set(places.fitted).isdisjoint(places.judged)
+    assert set(places.fitted).isdisjoint(places.judged + places.paired)
+    assert len(set(places.paired)) == min(PAIRED, count - len(places.fitted))
     assert len(places.fitted) + len(places.judged) == min(count, FITTED + JUDGED)
     assert len(places.judged) == min(JUDGED, count // 2)
     assert all(place % places.step == 0 for place in places.fitted + places.judged)
     assert max(places.fitted + places.judged) >= count - 2 * max(places.step, count // 32)
+
+
+@pytest.mark.parametrize("places", [(0,), (3,), (0, 2, 4), (1, 2, 4)])
+def test_pixels_of_samples_are_those_at_their_places(root: Path, places: tuple[int, ...]) -> None:
+    baseline = Run(project.spec(root, methods=["int8"])).baseline("net")
+    every = baseline.photographs.every(1)
+    assert (sample_pixels(baseline, places) == every[list(places)]).all()
 
 
 def test_a_single_sample_does_not_settle_what_ranges_cost(root: Path, content: bytes) -> None:

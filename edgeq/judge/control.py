@@ -1,8 +1,8 @@
 """Limits tightened by a control, edgeq's own variant of the same method.
 
 A control only tightens a limit; the limit itself always applies. A control that misses the limit is
-not a reference. A share that the control misses, too, but not by a proven distance, is between the
-two: what is as good as the control is INCONCLUSIVE by that limit, as the control is. A variant
+not a reference. A limit that the control misses, but not by a proven distance, is between the two:
+what is not proven to be worse than the control is INCONCLUSIVE by it, as the control is. A variant
 without a control is judged by the limit alone, and its reason says so.
 """
 
@@ -67,7 +67,7 @@ class Tightened:
         advice: What to do about a variant that is worse than its control.
         needed: Total number of images that would settle an open share; None if unknown.
         doubted: Whether the control misses the limit, too, but perhaps by chance. Then the limit
-            alone fails nothing.
+            fails only what ``status`` fails, what is proven to be worse than the control.
     """
 
     limit: float
@@ -80,8 +80,8 @@ class Tightened:
 
     def with_status(self, status: Verdict) -> Verdict:
         """Return the worse of a verdict by the limit itself and the verdict by the control."""
-        if self.doubted and status is Verdict.FAIL:
-            status = Verdict.INCONCLUSIVE
+        if self.doubted:
+            return min(status, worse(self.status, Verdict.INCONCLUSIVE), key=severity)
         return worse(status, self.status)
 
     def said(self, reason: str) -> str:
@@ -254,10 +254,8 @@ def _doubted(
     reference: Reference, share: _Share, limit: float, how: str, needed: int | None
 ) -> Tightened:
     """Return a limit that the control misses, perhaps by chance, so that it fails no peer of it."""
-    sentence = (
-        f"{reference.name} {how}, perhaps by chance: what is as good does not fail by this limit"
-    )
-    beside = _of_share(reference, share, limit, sentence)
+    sentence = f"{reference.name} {how}, perhaps by chance: only what is worse fails by this limit"
+    beside = _of_share(reference, replace(share, margin=0.0), limit, sentence)
     facts = {**beside.facts, "doubted": True}
     return replace(beside, facts=facts, needed=needed, doubted=True)
 

@@ -446,6 +446,8 @@ def main() -> int:
             if given.what == "faults":
                 row = {**row, "methods": ("int8",), "ready": {}}
             else:
+                if given.what == "paired":  # others have the same ranges, or 16 bits
+                    row = {**row, "methods": tuple(set(row["methods"]) & {"int8", BOTH[1]})}
                 row = {**row, "ready": row["ready"] | made(name, row, Path(scratch), store)}
             run = a_run(name, row, Path(scratch), store, images=given.images)
             if given.what == "good":

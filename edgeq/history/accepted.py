@@ -16,7 +16,7 @@ from edgeq.io.files import write_bytes
 from edgeq.io.structs import Json
 from edgeq.io.versions import Reader, content_of
 from edgeq.judge.verdict import Verdict
-from edgeq.measure.bits import unpack
+from edgeq.measure.rows import unpack
 from edgeq.record.case_ids import parsed
 from edgeq.record.feeding import Feeding
 from edgeq.samples.sets import read_keys

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from edgeq.errors import RecordError
 from edgeq.history.snapshot import CaseFigure
-from edgeq.measure.bits import Booleans, unpack
 from edgeq.measure.clusters import Clusters, difference_interval
+from edgeq.measure.rows import Booleans, unpack
 from edgeq.measure.statistics import mcnemar_exact
 from edgeq.samples.sets import read_keys
 from edgeq.words import names, plural
@@ -179,7 +179,7 @@ def pairs(texts: tuple[str, str], common: Shared) -> Pairs | None:
     """Unpack predictions of two sides on the shared images, or return None if there are none.
 
     Args:
-        texts: Predictions of the two sides, packed by ``measure.bits``.
+        texts: Predictions of the two sides, packed by ``measure.rows``.
         common: The shared images.
 
     Raises:

@@ -8,7 +8,7 @@ from edgeq import words
 from edgeq.judge.decide import decide
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.clusters import Clusters, effective
-from edgeq.measure.lowest import FEW, RARE, rules_out_more
+from edgeq.measure.statistics import FEW, RARE, rules_out_more
 
 
 @dataclass(frozen=True)

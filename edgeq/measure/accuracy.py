@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.agreement import checked_labels, require_same_shape
-from edgeq.measure.bits import pack
 from edgeq.measure.clusters import Clusters, difference_interval, effective, rate_interval
 from edgeq.measure.predictions import Booleans, Floats, Integers, Predictions
-from edgeq.measure.rows import by_rows
+from edgeq.measure.rows import by_rows, pack
 from edgeq.measure.statistics import mcnemar_exact
 
 _BEST = 5
@@ -52,7 +51,7 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
         drop_interval: Interval of ``drop``, see ``statistics.paired_difference``.
         mcnemar_p: McNemar's exact two-sided p for the lost and gained images.
         clusters: Which images belong together; None if all are independent.
-        baseline_right: The images that the baseline gets right, as ``measure.bits`` packs them.
+        baseline_right: The images that the baseline gets right, as ``measure.rows`` packs them.
         variant_right: The same for the variant.
     """
 

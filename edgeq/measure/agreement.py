@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ImageError, ModelError
-from edgeq.measure.bits import pack
 from edgeq.measure.clusters import Clusters, effective, rate_interval
 from edgeq.measure.divergence import Doubles, divergence
 from edgeq.measure.flips import Flip, FlipCounts, WorstImage, count_flips, find_flips, worst_images
-from edgeq.measure.lowest import lowest
 from edgeq.measure.predictions import Booleans, Integers, Predictions
-from edgeq.measure.statistics import bounded_mean, percentiles, unbounded_mean
+from edgeq.measure.rows import pack
+from edgeq.measure.statistics import bounded_mean, lowest, percentiles, unbounded_mean
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +58,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
         top5_interval: Interval of ``top5_overlap``, see ``statistics.bounded_mean``.
         js_bits: Jensen-Shannon divergence of probabilities in bits, 0 to 1.
         cosine: Cosine of logits centred per image. Its worst value is exact for this set.
-        lowest_cosines: The lowest cosines, as many as ``measure.lowest`` returns; empty in records
-            of earlier versions.
+        lowest_cosines: The lowest cosines, as many as ``statistics.lowest`` returns; empty in
+            records of earlier versions.
         relative_error: Norm of the difference of centred logits divided by the baseline's norm;
             None if it is defined for no image.
         error: Mean norm of the difference of centred logits, divided by the root mean square of the
@@ -81,7 +80,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
         flips: Every image that does not agree.
         worst_images: The ten images with the lowest cosine, worst first.
         clusters: Which images belong together; None if all are independent.
-        agreeing_images: The images that agree, as ``measure.bits`` packs them.
+        agreeing_images: The images that agree, as ``measure.rows`` packs them.
     """
 
     images: int

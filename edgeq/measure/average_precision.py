@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import MissingExtraError
-from edgeq.measure.clusters import Clusters, effective, find_clusters
+from edgeq.measure.clusters import Clusters, effective, find_clusters, numbered
 from edgeq.measure.statistics import Interval, with_unseen
 from edgeq.samples.box_labels import BoxLabels
 from edgeq.tasks.detection.boxes import Boxes
@@ -144,11 +144,6 @@ def labelled_precision(
 ) -> LabelledPrecision:
     """Return the average precision of a detector on labelled images.
 
-    Args:
-        detections: Its boxes for each image.
-        labels: The labelled boxes.
-        groups: What each image shares with others of the same photograph.
-
     Raises:
         MissingExtraError: pycocotools is not installed.
     """
@@ -169,14 +164,7 @@ def mean_precision(
     *,
     confidence: float = 0.95,
 ) -> MeanPrecision:
-    """Compare the mean average precision of two detectors on the same labelled images.
-
-    Args:
-        baseline: The baseline's precision.
-        variant: The variant's precision.
-        groups: What each image shares with others of the same photograph.
-        confidence: Confidence level of the intervals, in (0, 1).
-    """
+    """Compare the mean average precision of two detectors on the same labelled images."""
     clusters = find_clusters(groups)
     worth = effective(len(groups), clusters)
     before, after = (float(mean(side.whole[None])[0]) for side in (baseline, variant))
@@ -226,11 +214,6 @@ def match_labels(
 ) -> tuple[ClassMatches, ...]:
     """Match the boxes of all images with the labelled ones, class by class, with pycocotools.
 
-    Args:
-        detections: The boxes of each image.
-        labels: The labelled boxes.
-        count: Number of images.
-
     Returns:
         The matches of every class that is labelled outside crowds, in the order of the classes.
     """
@@ -271,10 +254,9 @@ def mean(precision: Floats) -> Floats:
 
 def resampled(groups: Sequence[Hashable], resamples: int) -> Floats:
     """Return how often each image is drawn, with replacement and by photograph, ``(b, n)``."""
-    places: dict[Hashable, int] = {}
-    of = np.array([places.setdefault(group, len(places)) for group in groups])
-    generator = np.random.default_rng(_SEED)
-    draws = generator.multinomial(len(places), np.full(len(places), 1 / len(places)), resamples)
+    of = numbered(groups)
+    count = int(of.max()) + 1
+    draws = np.random.default_rng(_SEED).multinomial(count, np.full(count, 1 / count), resamples)
     weights: Floats = draws[:, of].astype(np.float64)
     return weights
 

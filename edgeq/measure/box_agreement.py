@@ -211,12 +211,7 @@ class PairedClasses(NamedTuple):
 
 
 def paired_classes(first: Iterable[Boxes], second: Iterable[Boxes]) -> PairedClasses:
-    """Pair boxes that lie on each other, whatever their classes.
-
-    Args:
-        first: Boxes of each image.
-        second: Other boxes of the same images.
-    """
+    """Pair boxes that lie on each other, whatever their classes."""
     parts = [np.zeros((0, 3), np.int64)]
     for image, (ours, theirs) in enumerate(zip(first, second, strict=True)):
         pairs = matched(_of_one_class(ours), _of_one_class(theirs))

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from edgeq.measure.statistics import Interval, clopper_pearson, paired_difference
 
@@ -55,6 +57,12 @@ def find_clusters(groups: Sequence[Hashable]) -> Clusters | None:
     n = len(groups)
     cubes = sum(size**3 for size in sizes.values())
     return Clusters(images=n, photographs=len(sizes), effective=math.sqrt(n**3 / cubes))
+
+
+def numbered(groups: Sequence[Hashable]) -> npt.NDArray[np.int64]:
+    """Return the number of each image's cluster, shape ``(n,)``, in the order of appearance."""
+    places: dict[Hashable, int] = {}
+    return np.array([places.setdefault(group, len(places)) for group in groups], np.int64)
 
 
 def effective(n: int, clusters: Clusters | None) -> float:

@@ -8,7 +8,7 @@ differs, an interval reaches as far as so many images can't rule out.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 import msgspec
 import numpy as np
@@ -26,6 +26,9 @@ Integers = npt.NDArray[np.int64]
 RESAMPLES = 1000
 WORST = 6
 """Images that are described: those on which variant and baseline differ most."""
+
+THRESHOLD = 0.5
+"""Probability from which a label applies, or a pixel is foreground, if the spec names none."""
 
 GRID = 24
 """Most rows or columns of a map of differences."""
@@ -184,17 +187,19 @@ class TaskData:
         return self.baseline[self.output].shape
 
     @property
+    def threshold(self) -> float:
+        """Probability from which a label applies, or a pixel is foreground."""
+        return THRESHOLD if self.options.threshold is None else self.options.threshold
+
+    @property
     def clusters(self) -> Clusters | None:
         """Which images belong together."""
         return find_clusters(self.groups)
 
     def pair(self, image: int) -> tuple[Doubles, Doubles]:
         """Return what baseline and variant give for an image in the judged output."""
-        ours, theirs = (
-            side[self.output].rows[image : image + 1, :].reshape(self.shape).astype(np.float64)
-            for side in (self.baseline, self.variant)
-        )
-        return ours, theirs
+        ours, theirs = self._values(slice(image, image + 1))
+        return ours.reshape(self.shape), theirs.reshape(self.shape)
 
     def portions(self) -> Iterator[tuple[slice, Doubles, Doubles]]:
         """Yield some images at a time with what baseline and variant give, ``(m, d)`` each.
@@ -204,16 +209,15 @@ class TaskData:
         step = max(1, _VALUES // max(int(np.prod(self.shape)), 1))
         for start in range(0, self.images, step):
             rows = slice(start, min(start + step, self.images))
-            ours, theirs = (
-                side[self.output].rows[rows, :].astype(np.float64)
-                for side in (self.baseline, self.variant)
-            )
-            yield rows, ours, theirs
+            yield rows, *self._values(rows)
 
     def whole(self) -> tuple[Doubles, Doubles]:
         """Return what baseline and variant give for all images, ``(n, d)``; for short outputs."""
+        return self._values(slice(None))
+
+    def _values(self, rows: slice) -> tuple[Doubles, Doubles]:
         ours, theirs = (
-            side[self.output].rows[:, :].astype(np.float64)
+            side[self.output].rows[rows, :].astype(np.float64)
             for side in (self.baseline, self.variant)
         )
         return ours, theirs
@@ -342,14 +346,39 @@ def weighted_mean(values: Doubles, weights: Doubles) -> Doubles:
 
 
 def doubt(applies: bool, why: str, step: str) -> dict[str, str]:
-    """Return the doubt about a baseline as fields of ``TaskFigures``; none if it does not apply.
-
-    Args:
-        applies: Whether the baseline's predictions prove nothing.
-        why: The reason.
-        step: What to do about it.
-    """
+    """Return the doubt about a baseline as fields of ``TaskFigures``; none if it does not apply."""
     return {"doubt": why, "doubt_step": step} if applies else {}
+
+
+@dataclass
+class WorstMaps:
+    """Maps of differences of the images that differ most so far, as many as are described.
+
+    Attributes:
+        differences: How much each image differs, shape ``(n,)``; 0 for those without a map.
+    """
+
+    images: InitVar[int]
+    differences: Doubles = field(init=False)
+    _maps: dict[int, tuple[int, int, str]] = field(default_factory=dict)
+
+    def __post_init__(self, images: int) -> None:
+        self.differences = np.zeros(images)
+
+    def add(self, image: int, difference: float, different: Doubles) -> None:
+        """Add an image that differs, with what ``difference_map`` takes."""
+        self.differences[image] = difference
+        self._maps[image] = difference_map(different)
+        for at in sorted(self._maps, key=lambda which: -self.differences[which])[WORST:]:
+            del self._maps[at]
+
+    def described(self, text: Callable[[int], str]) -> tuple[UnlikeSample, ...]:
+        """Return the images that differ most, given how they differ as a clause."""
+        return tuple(
+            UnlikeSample(image=at, text=text(at), rows=rows, columns=columns, map=cells)
+            for at in worst(self.differences).tolist()
+            for rows, columns, cells in [self._maps[at]]
+        )
 
 
 def worst(differences: Doubles) -> Integers:

@@ -108,15 +108,7 @@ def find_flips(
     apart: Divergence,
     truth: Integers | None,
 ) -> tuple[Flip, ...]:
-    """Return the flips for the images that do not agree.
-
-    Args:
-        baseline: Predictions of the baseline.
-        variant: Predictions of the variant.
-        images: Indices of the images that do not agree.
-        apart: The divergence of the two models.
-        truth: Labels of all images, shape (n,), if there are any.
-    """
+    """Return the flips for the images that do not agree."""
     flips = []
     for place, image in enumerate(images.tolist()):
         if place % _FLIPS_AT_ONCE == 0:  # the system maps more pages than the rows that are read

@@ -1,4 +1,8 @@
-"""How the values of the photographs fit into the range of a quantized input."""
+"""What a file's input gets: values that fit into its range, and the same first values as another's.
+
+One file may contain the normalization that another needs outside. Their declared preprocessing then
+must differ, while their first layers get the same values.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Preprocessing
-from edgeq.measure.scales import SYMMETRIC
+from edgeq.measure.scales import SYMMETRIC, Scale
+from edgeq.samples.preprocess import to_input
 from edgeq.samples.stream import Stream
+from edgeq.tflite.entry import CHANNELS, entry
 from edgeq.tflite.model_file import ModelFile, Tensor
 from edgeq.tflite.wiring import Wiring
 
@@ -23,25 +29,28 @@ FAR = 1 / 8
 MOST_LOOKED_AT = 200
 """Photographs that are counted, evenly chosen; enough to estimate a share of their values."""
 
+STEPS = 0.25
+"""Greatest difference allowed for black and for white, in steps of 1/255 of the range between them.
+It tells the means 127 and 127.5 apart."""
+ROUNDED_STEPS = 1.0
+"""The same if a constant is stored as int8, which rounds it by up to 0.4 %."""
+
+Doubles = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
+
+_ENDS = np.repeat(np.array([[0], [255]], np.uint8), CHANNELS, axis=1)
 _LEVELS = 256
 _REAL = {"int8", "uint8", "int16"}
 
 
-@dataclass(frozen=True)
-class InputScale:
+class InputScale(Scale, frozen=True):
     """How a model's first tensor stores real values.
 
     Attributes:
-        dtype: Integer type of the tensor.
-        scale: Real size of one step.
-        zero_point: The value that stands for 0.
         name: Name of the input; empty if it is the only one.
         columns: Where its values begin and end in a row of arrays; None if they are the whole row.
     """
 
-    dtype: str
-    scale: float
-    zero_point: int
     name: str = ""
     columns: tuple[int, int] | None = None
 
@@ -95,14 +104,14 @@ def input_scales(model: ModelFile) -> tuple[InputScale, ...]:
     Inputs that are not quantized are left out.
     """
     wiring, scales, start = Wiring(model), dict[InputScale, None](), 0
-    for entry, name in zip(model.inputs, model.named_inputs, strict=True):
-        columns = start, start + math.prod(model.tensors[entry].shape)
+    for first, name in zip(model.inputs, model.named_inputs, strict=True):
+        columns = start, start + math.prod(model.tensors[first].shape)
         start = columns[1]
         alone = len(model.inputs) == 1
-        for tensor in filter(_is_quantized, _stored(wiring, entry)):
+        for tensor in filter(_is_quantized, _stored(wiring, first)):
             scale = InputScale(
                 dtype=tensor.dtype,
-                scale=float(tensor.scales[0]),
+                step=float(tensor.scales[0]),
                 zero_point=tensor.zero_point,
                 name="" if alone else name,
                 columns=None if alone else columns,
@@ -149,18 +158,9 @@ def input_fit(
         photographs: The evaluation set; read only if the input can't hold a level of a pixel.
         calibrated: Smallest and largest value of the calibration images; None if unknown.
     """
-    ends = np.iinfo(scale.dtype)
-    low, high = ((end - scale.zero_point) * scale.scale for end in (ends.min, ends.max))
-    mean, std = (
-        np.asarray(values, np.float64) for values in (preprocessing.mean, preprocessing.std)
-    )
+    mean, std = _per_channel(preprocessing)
     levels = (np.arange(_LEVELS)[:, None] - mean) / std
-    steps = np.rint(levels / scale.scale) + scale.zero_point
-    outside = (steps < ends.min) | (steps > ends.max)
-    reach = FAR * np.abs(levels[-1] - levels[0])
-    far = (levels < low - reach) | (levels > high + reach)
-    clipped = np.clip(steps, ends.min, ends.max)
-    fed = (float(levels.min()), float(levels.max()))
+    steps, outside, far = _in_steps(levels, scale, np.abs(levels[-1] - levels[0]))
     step = -(-photographs.shape[0] // MOST_LOOKED_AT)
     counts = np.zeros((_LEVELS, 3), np.int64)
     clipped_images = 0
@@ -170,20 +170,17 @@ def input_fit(
             counts += own
             clipped_images += bool((own[outside] > 0).any())
     total = max(int(counts.sum()), 1)
-    return InputFit(
-        dtype=scale.dtype,
-        scale=scale.scale,
-        zero_point=scale.zero_point,
-        range=(float(low), float(high)),
-        fed=fed,
-        filled=_filled(fed, (float(low), float(high)), scale),
-        steps=min(len(np.unique(clipped[:, channel])) for channel in range(3)),
+    fed = (float(levels.min()), float(levels.max()))
+    return _fit(
+        scale,
+        fed,
+        calibrated,
+        steps=min(len(np.unique(steps[:, channel])) for channel in range(3)),
         images=-(-photographs.shape[0] // step),
         clipped=int(counts[outside].sum()) / total,
         far=int(counts[far].sum()) / total,
         clipped_images=clipped_images,
         spare=_spare(fed, scale),
-        calibrated=None if calibrated is None else _spare(calibrated, scale),
     )
 
 
@@ -198,29 +195,53 @@ def array_fit(
         calibrated: Smallest and largest value of the calibration samples; None if unknown. They are
             those of all inputs together, and say nothing about one of several.
     """
-    ends = np.iinfo(scale.dtype)
-    low, high = ((end - scale.zero_point) * scale.scale for end in (ends.min, ends.max))
     step = -(-samples.shape[0] // MOST_LOOKED_AT)
     rows = samples.every(step)[:, slice(*(scale.columns or (None,)))].astype(np.float64)
-    steps = np.rint(rows / scale.scale) + scale.zero_point
-    outside = (steps < ends.min) | (steps > ends.max)
     fed = (float(rows.min()), float(rows.max()))
-    reach = FAR * (fed[1] - fed[0])
-    return InputFit(
-        dtype=scale.dtype,
-        scale=scale.scale,
-        zero_point=scale.zero_point,
-        range=(float(low), float(high)),
-        fed=fed,
-        filled=_filled(fed, (float(low), float(high)), scale),
-        steps=len(np.unique(np.clip(steps, ends.min, ends.max))),
+    steps, outside, far = _in_steps(rows, scale, fed[1] - fed[0])
+    return _fit(
+        scale,
+        fed,
+        None if scale.name else calibrated,
+        steps=len(np.unique(steps)),
         images=len(rows),
         clipped=float(outside.mean()),
-        far=float(((rows < low - reach) | (rows > high + reach)).mean()),
+        far=float(far.mean()),
         clipped_images=int(outside.any(axis=1).sum()),
-        calibrated=None if calibrated is None or scale.name else _spare(calibrated, scale),
         arrays=True,
         name=scale.name,
+    )
+
+
+def _in_steps(
+    values: Doubles, scale: Scale, span: Doubles | float
+) -> tuple[Doubles, Booleans, Booleans]:
+    """Return values in steps, clipped, and which lie outside the range, and far outside.
+
+    Args:
+        values: Real values, shape ``(n, c)``.
+        scale: Scale of the input.
+        span: How far the values span, of which ``FAR`` is far; shape ``(c,)`` or a number.
+    """
+    (first, last), (low, high) = scale.ends, scale.range
+    steps = np.rint(values / scale.step) + scale.zero_point
+    outside, reach = (steps < first) | (steps > last), FAR * span
+    return np.clip(steps, first, last), outside, (values < low - reach) | (values > high + reach)
+
+
+def _fit(
+    scale: Scale, fed: tuple[float, float], calibrated: tuple[float, float] | None, **counted: Any
+) -> InputFit:
+    """Return a fit with what follows from the scale and the ends of the values."""
+    return InputFit(
+        dtype=scale.dtype,
+        scale=scale.step,
+        zero_point=scale.zero_point,
+        range=scale.range,
+        fed=fed,
+        filled=_filled(fed, scale),
+        calibrated=None if calibrated is None else _spare(calibrated, scale),
+        **counted,
     )
 
 
@@ -236,14 +257,16 @@ def value_ends(
     """
     if least.dtype == np.float32:
         return float(least.min()), float(greatest.max())
-    mean, std = (
-        np.asarray(values, np.float64) for values in (preprocessing.mean, preprocessing.std)
-    )
+    mean, std = _per_channel(preprocessing)
     ends = (np.stack([least, greatest]).astype(np.float64) - mean) / std
     return float(ends.min()), float(ends.max())
 
 
-def _filled(fed: tuple[float, float], holds: tuple[float, float], scale: InputScale) -> float:
+def _per_channel(preprocessing: Preprocessing) -> tuple[Doubles, Doubles]:
+    return np.asarray(preprocessing.mean, np.float64), np.asarray(preprocessing.std, np.float64)
+
+
+def _filled(fed: tuple[float, float], scale: Scale) -> float:
     """Return the share of a range that calibration on such pixels can account for.
 
     Quantizers always extend ranges to 0, and make those with zero point 0 symmetric.
@@ -251,24 +274,25 @@ def _filled(fed: tuple[float, float], holds: tuple[float, float], scale: InputSc
     low, high = min(fed[0], 0.0), max(fed[1], 0.0)
     if scale.zero_point == 0:
         low, high = min(low, -high), max(high, -low)
-    return max(min(high, holds[1]) - max(low, holds[0]), 0.0) / (holds[1] - holds[0])
+    first, last = scale.range
+    return max(min(high, last) - max(low, first), 0.0) / (last - first)
 
 
-def _spare(values: tuple[float, float], scale: InputScale) -> tuple[float, float]:
+def _spare(values: tuple[float, float], scale: Scale) -> tuple[float, float]:
     """Return how many steps a range extends beyond values and 0, at its lower and upper end.
 
     Quantizers round the zero point to a step, which moves both ends by at most half a step. A range
     without a zero point extends equally far to both sides.
     """
-    ends = np.iinfo(scale.dtype)
+    first, last = scale.ends
     low, high = min(values[0], 0.0), max(values[1], 0.0)
-    one_sided = 0.0 in (low, high) and scale.zero_point == 0 and ends.min < 0
+    one_sided = 0.0 in (low, high) and scale.zero_point == 0 and first < 0
     if scale.dtype in SYMMETRIC or one_sided:
-        gap = float(ends.max) - max(-low, high) / scale.scale
+        gap = float(last) - max(-low, high) / scale.step
         return gap, gap
     return (
-        low / scale.scale - (ends.min - scale.zero_point),
-        (ends.max - scale.zero_point) - high / scale.scale,
+        low / scale.step - (first - scale.zero_point),
+        (last - scale.zero_point) - high / scale.step,
     )
 
 
@@ -276,3 +300,42 @@ def _counts(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """Return how often each level occurs in each channel, shape (256, 3)."""
     rows = [np.bincount(image[..., channel].ravel(), minlength=_LEVELS) for channel in range(3)]
     return np.stack(rows, axis=1)
+
+
+@dataclass(frozen=True)
+class FirstValues:
+    """The values that the first layer of a file gets.
+
+    Attributes:
+        ends: Values for black and for white, shape ``(2, 3)``, in RGB order.
+        rounded: Whether they are rounded because the file stores its constants as integers.
+        inside: Whether the file itself scales or shifts its input.
+    """
+
+    ends: npt.NDArray[np.float64]
+    rounded: bool = False
+    inside: bool = False
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest of the values."""
+        return float(self.ends.min()), float(self.ends.max())
+
+
+def first_values(model: ModelFile, preprocessing: Preprocessing) -> FirstValues:
+    """Return what the first layer of a file gets with the given preprocessing.
+
+    Raises:
+        ModelError: The file can't be read.
+    """
+    affine, fed = entry(model), to_input(_ENDS, preprocessing).astype(np.float64)
+    ends = affine(fed)
+    in_rgb = ends[:, ::-1] if preprocessing.channels == "bgr" else ends
+    return FirstValues(in_rgb, affine.rounded, inside=bool((ends != fed).any()))
+
+
+def same_first_values(first: FirstValues, other: FirstValues) -> bool:
+    """Return whether two first layers get the same values, within their constants' rounding."""
+    step = np.abs(other.ends[1] - other.ends[0]) / 255
+    steps = ROUNDED_STEPS if first.rounded or other.rounded else STEPS
+    return bool((np.abs(first.ends - other.ends) <= steps * step).all())

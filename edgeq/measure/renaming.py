@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.measure.clusters import effective, find_clusters
+from edgeq.measure.clusters import effective, find_clusters, numbered
 from edgeq.measure.statistics import mcnemar_exact
 
 LEVEL = 0.001
@@ -45,9 +45,9 @@ def renaming(given: Classes, labels: Classes, classes: int, groups: Sequence[Has
         classes: Number of classes.
         groups: The cluster of each image, as a hashable key.
     """
-    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
-    order = np.random.default_rng(0).permutation(len(places))
-    half = np.array([order[places[group]] % 2 for group in groups], dtype=np.bool_)
+    places = numbered(groups)
+    order = np.random.default_rng(0).permutation(int(places.max()) + 1)
+    half = order[places] % 2 > 0
     renamed = np.empty_like(given)
     for learnt in (half, ~half):
         renamed[~learnt] = _best_names(given[learnt], labels[learnt], classes)[given[~learnt]]

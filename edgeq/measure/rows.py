@@ -1,7 +1,9 @@
-"""Chunked access to arrays with one row per image, which may be larger than memory."""
+"""Arrays with one row per image: read in chunks if larger than memory, or packed into text."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import mmap
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +15,9 @@ AT_ONCE = 256
 """Rows per chunk: with 1000 classes, a quarter of a million numbers, which fit in a CPU's cache."""
 
 Array = npt.NDArray[Any]
+Booleans = npt.NDArray[np.bool_]
+
+_BITS = 8
 
 
 def by_rows(function: Callable[..., Array], *arrays: Array) -> Array:
@@ -45,3 +50,23 @@ def release(array: Array) -> None:
         base = base.base
     if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         base.madvise(mmap.MADV_DONTNEED)
+
+
+def pack(flags: Booleans) -> str:
+    """Return flags of shape (n,) as base64, eight per byte, the first in the highest bit."""
+    return base64.b64encode(np.packbits(flags).tobytes()).decode()
+
+
+def unpack(text: str, count: int) -> Booleans:
+    """Return the flags that ``pack`` encoded, shape (count,).
+
+    Raises:
+        ValueError: The text does not encode this many flags.
+    """
+    try:
+        content = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(str(error)) from error
+    if len(content) != -(-count // _BITS):
+        raise ValueError(f"{len(content)} bytes do not hold {count} flags")
+    return np.unpackbits(np.frombuffer(content, np.uint8), count=count).astype(np.bool_)

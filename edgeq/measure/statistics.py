@@ -1,7 +1,12 @@
-"""Intervals for rates, means and paired differences, and summaries of distributions.
+"""Intervals for rates, means and paired differences, lowest values, summaries of distributions.
 
 All intervals are two-sided at the given confidence. A one-sided statement ("at least") that uses
 one end of a 95 % interval therefore has 97.5 % confidence.
+
+The lowest value of a set falls with the size of the set: the worst cosine of a good variant was
+0.926 on 500 photographs and 0.838 on 1,300. With one limit for all sizes, larger sets would fail
+more often. So the lowest values that rare accidents explain are skipped, and the next one is
+compared with the limit.
 """
 
 from __future__ import annotations
@@ -26,6 +31,14 @@ WHOLE = 1.0
 FEW_RESAMPLES = 0.01
 """Share of resamples without any difference above which too few samples differ to show how much
 others may: fewer than 5, as ``exp(-m)`` of all resamples leave out all of m samples."""
+
+RARE = 0.00048
+"""Share of a good variant's images that may lie below the limit: the greatest share that two of 500
+images disprove. The heaviest tail measured for a good variant (lowest cosine 0.926 of 500 and 0.838
+of 1,300) has 0.00045 below the default limit of 0.75."""
+
+FEW = 0.01
+"""Share of images below the limit that a set must rule out if any of its images lie there."""
 
 _LEAST_VALUES = 2
 
@@ -351,3 +364,47 @@ def percentiles(values: npt.ArrayLike) -> tuple[float, ...]:
 def short(values: npt.ArrayLike) -> tuple[float, ...]:
     """Return numbers rounded to ``DIGITS`` significant digits, good enough for charts only."""
     return tuple(float(f"{value:.{DIGITS}g}") for value in np.asarray(values, np.float64))
+
+
+def most_by_chance(worth: float, confidence: float) -> int:
+    """Return how many independent images may lie below a limit if at most ``RARE`` of all do.
+
+    One more would prove a greater share, because the low end of Clopper and Pearson's interval
+    would exceed it. At 95 % that is none of up to 52, 1 of up to 504, 2 of up to 1,289.
+
+    Args:
+        worth: Number of independent images, at least 1.
+        confidence: Confidence level, in (0, 1).
+    """
+    count = 0
+    while count + 1 <= worth and clopper_pearson(count + 1, worth, confidence)[0] <= RARE:
+        count += 1
+    return count
+
+
+def lowest(values: Array, confidence: float, worth: float | None = None) -> tuple[float, ...]:
+    """Return the lowest values in ascending order; the last one is compared with the limit.
+
+    Args:
+        values: The value of each image, shape (n,), n at least 1.
+        confidence: Confidence level, in (0, 1).
+        worth: How many independent images they count as; n if None.
+    """
+    n = values.size
+    independent = float(n) if worth is None else worth
+    spared = math.floor(most_by_chance(independent, confidence) * n / independent)
+    return tuple(float(value) for value in np.sort(values)[: spared + 1])
+
+
+def rules_out_more(below: int, images: int, worth: float, confidence: float) -> bool:
+    """Return whether none lie below a limit, or the set proves that at most ``FEW`` of all do.
+
+    Args:
+        below: Number of images below the limit.
+        images: Number of images.
+        worth: Number of independent images they count as.
+        confidence: Confidence level, in (0, 1).
+    """
+    if not below:
+        return True
+    return clopper_pearson(min(below * worth / images, worth), worth, confidence)[1] <= FEW

@@ -18,9 +18,8 @@ import numpy.typing as npt
 
 from edgeq.measure.clusters import Clusters, effective
 from edgeq.measure.columns import LEAST_FOR_ONE_VALUE, Columns
-from edgeq.measure.lowest import lowest
 from edgeq.measure.repeats import same
-from edgeq.measure.statistics import Interval, unbounded_mean
+from edgeq.measure.statistics import Interval, lowest, unbounded_mean
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -145,7 +144,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
             same conditions as ``error``.
         worst_cosine: The lowest cosine of an image, -1 to 1.
         worst_cosine_image: Index of the image with the lowest cosine.
-        lowest_cosines: The lowest cosines, as many as ``measure.lowest`` returns; empty if there
+        lowest_cosines: The lowest cosines, as many as ``statistics.lowest`` returns; empty if there
             are none, and in records of earlier versions.
         dead_share: Share of the baseline's variance in values that are constant in the variant,
             although its scale could resolve them.

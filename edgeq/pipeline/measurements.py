@@ -32,12 +32,13 @@ from edgeq.measure.box_agreement import BoxAgreement, PairedClasses, paired_clas
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.conversion import Conversion
 from edgeq.measure.figures import TaskFigures
-from edgeq.measure.first_values import first_values, same_first_values
 from edgeq.measure.input_range import (
     InputFit,
     array_fit,
+    first_values,
     input_fit,
     input_scales,
+    same_first_values,
     value_ends,
     worst,
 )

@@ -11,7 +11,7 @@ from edgeq.history.past import PastRun, of_past
 from edgeq.history.rules import comparison_of, unlike
 from edgeq.history.snapshot import CaseFigure
 from edgeq.judge.verdict import Verdict
-from edgeq.measure.bits import unpack
+from edgeq.measure.rows import unpack
 from edgeq.report import words
 from edgeq.report.axis import Axis, Tick
 from edgeq.words import plural, utc

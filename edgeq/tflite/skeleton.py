@@ -85,6 +85,11 @@ class Node:
         """Return the position of an input as far as it matters: -1 if the order does not."""
         return -1 if self.kind in COMMUTATIVE else at
 
+    def constant(self, at: int | None) -> Tensor | None:
+        """Return the constant input at a position; None if it is absent or not constant."""
+        source = None if at is None or at >= len(self.sources) else self.sources[at]
+        return None if source is None else source.constant
+
     @property
     def constants(self) -> tuple[tuple[int, Tensor], ...]:
         """Constant inputs with their positions."""

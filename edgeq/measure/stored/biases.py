@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ModelError
-from edgeq.measure.stored.clamps import CLAMPS, range_of
+from edgeq.measure.stored.effects import CLAMPS, range_of
 from edgeq.measure.stored.finding import StoredModel, Tally, has_weights, places_of
 from edgeq.measure.stored.folding import Affine
 from edgeq.measure.stored.steps import (
@@ -68,14 +68,7 @@ class Biases:
 def compare_biases(
     files: tuple[StoredModel, StoredModel], pair: Pair, biases: Biases, tally: Tally
 ) -> None:
-    """Compare the biases of a layer.
-
-    Args:
-        files: The baseline's and the variant's file.
-        pair: The layer in both files.
-        biases: The biases of both.
-        tally: The tally to add findings to.
-    """
+    """Compare the biases of a layer."""
     ours = _real(files[0], biases.baseline, biases.folds[0], biases.channels)
     theirs = _real(files[1], biases.variant, biases.folds[1], biases.channels)
     if ours is None or theirs is None:

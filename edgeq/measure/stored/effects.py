@@ -1,4 +1,4 @@
-"""What a quantized constant changes in its operator's output.
+"""How activations and quantized types limit an operator's values, and what its constants change.
 
 A constant beyond what its operator can use is stored as the end of its type, and one below its
 operator's steps as 0: the 1e12 of a clamp, the 1e-12 that guards a division. Such numbers are far
@@ -13,13 +13,26 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.measure.stored.clamps import ENDS, range_of
-from edgeq.measure.stored.layers import HALF_A_STEP
-from edgeq.measure.stored.steps import FLOAT32_STEP, Doubles, Reals
+from edgeq.measure.stored.steps import FLOAT32_STEP, HALF_A_STEP, Doubles, Reals
 from edgeq.tflite.model_file import ModelFile, Tensor
 from edgeq.tflite.skeleton import Node
 
 Booleans = npt.NDArray[np.bool_]
+
+ENDS: Mapping[str, tuple[int, int]] = {
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-32768, 32767),
+}
+"""Least and greatest integer of each type of activation."""
+
+CLAMPS: Mapping[str, tuple[float, float]] = {
+    "NONE": (-np.inf, np.inf),
+    "RELU": (0.0, np.inf),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+}
+"""Range that each clipping activation leaves."""
 
 CLIPPING = frozenset({"MINIMUM", "MAXIMUM", "PADV2", "SELECT", "SELECT_V2"})
 """Operators that give their constant to the output, cut off at the ends of the output's range."""
@@ -36,6 +49,40 @@ COMPARISONS: Mapping[str, tuple[Literal["left", "right"], ...]] = {
 ``"left"`` for those below it, ``"right"`` for those that are not above it."""
 
 _SUMS = frozenset({"ADD", "SUB"})
+
+
+def range_of(tensor: Tensor) -> tuple[float, float] | None:
+    """Return the least and the greatest real value that a quantized activation holds.
+
+    Returns:
+        None if it is not quantized with one scale.
+    """
+    if tensor.scales.size != 1 or tensor.dtype not in ENDS:
+        return None
+    first, last = ENDS[tensor.dtype]
+    step, point = float(tensor.scales[0]), tensor.zero_point
+    return (first - point) * step, (last - point) * step
+
+
+def same_clamp(model: ModelFile, output: int, ours: str, theirs: str) -> bool:
+    """Return whether two activations leave the same range of a quantized output.
+
+    Args:
+        model: The variant's file.
+        output: Index of the activation's output tensor.
+        ours: The baseline's activation.
+        theirs: The variant's.
+    """
+    if ours == theirs:
+        return True
+    ends = range_of(model.tensors[output])
+    if ours not in CLAMPS or theirs not in CLAMPS or ends is None:
+        return False
+    left = [
+        (max(CLAMPS[clamp][0], ends[0]), min(CLAMPS[clamp][1], ends[1])) for clamp in (ours, theirs)
+    ]
+    step = float(model.tensors[output].scales[0])
+    return all(abs(end - other) <= step for end, other in zip(*left, strict=True))
 
 
 def same_output(model: ModelFile, node: Node, values: tuple[Reals, Reals]) -> Booleans:

@@ -41,11 +41,6 @@ class Affine:
 def fold(file: StoredModel, node: Node, only: Collection[int]) -> Affine:
     """Return the step after a layer in one file that could be folded into it.
 
-    Args:
-        file: The file.
-        node: The layer.
-        only: Places of the operators that the other file lacks.
-
     Returns:
         The step; factor 1 and summand 0 if nothing can be folded.
     """
@@ -63,12 +58,7 @@ def fold(file: StoredModel, node: Node, only: Collection[int]) -> Affine:
 
 
 def changes_nothing(file: StoredModel, node: Node) -> bool:
-    """Return whether an operator multiplies by 1 or adds 0, and does nothing more.
-
-    Args:
-        file: The file that contains the operator.
-        node: The operator.
-    """
+    """Return whether an operator multiplies by 1 or adds 0, and does nothing more."""
     alone = _behind(file, node, Affine(_NONE))
     if alone is None or alone.activation != _NONE:
         return False

@@ -17,6 +17,7 @@ from edgeq.measure.stored.steps import (
     BITS,
     COARSEST,
     FLOAT32_STEP,
+    HALF_A_STEP,
     LEAST_CHANNEL,
     NO_FACTOR,
     Distance,
@@ -50,8 +51,6 @@ at most this. No output reveals 1.5 steps of 1 in 2048."""
 MOST_OF_FLOAT16 = 5.2
 """Distance of a channel in which every weight is off by ``STEPS_OF_FLOAT16``."""
 MANY = 100
-HALF_A_STEP = 0.51
-"""Greatest error in steps of rounding to the nearest step."""
 FEWEST_STEPS = 8.0
 """A channel whose greatest weight spans fewer steps has at most 4 bits left."""
 FEW = 0.1
@@ -182,17 +181,10 @@ def compare_layer(
     folds: tuple[Affine, Affine],
     tally: Tally,
 ) -> None:
-    """Compare a layer's weights and biases.
-
-    Args:
-        files: The baseline's and the variant's file.
-        pair: The layer in both files; the baseline's has stored weights.
-        folds: The affine steps that follow it in both files, to be folded in.
-        tally: The tally to add findings to.
-    """
+    """Compare a layer's weights and biases."""
     places = places_of(pair.baseline), places_of(pair.variant)
     stored = dict(pair.baseline.constants)[places[0].weights]
-    given = dict(pair.variant.constants).get(places[1].weights)
+    given = pair.variant.constant(places[1].weights)
     if given is None:
         tally.unmatched.append(f"{pair.baseline.label}: the variant computes its weights")
         return
@@ -223,8 +215,8 @@ def compare_layer(
     )
     _compare_weights(files[1], pair, weights, tally)
     biases = Biases(
-        baseline=_constant(pair.baseline, places[0].bias),
-        variant=_constant(pair.variant, places[1].bias),
+        baseline=pair.baseline.constant(places[0].bias),
+        variant=pair.variant.constant(places[1].bias),
         folds=folds,
         channels=len(front[0]),
         steps=None
@@ -241,12 +233,6 @@ def both(
     tally: Tally,
 ) -> tuple[Reals, Reals] | None:
     """Return the real values that both files store, in the variant's shape.
-
-    Args:
-        files: The baseline's and the variant's file.
-        tensors: The tensor in each file.
-        pair: The operator in both files, for messages.
-        tally: The tally to add the reason to if they can't be compared.
 
     Returns:
         None if the values can't be compared.
@@ -372,7 +358,7 @@ def _raised_steps(
     quantizers raise the step of the weights. That loses less of the weights than the rounding of
     the bias does.
     """
-    bias = _constant(pair.variant, places.bias)
+    bias = pair.variant.constant(places.bias)
     if bias is None or bias.dtype not in {"int32", "int64"} or step is None:
         return None
     try:
@@ -383,13 +369,7 @@ def _raised_steps(
 
 
 def input_step(file: StoredModel, pair: Pair, places: Places) -> float | None:
-    """Return the step of the input of the variant's layer; None if it takes floats.
-
-    Args:
-        file: The variant's file.
-        pair: The layer in both files.
-        places: Positions of the inputs of the variant's layer.
-    """
+    """Return the step of the input of the variant's layer; None if it takes floats."""
     index = pair.variant.operator.inputs[places.activation]
     scales = file.model.tensors[index].scales if index >= 0 else np.empty(0, np.float32)
     return float(scales[0]) if scales.size == 1 and scales[0] > 0 else None
@@ -399,10 +379,6 @@ def _order(node: Node, at: int) -> tuple[Exchange, ...]:
     """Return how the axes of a stored input are exchanged before the operator takes it."""
     source = node.sources[at]
     return () if source is None else source.exchanges
-
-
-def _constant(node: Node, at: int | None) -> Tensor | None:
-    return None if at is None else dict(node.constants).get(at)
 
 
 def _scaled(scales: npt.NDArray[np.float32], factor: Doubles) -> npt.NDArray[np.float32]:

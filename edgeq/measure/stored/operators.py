@@ -8,8 +8,7 @@ from collections.abc import Collection
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.measure.stored.clamps import ENDS, same_clamp
-from edgeq.measure.stored.effects import CLIPPING, COMPARISONS, same_output
+from edgeq.measure.stored.effects import CLIPPING, COMPARISONS, ENDS, same_clamp, same_output
 from edgeq.measure.stored.finding import (
     ADDED_ENDING,
     LOST_ENDING,

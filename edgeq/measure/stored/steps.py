@@ -36,6 +36,8 @@ FLOAT32_DIGITS = 2.0**-22
 NO_FACTOR = 0.005
 """Deviation of a factor from 1 up to which numbers are described as near the baseline's."""
 BITS = {"int8": 8, "uint8": 8, "int16": 16, "int4": 4, "int2": 2}
+HALF_A_STEP = 0.51
+"""Greatest error in steps of rounding to the nearest step."""
 _LAST_BUT_ONE = 65472.0
 """The last float16 but one. After the last comes infinity, so that its step would be infinite."""
 _TINY = 1e-30

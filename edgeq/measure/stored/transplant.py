@@ -49,11 +49,6 @@ def transplant(
 ) -> Transplant:
     """Return the edits that put a variant's differences into its baseline.
 
-    Args:
-        baseline: The float model.
-        variant: The variant.
-        findings: The differences, as ``compare_files`` returns them.
-
     Raises:
         ModelError: A file is damaged.
     """
@@ -118,8 +113,8 @@ class _Surgeon:
             return None
         ours, theirs = places_of(pair.baseline), places_of(pair.variant)
         at = (ours.weights, theirs.weights) if part == "weights" else (ours.bias, theirs.bias)
-        stored = dict(pair.baseline.constants).get(-1 if at[0] is None else at[0])
-        given = dict(pair.variant.constants).get(-1 if at[1] is None else at[1])
+        stored = pair.baseline.constant(at[0])
+        given = pair.variant.constant(at[1])
         if stored is None or given is None:
             return None
         values = self._variant.constants.real(given).astype(np.float64)
@@ -132,7 +127,7 @@ class _Surgeon:
         places = places_of(pair.variant)
         raw = self._variant.constants.stored(given).astype(np.float64).ravel()
         step = input_step(self._variant, pair, places)
-        weights = dict(pair.variant.constants).get(places.weights)
+        weights = pair.variant.constant(places.weights)
         if step is None or weights is None or not weights.scales.size:
             return raw * given.scales.astype(np.float64)
         return np.asarray(raw * step * weights.scales.astype(np.float64))
@@ -232,11 +227,6 @@ def mend(baseline: ModelFile, variant: ModelFile, findings: Collection[Finding])
     If a damaged layer exceeds the ranges that activations were calibrated for, the float baseline
     with that damage gives other outputs than the variant, whose activations are clipped.
 
-    Args:
-        baseline: The float model.
-        variant: The variant.
-        findings: The differences, as ``compare_files`` returns them.
-
     Raises:
         ModelError: A file is damaged.
     """
@@ -280,7 +270,7 @@ def _requantized(
         return None
     ours, theirs = places_of(pair.baseline), places_of(pair.variant)
     stored = dict(pair.baseline.constants)[ours.weights]
-    given = dict(pair.variant.constants).get(theirs.weights)
+    given = pair.variant.constant(theirs.weights)
     if given is None or given.dtype != "int8" or given.zero_points.any() or not given.scales.size:
         return None
     values = files[0].constants.real(stored).astype(np.float64)
@@ -300,7 +290,7 @@ def _requantized(
     whole = np.moveaxis(np.clip(np.rint(rows / wide), -127, 127), 0, axis).astype(np.int8)
     edits = [(files[1].constants.place(given)[0], np.ascontiguousarray(whole).tobytes())]
     edits += _scale_edits(tensors, given, steps)
-    bias = dict(pair.variant.constants).get(-1 if theirs.bias is None else theirs.bias)
+    bias = pair.variant.constant(theirs.bias)
     if bias is not None and bias.dtype in _WHOLE and biases is not None and step is not None:
         units = steps * step
         counted = np.rint(biases / units).astype(bias.dtype)
@@ -312,7 +302,7 @@ def _requantized(
 
 
 def _constant_of(file: StoredModel, node: Node, at: int | None) -> Doubles | None:
-    tensor = dict(node.constants).get(-1 if at is None else at)
+    tensor = node.constant(at)
     return None if tensor is None else file.constants.real(tensor).astype(np.float64).ravel()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.clusters import effective, rate_interval
+from edgeq.measure.divergence import softmax
 from edgeq.measure.figures import ClassFigure, Doubles, Figure, TaskData, TaskFigures
 from edgeq.measure.predictions import Predictions
 from edgeq.measure.statistics import paired_difference
@@ -105,8 +106,7 @@ def _confidence(predictions: Predictions) -> tuple[Doubles, Booleans]:
     """Return the greatest probability of each image, and whether it is finite, ``(n,)`` each."""
     scores = np.nan_to_num(np.asarray(predictions.scores, np.float64))
     if not predictions.is_probability and (scores.min() < 0 or scores.max() > 1):
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-        scores /= scores.sum(axis=1, keepdims=True)
+        scores = softmax(scores)
     return np.clip(scores.max(axis=1), 0, 1), predictions.finite
 
 

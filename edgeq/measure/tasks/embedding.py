@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.measure.clusters import effective
+from edgeq.measure.clusters import effective, numbered
 from edgeq.measure.figures import (
     GAFFKE,
     Doubles,
@@ -154,9 +154,9 @@ def _neighbour_recall(data: TaskData, similar: Doubles, other: Doubles, count: i
 
     shares = shared_neighbours(similar, other, count)
     figure = data.mean("neighbour_recall", shares, f"of the {count} nearest samples, the same are")
-    places: dict[object, int] = {}
-    of = np.array([places.setdefault(group, len(places)) for group in data.groups])
-    part = np.random.default_rng(0).permutation(len(places))[of] % min(_PARTS, len(places))
+    of = numbered(data.groups)
+    clusters = int(of.max()) + 1
+    part = np.random.default_rng(0).permutation(clusters)[of] % min(_PARTS, clusters)
     parts = int(part.max()) + 1
     if figure.interval is None or parts < 2 or (1 - 2 / parts) * data.images <= count:  # noqa: PLR2004
         return figure

@@ -20,9 +20,6 @@ from edgeq.measure.figures import (
 
 Booleans = npt.NDArray[np.bool_]
 
-THRESHOLD = 0.5
-"""Probability from which a label applies if the spec names none."""
-
 
 def measure(data: TaskData) -> TaskFigures:
     """Return the figures of multi-label classification.
@@ -35,7 +32,7 @@ def measure(data: TaskData) -> TaskFigures:
     Args:
         data: Both models' probabilities; a label is 1 for each class that applies, else 0.
     """
-    threshold = THRESHOLD if data.options.threshold is None else data.options.threshold
+    threshold = data.threshold
     ours, theirs = np.zeros((2, data.images, int(np.prod(data.shape))), np.bool_)
     for rows, *sides in data.portions():
         ours[rows], theirs[rows] = (np.nan_to_num(values) >= threshold for values in sides)

@@ -7,15 +7,12 @@ from functools import partial
 import numpy as np
 
 from edgeq.measure.figures import (
-    WORST,
     Doubles,
     OutputReading,
     TaskData,
     TaskFigures,
-    UnlikeSample,
-    difference_map,
+    WorstMaps,
     weighted_mean,
-    worst,
 )
 
 MOST = 100.0
@@ -48,16 +45,14 @@ def measure(data: TaskData) -> TaskFigures:
     """
     low, high = _range(data)
     peak = high - low
-    psnrs, ssims, before, after = (np.zeros(data.images) for _ in range(4))
-    drawn: dict[int, tuple[int, int, str]] = {}
+    psnrs, ssims, before, after = np.zeros((4, data.images))
+    maps = WorstMaps(data.images)
     for image in range(data.images):
         ours, theirs = (np.nan_to_num(values) for values in data.pair(image))
         psnrs[image], ssims[image] = psnr(ours, theirs, peak), ssim(ours, theirs, peak)
         apart = np.abs(ours - theirs).reshape(*ours.shape[:2], -1).mean(axis=2) / peak
         most = max(float(np.quantile(apart, _STRONG)), np.finfo(np.float64).tiny)
-        drawn[image] = difference_map(np.clip(apart / most, 0, 1))
-        for at in sorted(drawn, key=lambda which: psnrs[which])[WORST:]:
-            del drawn[at]
+        maps.add(image, MOST - psnrs[image], np.clip(apart / most, 0, 1))
         if data.labels is not None:
             target = low + np.asarray(data.labels[image], np.float64) / 255 * peak
             before[image], after[image] = psnr(ours, target, peak), psnr(theirs, target, peak)
@@ -79,16 +74,7 @@ def measure(data: TaskData) -> TaskFigures:
     return data.figures(
         *figures,
         reading=OutputReading(values="picture", range=(low, high)),
-        unlike=tuple(
-            UnlikeSample(
-                image=int(at),
-                text=f"PSNR {psnrs[at]:.1f} dB, SSIM {ssims[at]:.3f}",
-                rows=drawn[int(at)][0],
-                columns=drawn[int(at)][1],
-                map=drawn[int(at)][2],
-            )
-            for at in worst(MOST - psnrs)
-        ),
+        unlike=maps.described(lambda at: f"PSNR {psnrs[at]:.1f} dB, SSIM {ssims[at]:.3f}"),
     )
 
 

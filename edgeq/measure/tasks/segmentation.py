@@ -6,22 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.figures import (
-    WORST,
     ClassFigure,
     Doubles,
     OutputReading,
     TaskData,
     TaskFigures,
-    UnlikeSample,
-    difference_map,
+    WorstMaps,
     doubt,
-    worst,
 )
 
 Integers = npt.NDArray[np.int64]
-
-THRESHOLD = 0.5
-"""Probability from which a pixel is foreground if the spec names none."""
 
 IGNORED = 255
 """Value of pixels of a mask that do not count, as in PASCAL VOC, if the spec names none."""
@@ -52,21 +46,16 @@ def measure(data: TaskData) -> TaskFigures:
     Args:
         data: Both models' maps; a label is a mask of the map's size with class indices.
     """
-    threshold = THRESHOLD if data.options.threshold is None else data.options.threshold
-    read = _reader(data, threshold)
-    sums, apart = _Sums(data.images), np.zeros(data.images)
+    read = _reader(data)
+    sums, maps = _Sums(data.images), WorstMaps(data.images)
     labelled = data.labels is not None
     before, after = _Sums(data.images), _Sums(data.images)
-    drawn: dict[int, tuple[int, int, str]] = {}
     for image in range(data.images):
         ours, theirs = (read(values) for values in data.pair(image))
         sums.add(image, ours, theirs)
         different = (ours != theirs).astype(np.float64)
-        apart[image] = different.mean()
-        if apart[image] > 0:
-            drawn[image] = difference_map(different)
-            for at in sorted(drawn, key=lambda which: -apart[which])[WORST:]:
-                del drawn[at]
+        if different.any():
+            maps.add(image, float(different.mean()), different)
         if data.labels is not None:
             mask = _mask(np.asarray(data.labels[image]), data, binary=read.is_binary)
             counts = mask >= 0
@@ -87,15 +76,8 @@ def measure(data: TaskData) -> TaskFigures:
         class_measure="IoU with the masks" if len(figures) > 1 else "IoU with the baseline",
         class_unit="pixels",
         classes=classes,
-        unlike=tuple(
-            UnlikeSample(
-                image=int(at),
-                text=f"{100 * apart[at]:.1f} % of the pixels differ",
-                rows=drawn[int(at)][0],
-                columns=drawn[int(at)][1],
-                map=drawn[int(at)][2],
-            )
-            for at in worst(apart)
+        unlike=maps.described(
+            lambda at: f"{100 * maps.differences[at]:.1f} % of the pixels differ"
         ),
         **doubt(
             seen < _FOREGROUND_AND_BACKGROUND,
@@ -207,7 +189,7 @@ class _Reader:
         return (flat >= self._bar).astype(np.int64)
 
 
-def _reader(data: TaskData, threshold: float) -> _Reader:
+def _reader(data: TaskData) -> _Reader:
     """Return the reader of a model's maps.
 
     One channel holds class indices if the baseline gives only whole numbers, probabilities if all
@@ -218,7 +200,7 @@ def _reader(data: TaskData, threshold: float) -> _Reader:
     whole = bool(finite.size) and bool((finite == np.rint(finite)).all())
     probability = bool(finite.size) and finite.min() >= 0 and finite.max() <= 1
     channels = data.shape[-1] if len(data.shape) == _MAP_AND_CHANNELS else 1
-    return _Reader(threshold, whole=whole, probability=bool(probability), channels=channels)
+    return _Reader(data.threshold, whole=whole, probability=bool(probability), channels=channels)
 
 
 def _mask(mask: npt.NDArray[np.generic], data: TaskData, *, binary: bool) -> Integers:

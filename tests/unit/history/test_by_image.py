@@ -17,7 +17,7 @@ from edgeq.history.accept import Signature, accept, select
 from edgeq.history.compare import compare
 from edgeq.history.snapshot import Snapshot, of_accepted, of_record
 from edgeq.judge.verdict import Verdict
-from edgeq.measure.bits import pack
+from edgeq.measure.rows import pack
 from edgeq.record.change import Change, ChangeKind
 from edgeq.record.structs import RunRecord, VariantRecord
 from tests.unit.history.figures import case, run, unnamed_flips

@@ -7,12 +7,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgeq.measure import rows
 from edgeq.measure.accuracy import accuracy
 from edgeq.measure.agreement import agreement
 from edgeq.measure.predictions import Predictions, outputs_facts
-from edgeq.measure.rows import Array, by_rows, portions, release
+from edgeq.measure.rows import Array, by_rows, pack, portions, release, unpack
 
 
 def mapped(folder: Path, name: str, array: Array) -> Array:
@@ -89,3 +91,20 @@ def test_neither_portions_nor_files_change_a_number(
     files = [mapped(tmp_path, f"{number}.npy", one) for number, one in enumerate(logits)]
     outside = [Predictions(one, one, is_probability=False, logits_source="scores") for one in files]
     assert everything(outside[0], outside[1], labels) == whole
+
+
+@given(st.lists(st.booleans(), max_size=70))
+def test_flags_survive_their_text(flags: list[bool]) -> None:
+    text = pack(np.array(flags, np.bool_))
+    assert unpack(text, len(flags)).tolist() == flags
+    assert len(text) <= len(flags) / 6 + 4
+
+
+def test_the_first_flag_is_the_highest_bit() -> None:
+    assert pack(np.array([True] + [False] * 7)) == "gA=="
+
+
+@pytest.mark.parametrize(("text", "count"), [("gA==", 9), ("gA==", 0), ("", 1), ("#", 8)])
+def test_text_of_another_number_of_flags_is_refused(text: str, count: int) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        unpack(text, count)

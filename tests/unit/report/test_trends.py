@@ -7,7 +7,7 @@ from edgeq.history.accept import Signature, accept, select
 from edgeq.history.accepted import Accepted
 from edgeq.history.past import PastRun, past_run
 from edgeq.judge.verdict import Verdict
-from edgeq.measure.bits import pack
+from edgeq.measure.rows import pack
 from edgeq.report.trends import HEIGHT, WIDTH, Trend, trends
 from tests.unit.history.figures import IMAGES, case, run
 

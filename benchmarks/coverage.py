@@ -582,7 +582,7 @@ TAIL = """
   was measured; the evidence of the case says so. Few images that are ruined altogether are what
   `worst_cosine` looks for.
 - Times are judged up to eight times while a limit is open; each look then has its share of the
-  error (`edgeq/measure/sequential_looks.py`), and its interval is that of 99.4 %. With fewer blocks
+  error (`edgeq/measure/planning.py`), and its interval is that of 99.4 %. With fewer blocks
   than could hold a median at all there is no interval, and the case is INCONCLUSIVE.
 - Correlation within a cluster is taken as 1. A set with one large cluster among single images
   counts as fewer than Kish's number of images, one of equal clusters as their number, as before."""

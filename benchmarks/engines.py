@@ -25,8 +25,7 @@ from edgeq.measure.agreement import agreement
 from edgeq.measure.predictions import Predictions, make_answers
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.quantize import recipes
-from edgeq.quantize.calibration import Calibration
-from edgeq.quantize.engine import Recipe
+from edgeq.quantize.engine import Calibration, Recipe
 from edgeq.quantize.make import make_variant
 from edgeq.run.results import Feed
 from edgeq.run.session import Session

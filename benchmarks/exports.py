@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.models.applications import SIZES, USUAL_SIZE
-from edgeq.models.direct_export import UnsuitedModelError, write_litert
+from edgeq.models.frozen_graph import UnsuitedModelError, write_litert
 from edgeq.tflite.model_file import read_model
 
 NAMES = (

@@ -38,7 +38,6 @@ WHOLE = (
     "edgeq/measure/clusters.py",
     "edgeq/measure/contrast.py",
     "edgeq/measure/planning.py",
-    "edgeq/measure/sequential_looks.py",
     "edgeq/measure/statistics.py",
     "edgeq/plugin/junit.py",
     "edgeq/plugin/left_out.py",

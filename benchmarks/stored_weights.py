@@ -24,7 +24,7 @@ from edgeq.judge.verdict import Verdict
 from edgeq.judge.weights import weights as judge
 from edgeq.measure.stored.files import FileComparison, compare_files
 from edgeq.models.float_model import load_float_model
-from edgeq.quantize.calibration import Calibration
+from edgeq.quantize.engine import Calibration
 from edgeq.quantize.make import make_variant
 from edgeq.samples.decode import decode
 from edgeq.samples.sets import load_set

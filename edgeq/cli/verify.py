@@ -214,7 +214,7 @@ def _of_file(path: Path, options: Options) -> tuple[VariantUnderTest, float | No
 
     from edgeq.bundle.claim import packed_claim
     from edgeq.config.load import parse
-    from edgeq.models.any_file import load_any_file
+    from edgeq.models.float_model import load_any_file
     from edgeq.pipeline.run import Run
 
     declared: dict[str, object] = {}

@@ -17,8 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Kernels, Preprocessing
-from edgeq.diagnosis.layers import Pair, pairs
-from edgeq.diagnosis.values import Values, errors_of_values, mean_of_finite, near_share
+from edgeq.diagnosis.compared import (
+    Pair,
+    Values,
+    errors_of_values,
+    mean_of_finite,
+    near_share,
+    pairs,
+)
 from edgeq.errors import EdgeqError
 from edgeq.measure.agreement import agreeing, require_same_shape
 from edgeq.measure.box_agreement import Detected, errors_of_boxes, mean_error, shared_boxes
@@ -71,12 +77,7 @@ class Trial:
 
 
 class Bench:
-    """The bench for one failing variant.
-
-    Args:
-        variant: The variant.
-        error: The error that prevented it from running, None if it ran.
-    """
+    """The bench for one failing variant."""
 
     def __init__(self, variant: VariantUnderTest, error: EdgeqError | None = None) -> None:
         self.variant = variant
@@ -246,12 +247,7 @@ class Bench:
         return self._reference or self._whole(self.variant.baseline)
 
     def hold_against(self, answers: Predictions, places: Order) -> None:
-        """Compare the variant with a changed baseline's predictions from now on.
-
-        Args:
-            answers: Predictions of the changed baseline.
-            places: The photographs that they belong to.
-        """
+        """Compare the variant with a changed baseline's predictions from now on."""
         ours = self.variant.baseline.predictions
         scores, logits = ours.scores.copy(), ours.logits.copy()
         scores[places], logits[places] = answers.scores, answers.logits
@@ -302,42 +298,21 @@ class Bench:
         level = self.control_error if control_error is None else control_error
         return recovers(before, after, left, level)
 
-    def computed(self, *, baseline: bool, chosen: Order) -> Iterator[tuple[Reals, ...]]:
-        """Yield for each chosen photograph what each common layer computes, as real numbers.
-
-        Both models are given the variant's samples, so that any difference is due to the files.
-
-        Raises:
-            WorkerError: The model does not run.
-        """
-        model = self.variant.baseline if baseline else self.variant
-        tensors = [
-            (pair.baseline if baseline else pair.variant).output.index for pair in self.pairs
-        ]
-        return self._inside(model, tensors, chosen)
-
     def inside(
-        self, tensors: Sequence[int], chosen: Order, kernels: Kernels | None = None
-    ) -> Iterator[tuple[Reals, ...]]:
-        """Yield for each chosen photograph the variant's tensors, as real numbers.
-
-        Args:
-            tensors: Their indices in the file.
-            chosen: Places of the photographs.
-            kernels: What computes them, None for the run's own kernels.
-
-        Raises:
-            WorkerError: The variant does not run.
-        """
-        return self._inside(self.variant, tensors, chosen, kernels)
-
-    def _inside(
         self,
         model: VariantUnderTest,
         tensors: Sequence[int],
         chosen: Order,
         kernels: Kernels | None = None,
     ) -> Iterator[tuple[Reals, ...]]:
+        """Yield for each chosen photograph some tensors of the variant or its baseline as reals.
+
+        Both are given the variant's samples, so that any difference is due to the files. The run's
+        own kernels compute them unless others are named.
+
+        Raises:
+            WorkerError: The model does not run.
+        """
         pixels = self.pixels(model.preprocessing, chosen, size=model.input_size)
         with model.run.executor.session(model.name) as session:
             loaded = model.run.executor.load_into(
@@ -432,13 +407,7 @@ class Laid:
     def said(
         self, pixels: npt.NDArray[Any], preprocessing: Preprocessing, places: Order
     ) -> Answers:
-        """Return what the variant gives on the pixels of some samples.
-
-        Args:
-            pixels: The decoded photographs, shape ``(n, h, w, 3)``.
-            preprocessing: How they are fed.
-            places: Places of the photographs in the set.
-        """
+        """Return what the variant gives on the pixels of some samples."""
         variant = self.bench.variant
         return self.bench.read(variant, self._outputs(pixels, preprocessing), preprocessing, places)
 

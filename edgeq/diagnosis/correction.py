@@ -6,7 +6,6 @@ found is not an accident of the images that chose it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -57,9 +56,6 @@ class _Choice:
 
 def correction(variant: VariantUnderTest) -> Correction | None:
     """Return what makes a model right more often on its labelled images, None if nothing does.
-
-    Args:
-        variant: A classifier, a baseline or a variant, with labelled samples.
 
     Raises:
         EdgeqError: It can't be run on its samples.
@@ -128,14 +124,9 @@ def _halves(count: int) -> tuple[Order, Order]:
 
 def _given(bench: Bench, laid: Laid, preprocessing: Preprocessing, places: Order) -> Classes:
     """Return the class that the model gives to each image, -1 if it prefers none."""
-    parts = [_part(bench, laid, preprocessing, part) for part in _portions(places)]
-    return np.concatenate(parts)
-
-
-def _portions(places: Order) -> Iterator[Order]:
-    yield from (places[start : start + CHOOSING] for start in range(0, len(places), CHOOSING))
-
-
-def _part(bench: Bench, laid: Laid, preprocessing: Preprocessing, places: Order) -> Classes:
-    predictions = laid.answers(bench.pixels(preprocessing, places), preprocessing)
-    return np.where(predictions.tied, -1, predictions.predicted)
+    given = []
+    for start in range(0, len(places), CHOOSING):
+        pixels = bench.pixels(preprocessing, places[start : start + CHOOSING])
+        predictions = laid.answers(pixels, preprocessing)
+        given.append(np.where(predictions.tied, -1, predictions.predicted))
+    return np.concatenate(given)

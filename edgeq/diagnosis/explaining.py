@@ -72,13 +72,7 @@ NEXT_STEPS = {
 
 
 def explained(case: Case, record: CaseRecord, error: EdgeqError | None = None) -> CaseRecord:
-    """Return the record with its probable cause, if the case failed and a cause was found.
-
-    Args:
-        case: The case.
-        record: Its record, whose verdict does not change.
-        error: The error that prevented the variant from being built, read or run.
-    """
+    """Return the record with its probable cause, if the case failed and a cause was found."""
     failed = record.status is Verdict.FAIL
     if failed and (error is not None or case.gate.explained):
         variant, about = case.variant, "" if error is None else str(error)

@@ -15,18 +15,16 @@ from edgeq.errors import (
     WorkerTimeoutError,
 )
 
-_NAMES = (
-    (WorkerMemoryError, "memory"),
-    (WorkerTimeoutError, "hang"),
-    (WorkerCrashedError, "crash"),
-    (ModelRefusedError, "refused"),
+_CAUSES = (
+    (WorkerMemoryError, "memory", "the worker needs more memory than it may use"),
+    (WorkerTimeoutError, "hang", "the runtime does not end an inference"),
+    (WorkerCrashedError, "crash", "the runtime crashes on a file that is whole"),
+    (
+        ModelRefusedError,
+        "refused",
+        "the runtime does not take this model, although the file is whole",
+    ),
 )
-_SAID = {
-    "memory": "the worker needs more memory than it may use",
-    "hang": "the runtime does not end an inference",
-    "crash": "the runtime crashes on a file that is whole",
-    "refused": "the runtime does not take this model, although the file is whole",
-}
 
 
 def unreadable(bench: Bench) -> Cause | None:
@@ -64,7 +62,7 @@ def another_engine(bench: Bench) -> Cause | None:
 
 def not_run(bench: Bench) -> Cause | None:
     """Test whether the runtime crashed, hung or refused the file."""
-    for kind, name in _NAMES:
+    for kind, name, sentence in _CAUSES:
         if isinstance(bench.error, kind):
-            return Cause(name, _SAID[name], {"error": bench.error.what})
+            return Cause(name, sentence, {"error": bench.error.what})
     return None

@@ -85,14 +85,7 @@ def own_samples(bench: Bench) -> Cause | None:
 def explain(
     before: Trial, tried: list[tuple[Way, Trial]], images: int, kind: Kind = "classes"
 ) -> Cause | None:
-    """Return the way that recovers the baseline's predictions as a cause, None if none does.
-
-    Args:
-        before: The variant as it is fed.
-        tried: The other ways, each with its result.
-        images: Number of images.
-        kind: What is compared.
-    """
+    """Return the way that recovers the baseline's predictions as a cause, None if none does."""
     helping = [
         (way, after)
         for way, after in tried
@@ -147,12 +140,7 @@ def ways(bench: Bench) -> Iterator[Way]:
 
 
 def other_ways(own: Preprocessing, expected: Preprocessing) -> Iterator[Way]:
-    """Yield the ways to feed a model other than its own, each once.
-
-    Args:
-        own: How it is fed.
-        expected: How it may have been meant to be fed, whose parts are tried first.
-    """
+    """Yield the ways to feed a model other than its own, each once."""
     seen = [own]
     for way in _ways(own, expected):
         if way.preprocessing not in seen:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edgeq import words
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause
+from edgeq.diagnosis.compared import offsets
 from edgeq.measure.box_agreement import PairedClasses, paired_classes
 from edgeq.measure.renaming import renaming
 from edgeq.pipeline.detecting import decoder_of, labelled_boxes
@@ -21,7 +22,6 @@ from edgeq.tasks.detection.boxes import Boxes
 LEAST_IMAGES = 5
 LEAST_CLASSES = 3
 CLEAR = 0.6
-TWICE = 2
 LOW = 0.5
 RARE = 0.3
 RENAMED = 0.8
@@ -183,22 +183,20 @@ def _certain(bench: Bench, model: VariantUnderTest) -> Iterator[Boxes]:
 def best_offset(given: Classes, expected: Classes, classes: int) -> tuple[int, float] | None:
     """Return the offset that maps most given classes to the expected ones, and their share.
 
-    Offsets wrap around at the ends of the class range.
-
     Returns:
         None if the offset is 0 or not clear, or if too few classes are distinguished.
     """
     if len(given) < LEAST_IMAGES or len(np.unique(given)) < LEAST_CLASSES:
         return None
-    apart = (expected - given + classes // 2) % classes - classes // 2
-    offsets, counts = np.unique(apart, return_counts=True)
+    apart = offsets(expected, given, classes)
+    values, counts = np.unique(apart, return_counts=True)
     most = int(counts.argmax())
     share = float(counts[most] / len(given))
     # A constant prediction also has a most frequent offset, from a frequent class.
-    if offsets[most] == 0 or share < CLEAR:
+    if values[most] == 0 or share < CLEAR:
         return None
-    reached = len(np.unique(expected[apart == offsets[most]]))
-    return (int(offsets[most]), share) if reached >= LEAST_CLASSES else None
+    reached = len(np.unique(expected[apart == values[most]]))
+    return (int(values[most]), share) if reached >= LEAST_CLASSES else None
 
 
 def are_unrelated(given: Classes, expected: Classes) -> bool:

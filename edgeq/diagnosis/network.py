@@ -6,7 +6,7 @@ import numpy as np
 
 from edgeq.diagnosis.bench import Bench, Reals
 from edgeq.diagnosis.cause import Cause
-from edgeq.diagnosis.layers import label
+from edgeq.diagnosis.compared import label
 from edgeq.tflite.model_file import read_model
 from edgeq.tflite.skeleton import short
 
@@ -53,7 +53,9 @@ def differing_kernel(bench: Bench) -> Cause | None:
     ]
     tensors = [operator.outputs[0] for operator in operators]
     places = bench.chosen[:1]
-    (ours,), (theirs,) = (bench.inside(tensors, places, kernels) for kernels in (None, other))
+    (ours,), (theirs,) = (
+        bench.inside(bench.variant, tensors, places, kernels) for kernels in (None, other)
+    )
     errors = [_relative(a, b) for a, b in zip(ours, theirs, strict=True)]
     place = first_jump(errors, KERNELS_APART)
     if place is None:
@@ -95,14 +97,14 @@ def parting(bench: Bench) -> None:
 def part_errors(bench: Bench) -> list[float]:
     """Return the relative error of each common layer's output, averaged over a few images."""
     places = bench.chosen[:IMAGES]
-    errors = []
+    ours = [pair.baseline.output.index for pair in bench.pairs]
+    theirs = [pair.variant.output.index for pair in bench.pairs]
     both = zip(
-        bench.computed(baseline=True, chosen=places),
-        bench.computed(baseline=False, chosen=places),
+        bench.inside(bench.variant.baseline, ours, places),
+        bench.inside(bench.variant, theirs, places),
         strict=True,
     )
-    for ours, theirs in both:
-        errors.append([_relative(a, b) for a, b in zip(ours, theirs, strict=True)])
+    errors = [[_relative(a, b) for a, b in zip(*computed, strict=True)] for computed in both]
     return [float(error) for error in np.mean(errors, axis=0)]
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from edgeq.diagnosis.bench import Bench, Reals
 from edgeq.diagnosis.cause import Cause
-from edgeq.diagnosis.layers import Pair, label
+from edgeq.diagnosis.compared import Pair, label, offsets
 from edgeq.errors import ModelError
 from edgeq.tflite.constants import along_axis
 from edgeq.tflite.model_file import Tensor
@@ -65,9 +65,8 @@ def class_order(bench: Bench) -> Cause | None:
     if not several or not _biases_follow(bench, last, own, match, strangers):
         return None
     facts: dict[str, object] = {"tensor": last.variant.weights.name, "rows": int(sure.sum())}
-    # Offsets wrap around at the ends of the class range.
-    offsets = (np.arange(classes) - match + classes // 2)[sure] % classes - classes // 2
-    values, counts = np.unique(offsets, return_counts=True)
+    apart = offsets(np.arange(classes), match, classes)[sure]
+    values, counts = np.unique(apart, return_counts=True)
     offset, share = int(values[counts.argmax()]), counts.max() / counts.sum()
     if offset and share > ROWS:
         return Cause(

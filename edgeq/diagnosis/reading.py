@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edgeq import words
 from edgeq.diagnosis.bench import CONTROLS, LEAST_LEVEL, Bench, Trial, part, trial
 from edgeq.diagnosis.cause import Cause
-from edgeq.diagnosis.values import Values
+from edgeq.diagnosis.compared import Values, offsets
 from edgeq.judge.tensors import label_of
 from edgeq.measure.tasks.points import VALUES_PER_POINT
 from edgeq.pipeline.task_options import options_of
@@ -361,8 +361,7 @@ def _tried(bench: Bench, change: Change, plain: Change = lambda rows: rows) -> T
 def _of_order(bench: Bench, order: Order, columns: Rows, trials: Trials) -> Cause:
     """Return the cause for values in another order, named by what the columns are."""
     count = order.size
-    offsets = (np.arange(count) - order + count // 2) % count - count // 2
-    values, places = np.unique(offsets, return_inverse=True)
+    values, places = np.unique(offsets(np.arange(count), order, count), return_inverse=True)
     # What never varies has no place of its own.
     weights = np.bincount(places, columns.std(axis=0)[order])
     offset = int(values[weights.argmax()])

@@ -156,14 +156,7 @@ def _mended(bench: Bench, findings: Sequence[Finding]) -> Tried | None:
 def _named(
     bench: Bench, findings: Sequence[Finding], comparison: FileComparison, tried: Tried | None
 ) -> Cause:
-    """Return the cause that the findings amount to, with its name.
-
-    Args:
-        bench: The bench.
-        findings: The differences between the files.
-        comparison: The comparison that they come from.
-        tried: The experiment that shows what they do; None if none does.
-    """
+    """Return the cause that the findings amount to, with its name."""
     facts: dict[str, object] = {
         "change": findings[0].change,
         "layers": [finding.layer for finding in findings[:NAMED]],

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgeq.diagnosis import (
-    determinism,
     failures,
     feeding,
     labels,
@@ -71,8 +70,8 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("unnormalised_values", Hypothesis("values", reading.unnormalised)),
         ("blind_input", Hypothesis("distance", ranges.blind_input)),
         ("stored_values", Hypothesis("outputs", stored.stored_values)),
-        ("not_finite", Hypothesis("classes", determinism.not_finite)),
-        ("unsteady", Hypothesis("classes or values", determinism.unsteady)),
+        ("not_finite", Hypothesis("classes", outputs.not_finite_answers)),
+        ("unsteady", Hypothesis("classes or values", outputs.unsteady)),
         ("wrong_labels", Hypothesis("classes or boxes", labels.wrong_labels)),
         ("shifted_answers", Hypothesis("classes", labels.shifted_answers)),
         ("renamed_answers", Hypothesis("classes", labels.renamed_answers)),
@@ -89,7 +88,7 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("stored_difference", Hypothesis("outputs", stored.unexplained)),
         ("dead_output", Hypothesis("outputs", outputs.dead)),
         ("lost_columns", Hypothesis("outputs", outputs.lost)),
-        ("constant", Hypothesis("classes", determinism.constant)),
+        ("constant", Hypothesis("classes", outputs.constant)),
     ],
 )
 

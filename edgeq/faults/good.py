@@ -18,7 +18,7 @@ from edgeq.faults.fault import ARRAYS, NotApplicableError
 from edgeq.faults.graph import Graph
 from edgeq.io.files import sha256_bytes
 from edgeq.pipeline.variant import VariantUnderTest
-from edgeq.quantize.calibration import Calibration
+from edgeq.quantize.engine import Calibration
 from edgeq.quantize.make import make_variant
 from edgeq.samples.decode import Pixels, decode
 from edgeq.samples.sets import ImageSet, Photo

@@ -1,7 +1,4 @@
-"""Latency of a variant relative to its baseline, from samples timed in alternating blocks.
-
-Samples grow until they decide: repeated looks at them must not raise more false alarms.
-"""
+"""Latency of a variant relative to its baseline, from samples timed in alternating blocks."""
 
 from __future__ import annotations
 
@@ -17,13 +14,6 @@ LEAST_FOR_P90 = 64
 
 MOST_RATIOS = 96
 """Most pairs of blocks that a reader can tell apart in a chart."""
-
-
-LOOKS = 8
-"""Planned looks: after 1, 2, 4, ... 128 times the first batch."""
-
-MOST_ROUNDS = 16_384
-"""Most rounds of any batch; a value still undecided there lies at the limit."""
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,32 +197,3 @@ def _timing(
         else None,
         percentiles_s=percentiles(samples),
     )
-
-
-def look_confidence(confidence: float, looks: int = LOOKS) -> float:
-    """Return the confidence of the interval at each of several looks.
-
-    Every further look may err, and the chances add up. Each look therefore gets an equal share of
-    the error, ``1 - (1 - confidence) / looks``. By Bonferroni's inequality, all intervals hold
-    together with at least the given confidence, whatever ends the looking and however dependent the
-    looks are (Dunn, Journal of the American Statistical Association 56 (1961), 52-64). For looks at
-    growing samples it is the simplest of the error-spending plans of Lan and DeMets, Biometrika 70
-    (1983), 659-663.
-
-    Args:
-        confidence: Confidence level of all looks together, in (0, 1).
-        looks: Number of planned looks, whether or not they are taken.
-    """
-    return 1.0 - (1.0 - confidence) / looks
-
-
-def rounds_at(look: int, first: int) -> int:
-    """Return the total number of rounds at a look: twice as many as at the look before.
-
-    Doubling keeps the looks few, and takes at most twice as many rounds as needed.
-
-    Args:
-        look: Number of the look, from 1.
-        first: Number of rounds in the first batch.
-    """
-    return max(first, min(first << (look - 1), MOST_ROUNDS))

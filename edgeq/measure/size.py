@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from edgeq.errors import ModelError
-from edgeq.tflite.constants import Constants
+from edgeq.tflite.constants import Constants, along_axis
 from edgeq.tflite.model_file import ModelFile, Tensor
 from edgeq.tflite.wiring import Wiring
 
@@ -134,10 +134,6 @@ def sparsity(model: ModelFile) -> Sparsity:
 
 
 def _zeros(constants: Constants, tensor: Tensor) -> int:
-    values = constants.stored(tensor)
-    if not tensor.zero_points.any():
-        return int(np.count_nonzero(values == 0))
-    shape = [1] * values.ndim
-    if tensor.zero_points.size > 1:
-        shape[tensor.axis] = -1
-    return int(np.count_nonzero(values == tensor.zero_points.reshape(shape)))
+    points = tensor.zero_points.astype(np.float64)
+    zeros = along_axis(tensor, points) if points.size else 0
+    return int(np.count_nonzero(constants.stored(tensor) == zeros))

@@ -38,14 +38,7 @@ class TooMuchError(Exception):
 
 
 class Child:
-    """A child process that answers one request at a time.
-
-    Args:
-        kind: Kind of work that the child does.
-        log: File that receives its output before the first request.
-        variables: Names of environment variables passed on in addition to the usual ones.
-        scratch: Folder for its temporary files, None for the system's.
-    """
+    """A child process that answers one request at a time."""
 
     def __init__(
         self, kind: str, log: Path, variables: Sequence[str] = (), scratch: Path | None = None

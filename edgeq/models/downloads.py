@@ -14,10 +14,6 @@ def unreachable(url: str, seconds: float = SECONDS) -> str | None:
 
     Any answer from the server counts as reached. A thread keeps the time, because a name lookup
     ignores time-outs. Proxies from the environment are used.
-
-    Args:
-        url: An ``https`` address.
-        seconds: Time after which it counts as unreachable.
     """
     import urllib.error  # imported here: pulls in TLS and HTTP, and most runs download nothing
     import urllib.request

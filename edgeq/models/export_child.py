@@ -71,7 +71,7 @@ def _export_directly(
     model: Any, shape: tuple[int, ...], dtype: str, request: ExportRequest
 ) -> bool:
     """Export without a SavedModel if possible (it usually is); return whether it was."""
-    from edgeq.models.direct_export import UnsuitedModelError, write_litert
+    from edgeq.models.frozen_graph import UnsuitedModelError, write_litert
 
     path = Path(request.output)
     try:

@@ -1,7 +1,8 @@
-"""Request and response of the export child."""
+"""Request and response of the export child, and the names in the file that it writes."""
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -92,3 +93,8 @@ class ExportResponse(msgspec.Struct, frozen=True, kw_only=True):
     input_size: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
     download_failed: str | None = None
+
+
+def signature_name(name: str) -> str:
+    """Return a tensor's name as a signature may hold it: letters, digits and underscores."""
+    return re.sub(r"\W", "_", name).lstrip("_") or "output"

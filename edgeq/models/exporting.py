@@ -153,10 +153,6 @@ def _export_file(name: str, request: ExportRequest, target: Path, log: Path) -> 
 def unchanged(request: ExportRequest, facts: Mapping[str, object]) -> Iterator[None]:
     """Discard what is made of a source if its files change meanwhile.
 
-    Args:
-        request: The export, which runs inside the block, or whose source does.
-        facts: The facts that its result is stored under.
-
     Raises:
         ChangedFileError: A file differs from the one that was hashed.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from edgeq.errors import ModelError
-from edgeq.models.layout import NO_IMAGE, unlike_an_image
+from edgeq.models.input_size import NO_IMAGE, unlike_an_image
 from edgeq.tflite import image_input
 from edgeq.tflite.model_file import ModelFile, Tensor, require_runnable
 from edgeq.tflite.wiring import Wiring
@@ -30,12 +30,8 @@ def require_float(
 ) -> tuple[int, int]:
     """Check that a model is float and takes one image; return the image size.
 
-    Args:
-        model: The file's contents.
-        halves: Indices of float16 or sparse constants that are treated as float32.
-        quantized_weights: Whether its weights may be quantized.
-        arrays: Whether it takes arrays instead, of any number, shape and type.
-        size: Height and width that the spec sets, for files that leave them open.
+    Constants at ``halves`` count as float32; models with ``arrays`` may take any number of inputs
+    of any shape and type. ``size`` is for files that leave height or width open.
 
     Returns:
         Height and width in pixels; ``NO_IMAGE`` for a model that takes arrays.
@@ -90,11 +86,6 @@ def input_size(
 ) -> tuple[int, int]:
     """Return height and width of a model's image; ``NO_IMAGE`` if it takes arrays.
 
-    Args:
-        model: The file's contents.
-        arrays: Whether it takes arrays.
-        size: Height and width that the spec sets, for files that leave them open.
-
     Raises:
         ModelError: The input is not an image, or an array leaves its size open.
     """
@@ -115,10 +106,6 @@ def input_size(
 
 def image_size(model: ModelFile, size: tuple[int, int] | None = None) -> tuple[int, int]:
     """Return height and width of a model's first input, in pixels.
-
-    Args:
-        model: The file's contents.
-        size: Height and width that the spec sets, for files that leave them open.
 
     Raises:
         ModelError: The input is not an image, or leaves the size open and nothing sets it.
@@ -157,12 +144,7 @@ def has_open_batch(model: ModelFile) -> bool:
 
 
 def _quantized(model: ModelFile, halves: Container[int]) -> list[Tensor]:
-    """Return the quantized tensors of a model, apart from what its inputs are until they are real.
-
-    Args:
-        model: The file's contents.
-        halves: Indices of float16 constants that are treated as float32.
-    """
+    """Return the quantized tensors, apart from what inputs are until they are real numbers."""
     wiring = Wiring(model)
     entries = {index for entry in model.inputs for index in wiring.reals(entry)}
     dense = {

@@ -17,14 +17,14 @@ from edgeq.models import lite0
 from edgeq.models.application_model import export_application
 from edgeq.models.export_request import ArrayInput
 from edgeq.models.exporting import WITHOUT_TENSORFLOW, Exported, export_float, export_folder
-from edgeq.models.float_file import has_open_batch, has_quantized_weights, require_float
+from edgeq.models.float_file import has_open_batch, has_quantized_weights, input_size, require_float
 from edgeq.models.open_size import size_note, with_size
 from edgeq.models.originals import Original, take
 from edgeq.models.sources import Export, FloatFile, parse_source
 from edgeq.store.content import Store
 from edgeq.tflite.image_input import holds_pixels, is_integer, unchanged_note, unchanged_pixels
 from edgeq.tflite.metadata import contradiction, read_metadata
-from edgeq.tflite.model_file import ModelFile, read_model
+from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
 from edgeq.tflite.prepared import halves, widened
 from edgeq.tflite.signatures import content_of_signature, unchosen
 
@@ -67,10 +67,10 @@ class FloatModel:
     notes: tuple[str, ...]
     input_size: tuple[int, int]
     preprocessing: Preprocessing
-    labels: str | None
-    licence: str | None
-    attribution: str | None
-    export: Exported | None
+    labels: str | None = None
+    licence: str | None = None
+    attribution: str | None = None
+    export: Exported | None = None
     limits: Make = field(default_factory=Make)
     original: Original | None = None
 
@@ -79,13 +79,6 @@ def load_float_model(
     name: str, model: Model, spec: Spec, store: Store, inputs: tuple[ArrayInput, ...] = ()
 ) -> FloatModel:
     """Load a model of the spec as a float ``.tflite`` file, exporting it if necessary.
-
-    Args:
-        name: Name of the model in the spec.
-        model: The model's table in the spec.
-        spec: The whole spec.
-        store: Store that keeps the export.
-        inputs: The arrays that a PyTorch module takes, which does not say so itself.
 
     Raises:
         ModelError: The source can't be used; the message says what to do.
@@ -213,7 +206,6 @@ def _from_file(name: str, model: Model, path: Path, store: Store, spec: Spec) ->
         labels=model.labels,
         licence=model.licence,
         attribution=model.attribution,
-        export=None,
         original=original,
     )
 
@@ -225,12 +217,6 @@ def fed(
 
     The spec takes precedence. If it sets nothing, an input that stores pixels as they are gets
     them, and the metadata inside the file applies to any other.
-
-    Args:
-        name: Name of the model in the spec.
-        model: The model's table in the spec.
-        contents: Contents of the file, or of its copy.
-        file: Name of the file in the project.
 
     Raises:
         ModelError: The file is missing or not a model.
@@ -255,6 +241,30 @@ def fed(
     note = f"The spec sets no preprocessing, so the metadata inside {file} applies ({inside.text})"
     own = msgspec.structs.replace(declared, mean=inside.mean, std=inside.std)
     return own, (note, *notes)
+
+
+def load_any_file(name: str, model: Model, path: Path, store: Store) -> FloatModel:
+    """Load a file that nothing is compared with, and that may therefore be quantized.
+
+    Raises:
+        ModelError: The file is missing or damaged, can't be run, or takes no image.
+        StoreError: The store can't be written.
+    """
+    contents, original = take(path, store)
+    require_runnable(contents)
+    preprocessing, notes = fed(name, model, contents, file=path.name)
+    return FloatModel(
+        name=name,
+        source=model.source,
+        path=original.copy,
+        sha256=contents.sha256,
+        trained=True,
+        notes=notes,
+        input_size=input_size(contents, arrays=model.arrays is not None),
+        preprocessing=preprocessing,
+        labels=model.labels,
+        original=original,
+    )
 
 
 def _of_signature(original: Original, model: Model, store: Store, where: str) -> Original:

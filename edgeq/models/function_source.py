@@ -25,11 +25,6 @@ def check_function(text: str, root: Path, where: str) -> None:
 
     The module is parsed, not run; problems that only show at run time are left to the export.
 
-    Args:
-        text: The source, ``package.module:function``.
-        root: The project's folder, where modules are searched first.
-        where: The spec's key, for errors.
-
     Raises:
         ModelError: The source is certain to fail.
     """

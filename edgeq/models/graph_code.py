@@ -67,9 +67,6 @@ def reaching_out(meta_graph: Any) -> set[str]:
 
     The operators by which the model's own saver writes and restores variables do not count, as
     long as only the saver calls them.
-
-    Args:
-        meta_graph: The graph, a ``MetaGraphDef``.
     """
     nodes = meta_graph.graph_def.node
     functions = {

@@ -1,4 +1,4 @@
-"""The size of the input for an export."""
+"""The size of the input for an export, and why an input is not an image."""
 
 from __future__ import annotations
 
@@ -7,8 +7,21 @@ from dataclasses import replace
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
-from edgeq.models.layout import NO_IMAGE, unlike_an_image
-from edgeq.tflite.image_input import ImageInput, image_input, image_size
+from edgeq.tflite.image_input import GREY, RANK, RGB, ImageInput, image_input, image_size
+
+NO_IMAGE = (0, 0)
+"""Height and width of the image that a model takes if it takes arrays."""
+
+ONE_INPUT = (
+    "Give it a single input; if it takes arrays, name them as `samples` of the model (.npz with "
+    "one array per input)"
+)
+_ARRAYS = "as `samples` of the model (.npy, .npz or package.module:function)"
+_NO_IMAGE = f"If it takes arrays instead of photographs, name them {_ARRAYS}"
+FROM_RGB = (
+    f"Name its images, as arrays of this shape, {_ARRAYS}; or put a layer in front that makes "
+    "them from an RGB image, and export that"
+)
 
 
 def fixed_shape(
@@ -75,3 +88,20 @@ def _fixed(shape: Sequence[int | None], request: ExportRequest, table: str) -> I
 
 def _shown(shape: Sequence[int | None]) -> str:
     return f"({', '.join('open' if side is None else str(side) for side in shape)})"
+
+
+def unlike_an_image(shape: Sequence[int | None]) -> tuple[str, str]:
+    """Return why an input is not one image, and what to do about it."""
+    if len(shape) != RANK:
+        return f"has {len(shape)} dimensions", _NO_IMAGE
+    return f"has {shape[-1]} channels", FROM_RGB
+
+
+def channels_first(shape: Sequence[int | None]) -> bool:
+    """Return whether an image has its channels first, as the operators of ONNX take it.
+
+    They are last only if the last dimension alone can hold them, three or one.
+    """
+    if len(shape) != RANK:
+        return False
+    return shape[1] in (GREY, RGB) or shape[3] not in (GREY, RGB)

@@ -14,8 +14,7 @@ import msgspec
 from edgeq.errors import ModelError
 from edgeq.io import structs
 from edgeq.models.export_request import ExportRequest
-from edgeq.models.input_size import fixed_shape
-from edgeq.models.layout import ONE_INPUT
+from edgeq.models.input_size import ONE_INPUT, fixed_shape
 
 _CONFIG = "config.json"
 _MOST_BYTES = 256 * 2**20
@@ -36,11 +35,6 @@ def check_config(path: Path, request: ExportRequest, key: str) -> None:
     """Refuse a ``.keras`` file that certainly can't be loaded or does not take one image.
 
     Anything that the configuration does not show is left to the export.
-
-    Args:
-        path: The file, an archive that ``check_archive`` accepted.
-        request: The export of the file.
-        key: The model's table in the spec, as written there.
 
     Raises:
         ModelError: The file has layers of classes that Keras can't find, code that may not run,

@@ -13,12 +13,11 @@ import msgspec
 import numpy as np
 
 from edgeq.errors import ModelError
-from edgeq.models.export_request import ExportRequest
+from edgeq.models.export_request import ExportRequest, signature_name
 from edgeq.models.function_source import function_of
-from edgeq.models.layout import ONE_INPUT
+from edgeq.models.input_size import ONE_INPUT
 from edgeq.models.lite0_network import build, read_state
 from edgeq.models.serving import one_line
-from edgeq.models.signature_names import signature_name
 from edgeq.tflite.image_input import RGB
 
 _LACKING = re.compile(r"[Cc]ould not locate (\w+) '([^']+)'")
@@ -110,12 +109,7 @@ def pixel_type(model: Any) -> str:
 
 
 def called(model: Any, inputs: Sequence[Any]) -> Any:
-    """Return a Keras model's outputs, as it gives them at inference.
-
-    Args:
-        model: The model.
-        inputs: One tensor per input, in the model's order.
-    """
+    """Return a Keras model's outputs, as it gives them at inference."""
     structure = getattr(model, "_inputs_struct", None)
     several = len(inputs) > 1 and structure is not None
     given = keras.tree.pack_sequence_as(structure, list(inputs)) if several else inputs[0]

@@ -64,9 +64,6 @@ STAGES = (
 def build(state: State) -> Any:
     """Return the Keras model with trained weights; its input is ``(x - 127) / 128``.
 
-    Args:
-        state: Weights by their names in the checkpoint.
-
     Raises:
         ModelError: A tensor is missing or has another shape.
     """

@@ -24,12 +24,10 @@ import onnxruntime
 import tensorflow as tf
 
 from edgeq.errors import ModelError
-from edgeq.models.export_request import ExportRequest
-from edgeq.models.input_size import fixed_shape, size_of
-from edgeq.models.layout import NO_IMAGE, ONE_INPUT, channels_first
+from edgeq.models.export_request import ExportRequest, signature_name
+from edgeq.models.input_size import NO_IMAGE, ONE_INPUT, channels_first, fixed_shape, size_of
 from edgeq.models.saved_model_source import serving
 from edgeq.models.serving import one_line
-from edgeq.models.signature_names import signature_name
 
 _SAMPLES = "calibration_image_sample_data_20x128x128x3_float32.npy"
 _SAMPLES_SHAPE = (20, 128, 128, 3)
@@ -196,11 +194,6 @@ def _convert(model: Any, options: Mapping[str, Any], request: ExportRequest) -> 
     If it gives up, or makes a model that does not run, it gets the model once more with everything
     folded that the fixed size makes constant, such as the arithmetic on shapes that an export with
     an open size contains.
-
-    Args:
-        model: The ONNX model, with inputs of fixed shapes.
-        options: Arguments of onnx2tf that say which inputs keep their layout.
-        request: The export.
 
     Raises:
         ModelError: It gives up on both.

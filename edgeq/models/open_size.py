@@ -47,12 +47,7 @@ def leaves_size_open(model: ModelFile) -> bool:
 
 
 def open_shape(model: ModelFile, size: tuple[int, int]) -> tuple[int, ...] | None:
-    """Return the shape of an image input at a given size; None if the file itself fixes the size.
-
-    Args:
-        model: The file.
-        size: Height and width, for those of the two that are open.
-    """
+    """Return the shape of an image input with what is open set; None if the file fixes the size."""
     shape = model.tensors[model.inputs[0]].shape_signature if len(model.inputs) == 1 else ()
     image = image_input(shape)
     if image is None or (image.height and image.width):
@@ -65,13 +60,6 @@ def with_size(
     original: Original, size: tuple[int, int], limits: Make, store: Store, *, what: str
 ) -> Original:
     """Return a file with a fixed size, in the store; the same one if it has a size.
-
-    Args:
-        original: The file.
-        size: Height and width.
-        limits: Limits of the child process.
-        store: Store that keeps the copy.
-        what: The model or variant, for messages.
 
     Raises:
         ConversionError: The runtime can't run it at this size.

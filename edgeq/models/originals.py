@@ -64,10 +64,6 @@ class Original:
 def take(path: Path, store: Store) -> tuple[ModelFile, Original]:
     """Read a model file once; return its contents and its copy.
 
-    Args:
-        path: The project's file, which errors name.
-        store: Store that keeps the copy.
-
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged.
         StoreError: The store can't be written.

@@ -85,8 +85,8 @@ def _saved_model(request: ExportRequest) -> OwnRuntime:
 def _onnx(request: ExportRequest) -> OwnRuntime:
     import onnxruntime
 
-    from edgeq.models.layout import channels_first
-    from edgeq.models.signature_names import signature_name
+    from edgeq.models.export_request import signature_name
+    from edgeq.models.input_size import channels_first
 
     try:
         session = onnxruntime.InferenceSession(request.name, providers=["CPUExecutionProvider"])

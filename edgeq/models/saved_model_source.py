@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
+from edgeq.models.frozen_graph import with_flex
 from edgeq.models.graph_code import require_arithmetic
-from edgeq.models.input_size import fixed_shape, size_of
-from edgeq.models.layout import ONE_INPUT
-from edgeq.models.saved_model_file import SERVING
+from edgeq.models.input_size import ONE_INPUT, fixed_shape, size_of
+from edgeq.models.protobuf import SERVING
 
 
 def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
@@ -87,18 +87,6 @@ def serving(function: Callable[..., Any], specs: Sequence[Any], loaded: Any) -> 
     module.loaded = loaded
     module.serve = tf.function(function, input_signature=list(specs))
     return module
-
-
-def with_flex(converter: Any) -> Any:
-    """Configure a converter the way Keras's export does, and return it.
-
-    Models that need Flex operators are converted, so that the operators can be named and refused.
-    """
-    converter.target_spec.supported_ops = [
-        tf.lite.OpsSet.TFLITE_BUILTINS,
-        tf.lite.OpsSet.SELECT_TF_OPS,
-    ]
-    return converter
 
 
 def write(module: Any, request: ExportRequest) -> None:

@@ -13,18 +13,18 @@ from typing import Any
 
 import msgspec
 
-from edgeq.config.structs import Model, Spec
+from edgeq.config.presets import find_preprocessing
+from edgeq.config.structs import Model, Preprocessing, Spec
 from edgeq.config.tables import key_text
 from edgeq.errors import MissingExtraError, ModelError
 from edgeq.io.files import sha256_file
 from edgeq.models import lite0, registered
-from edgeq.models.applications import Application, find_application
+from edgeq.models.applications import SIZES, USUAL_SIZE, Application, find_application
 from edgeq.models.export_request import ExportRequest, Kind
 from edgeq.models.function_source import check_function
 from edgeq.models.keras_config import check_archive, check_config
-from edgeq.models.onnx_file import files_of_onnx
-from edgeq.models.saved_model_file import FILE as SAVED_MODEL_FILE
-from edgeq.models.saved_model_file import chosen_signature, require_inputs
+from edgeq.models.protobuf import FILE as SAVED_MODEL_FILE
+from edgeq.models.protobuf import chosen_signature, files_of_onnx, require_inputs
 
 _KERAS = "keras:"
 TORCH = "torch:"
@@ -70,15 +70,25 @@ class Export:
     application: Application | None = None
 
 
+@dataclass(frozen=True)
+class Expected:
+    """The predicted input of a model.
+
+    Attributes:
+        input_size: Height and width in pixels.
+        preprocessing: How a photograph becomes the input.
+        labels: Name of a label set, or a file.
+    """
+
+    input_size: tuple[int, int]
+    preprocessing: Preprocessing
+    labels: str
+
+
 def parse_source(name: str, model: Model, spec: Spec) -> FloatFile | Export:
     """Parse a model's source; the weights of an application are chosen later.
 
     The source is checked as far as possible without loading it, and refused if certain to fail.
-
-    Args:
-        name: Name of the model in the spec.
-        model: The model's table in the spec.
-        spec: The whole spec.
 
     Raises:
         ModelError: The source is of no known kind, its file is missing, or it can't be a baseline.
@@ -105,6 +115,34 @@ def parse_source(name: str, model: Model, spec: Spec) -> FloatFile | Export:
         check_function(text, spec.root, where)
         return Export(_request("function", text, model, spec, seed=model.seed), None)
     raise ModelError(f"unknown source {text!r}", where=where, remedy=_VALID)
+
+
+def expected(name: str, model: Model, spec: Spec) -> Expected | None:
+    """Predict a model's input, or return None if only its export can tell.
+
+    Photographs are then decoded while the export runs. Nothing depends on the prediction: if the
+    exported file takes something else, they are decoded again.
+
+    Raises:
+        ModelError: The source can't be used.
+        MissingExtraError: A package that the source needs is not installed.
+        SpecError: There is no such preprocessing.
+    """
+    source = parse_source(name, model, spec)
+    if not isinstance(source, Export):
+        return None
+    if model.source == lite0.SOURCE:
+        side, preset = USUAL_SIZE, lite0.PREPROCESSING
+    elif source.application is not None and source.application.family is not None:
+        side = SIZES.get(source.application.name, USUAL_SIZE)
+        preset = source.application.family.preprocessing
+    else:
+        return None
+    return Expected(
+        model.input_size or (side, side),
+        find_preprocessing(model.preprocessing or preset, where=f"models.{name}.preprocessing"),
+        model.labels or "imagenet",
+    )
 
 
 def has_own_runtime(text: str, spec: Spec) -> bool:

@@ -11,7 +11,7 @@ import torch
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.function_source import function_of
-from edgeq.models.layout import NO_IMAGE
+from edgeq.models.input_size import NO_IMAGE
 from edgeq.models.serving import one_line
 from edgeq.tflite.image_input import GREY, RANK, RGB
 
@@ -80,11 +80,6 @@ def module_of(request: ExportRequest) -> tuple[Any, tuple[Any, ...]]:
 
 def run(net: Any, given: Sequence[Any], request: ExportRequest) -> tuple[Any, ...]:
     """Return a module's outputs.
-
-    Args:
-        net: The module.
-        given: Its arguments.
-        request: The export.
 
     Raises:
         ModelError: It fails, or gives anything but tensors.

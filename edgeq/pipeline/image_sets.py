@@ -15,11 +15,11 @@ from edgeq.config.structs import Images, Preprocessing, Samples, Spec
 from edgeq.config.tables import key_text
 from edgeq.errors import ImageError
 from edgeq.models.export_request import ArrayInput
-from edgeq.models.predicted_input import expected
+from edgeq.models.sources import expected
 from edgeq.pipeline.dependencies import arithmetic
 from edgeq.pipeline.memo import Memo
 from edgeq.pipeline.schedule import Countdown
-from edgeq.quantize.calibration import Calibration
+from edgeq.quantize.engine import Calibration
 from edgeq.samples.array_sources import opened_source, sample_types
 from edgeq.samples.arrays import NARROW, fields_of, order_like, reordered, store_arrays
 from edgeq.samples.box_labels import (

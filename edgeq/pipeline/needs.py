@@ -11,12 +11,12 @@ from edgeq.config.structs import Spec
 from edgeq.config.tables import header, key_text
 from edgeq.errors import EdgeqError, SpecError
 from edgeq.models import lite0
+from edgeq.models.application_model import local_weights
 from edgeq.models.applications import downloaded_before
 from edgeq.models.float_file import require_float
 from edgeq.models.float_model import fed
 from edgeq.models.open_size import leaves_size_open
 from edgeq.models.sources import FloatFile, parse_source
-from edgeq.models.weights import local_weights
 from edgeq.pipeline.image_sets import named_images
 from edgeq.quantize.make import ENGINES, ready_file
 from edgeq.samples.labels import LabelSet, label_set
@@ -32,8 +32,8 @@ from edgeq.words import plural, size
 if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
 
+from edgeq.models.application_model import IMAGENET
 from edgeq.models.applications import find_weights
-from edgeq.models.weights import IMAGENET
 from edgeq.samples.sets import ROLES
 
 _IMAGENET = "imagenet"

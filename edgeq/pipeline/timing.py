@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from edgeq.config import structs
 from edgeq.judge.verdict import Verdict
-from edgeq.measure.latency import LOOKS, Board, Latency, Taking, latency, look_confidence, rounds_at
+from edgeq.measure.latency import Board, Latency, Taking, latency
+from edgeq.measure.planning import LOOKS, look_confidence, rounds_at
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.run.results import Feed, MemoryUse, Timed

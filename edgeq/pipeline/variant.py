@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from edgeq.pipeline.repeating import AskedAgain, Noise, OtherKernels, Steadiness
     from edgeq.pipeline.run import Run
     from edgeq.pipeline.timing import TimedPair
-    from edgeq.quantize.calibration import Calibration
+    from edgeq.quantize.engine import Calibration
     from edgeq.quantize.variant import Variant
     from edgeq.record.feeding import Feeding
     from edgeq.run.results import Loaded, MemoryUse

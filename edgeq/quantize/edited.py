@@ -13,8 +13,8 @@ import numpy as np
 
 from edgeq.models.float_model import FloatModel
 from edgeq.store.content import Store
+from edgeq.tflite.entry import folded
 from edgeq.tflite.flatbuffer import spans
-from edgeq.tflite.folding import folded
 from edgeq.tflite.model_file import open_content, read_content, read_whole
 from edgeq.tflite.wiring import Wiring
 
@@ -34,7 +34,7 @@ def pruned_model(model: FloatModel, share: float, store: Store) -> FloatModel:
 
 
 def folded_model(model: FloatModel, store: Store) -> FloatModel:
-    """Return a float model whose first convolution does its preprocessing; see ``tflite.folding``.
+    """Return a float model whose first convolution does its preprocessing; see ``tflite.entry``.
 
     Raises:
         ModelError: There is nothing to fold, or the model's file can't be read.

@@ -1,4 +1,4 @@
-"""Engines: libraries that write the files of variants in a child process."""
+"""Engines, which are libraries that write variants in a child process, and their calibration."""
 
 from __future__ import annotations
 
@@ -7,15 +7,85 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+import msgspec
+
 from edgeq.config.methods import Method
-from edgeq.config.structs import Make
-from edgeq.errors import MissingExtraError, SpecError
+from edgeq.config.structs import Make, Preprocessing
+from edgeq.errors import ImageError, MissingExtraError, SpecError
+from edgeq.io.files import sha256_bytes
 from edgeq.models.float_model import FloatModel
-from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.recipes import LitertRecipe, TensorflowRecipe
+from edgeq.quantize.variant import CalibratedOn
+from edgeq.samples.decode import Pixels
+from edgeq.samples.sets import ImageSet
 from edgeq.store.content import Store
 
 Recipe = LitertRecipe | TensorflowRecipe
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Photographs for calibrating the ranges of activations.
+
+    Attributes:
+        images: The calibration set.
+        pixels: Its photographs, decoded and resized for the model; or its rows of arrays.
+        preprocessing: How pixels become the model's input; arrays are the input.
+    """
+
+    images: ImageSet
+    pixels: Pixels
+    preprocessing: Preprocessing
+
+    def facts(self) -> dict[str, object]:
+        """Return everything that a variant's content depends on, as plain JSON values.
+
+        Names, paths and labels of the photographs are not included.
+        """
+        return {
+            "images_sha256": self.images.content_sha256,
+            "count": len(self.images.photos),
+            "pixels": self.pixels.sha256,
+            "preprocessing": msgspec.to_builtins(self.preprocessing),
+        }
+
+    def require_size(self, size: tuple[int, int], *, where: str) -> None:
+        """Raise if there are no photographs or their size does not fit the model.
+
+        TensorFlow's converter would accept either silently.
+
+        Raises:
+            ImageError: The photographs don't fit, or there are none.
+        """
+        if self.pixels.shape[0] == 0:
+            raise ImageError(
+                "the calibration set is empty", where=where, remedy="Add photographs to it"
+            )
+        if self.images.arrays is not None:
+            return  # compared with the model's inputs when they were read
+        _, height, width, _ = self.pixels.shape
+        if (height, width) != size:
+            raise ImageError(
+                f"the calibration photographs are {height}x{width}, "
+                f"the model takes {size[0]}x{size[1]}",
+                where=where,
+                remedy="Decode them at the model's own size",
+            )
+
+    @property
+    def sha256(self) -> str:
+        """Hash of ``facts()``."""
+        return sha256_bytes(msgspec.json.encode(self.facts(), order="sorted"))
+
+    def manifest(self) -> CalibratedOn:
+        """Return the calibration's part of a variant's manifest."""
+        return CalibratedOn(
+            source=self.images.source,
+            count=len(self.images.photos),
+            sha256=self.images.sha256,
+            preprocessing=self.preprocessing,
+            calibration_sha256=self.sha256,
+        )
 
 
 @dataclass(frozen=True)
@@ -36,31 +106,18 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class Job:
-    """One variant to be made.
+class Job(Shared):
+    """One variant to be made; the calibration is None for recipes that need none.
 
     Attributes:
         what: The variant and its model, for messages.
-        recipe: How the variant is made.
-        model: The float model.
-        calibration: The calibration set; None for recipes that need none.
-        store: Store for intermediate results.
         output: The file to write.
         log: The file for everything that the library prints.
     """
 
     what: str
-    recipe: Recipe
-    model: FloatModel
-    calibration: Calibration | None
-    store: Store
     output: Path
     log: Path
-
-    @property
-    def shared(self) -> Shared:
-        """The part of the job that it may share with others."""
-        return Shared(self.recipe, self.model, self.calibration, self.store)
 
 
 @dataclass(frozen=True)
@@ -119,3 +176,16 @@ class Engine:
                     package, extra=self.extra or "all", needed_for=f"the engine {self.name!r}"
                 ) from None
         return installed
+
+    def calibration_facts(self, model: FloatModel, calibration: Calibration) -> dict[str, object]:
+        """Return what a calibration that several variants share depends on.
+
+        Raises:
+            MissingExtraError: A package is not installed.
+        """
+        return {
+            "float_sha256": model.sha256,
+            "calibration": calibration.facts(),
+            "tools": self.versions(),
+            "format": self.format,
+        }

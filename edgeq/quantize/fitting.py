@@ -27,14 +27,6 @@ def fitted(
 ) -> LitertRecipe | TensorflowRecipe:
     """Return a recipe adapted to a model.
 
-    Args:
-        recipe: The method's recipe.
-        model: The float model.
-        classifier: How the dense layers that produce its outputs are to be quantized; None if like
-            the others.
-        units: Units that are quantized differently, with their methods.
-        what: The variant and its model, for errors.
-
     Raises:
         ModelError: The model's file can't be read, or its layers can't be grouped into units.
         SpecError: No dense layer produces an output of the model, or it has no such unit.
@@ -72,12 +64,7 @@ def precision_recipe(precision: Precision, model: FloatModel) -> LitertRecipe:
 
 
 def unit_recipe(unit: Unit, recipe: LitertRecipe) -> LitertRecipe:
-    """Return the recipe that quantizes one unit and leaves everything else in float32.
-
-    Args:
-        unit: The unit to quantize.
-        recipe: Recipe of its precision, see ``precision_recipe``.
-    """
+    """Return the recipe that quantizes one unit and leaves everything else in float32."""
     return mixed(LitertRecipe(steps=()), [(recipe, unit.scopes)])
 
 

@@ -200,11 +200,6 @@ def work(request: dict[str, Any]) -> dict[str, object]:
 def finished(content: bytes, path: Path, *, unsigned_io: bool) -> bytes:
     """Return the finished content of a variant; the same bytes if nothing has to be done.
 
-    Args:
-        content: Content that litert-quantizer wrote.
-        path: The file to be written, for errors.
-        unsigned_io: Whether int8 inputs and outputs become uint8; they keep their names.
-
     Raises:
         ModelError: The content is not a model, or damaged.
     """

@@ -9,8 +9,7 @@ import msgspec
 
 from edgeq.models.child import Files, log_path, run_child
 from edgeq.models.float_model import FloatModel
-from edgeq.quantize.calibration import Calibration
-from edgeq.quantize.engine import Engine, Job, Shared
+from edgeq.quantize.engine import Calibration, Engine, Job, Shared
 from edgeq.quantize.recipes import LITERT, LitertRecipe
 from edgeq.store.content import Store
 from edgeq.tflite.prepared import preparations
@@ -27,7 +26,7 @@ def run_litert(job: Job) -> None:
         ConversionError: The library failed.
         StoreError: The store can't be written.
     """
-    quantize_litert(job, prepare_litert(job.shared))
+    quantize_litert(job, prepare_litert(job))
 
 
 def quantize_litert(job: Job, statistics: Path | None) -> None:
@@ -71,12 +70,7 @@ def statistics_of(model: FloatModel, calibration: Calibration, store: Store) -> 
         ConversionError: The library failed.
         StoreError: The store can't be written.
     """
-    facts = {
-        "float_sha256": model.sha256,
-        "calibration": calibration.facts(),
-        "tools": LITERT_ENGINE.versions(),
-        "format": LITERT_ENGINE.format,
-    }
+    facts = LITERT_ENGINE.calibration_facts(model, calibration)
 
     def make(folder: Path) -> None:
         request = {

@@ -16,9 +16,8 @@ from edgeq.io.files import sha256_bytes
 from edgeq.models.child import log_path
 from edgeq.models.float_model import FloatModel
 from edgeq.models.originals import take
-from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.edited import folded_model, pruned_model
-from edgeq.quantize.engine import Engine, Job, Recipe
+from edgeq.quantize.engine import Calibration, Engine, Job, Recipe
 from edgeq.quantize.fitting import fitted
 from edgeq.quantize.litert_engine import LITERT_ENGINE
 from edgeq.quantize.recipes import LitertRecipe
@@ -107,7 +106,7 @@ def make_variant(
 
     def make(folder: Path) -> None:
         output = folder / FILE
-        engine.run(Job(what, chosen, start, used, store, output, log))
+        engine.run(Job(chosen, start, used, store, what, output, log))
         _require_model(output, what=what, log=log)
 
     entry = store.get_or_make(KIND, facts, make)
@@ -150,12 +149,6 @@ def _recipe_of(choice: MethodChoice, what: str) -> Recipe:
 def ready_variant(name: str, ready: ReadyVariant, spec: Spec, store: Store) -> Variant:
     """Return a ready-made variant.
 
-    Args:
-        name: Name of the variant in the spec.
-        ready: The variant's table in the spec.
-        spec: The spec, to whose root paths are relative.
-        store: Store for the copy that is run.
-
     Raises:
         ModelError: The file is missing, not a model, damaged, or has operators that no LiteRT
             runtime for Python has.
@@ -191,11 +184,6 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec, store: Store) -> V
 
 def ready_file(name: str, file: str, spec: Spec) -> ModelFile:
     """Return the parsed file of a ready-made variant in its own place, without copying it.
-
-    Args:
-        name: Name of the variant in the spec.
-        file: Path of the file as in the spec.
-        spec: The spec, to whose root paths are relative.
 
     Raises:
         ModelError: As for ``ready_variant``.

@@ -10,8 +10,7 @@ from edgeq.config.structs import Make
 from edgeq.models.child import Files, log_path, run_child
 from edgeq.models.exporting import CHILD_KIND
 from edgeq.models.float_model import FloatModel, converter_start
-from edgeq.quantize.calibration import Calibration
-from edgeq.quantize.engine import Engine, Job, Shared
+from edgeq.quantize.engine import Calibration, Engine, Job, Shared
 from edgeq.quantize.recipes import TENSORFLOW, TensorflowRecipe
 from edgeq.store.content import LOGS, Store
 from edgeq.tflite.model_file import read_model
@@ -29,10 +28,10 @@ def run_tensorflow(job: Job) -> None:
         ModelError: The converter can't start from the model.
         StoreError: The store can't be written.
     """
-    recipe = _recipe(job.shared)
-    start = prepare_tensorflow(job.shared)
+    recipe = _recipe(job)
+    start = prepare_tensorflow(job)
     request: dict[str, object] = {"output": str(job.output)}
-    if _shares_calibration(job.shared):
+    if _shares_calibration(job):
         request |= {"task": "quantize", "calibrated": str(start), "io_type": recipe.io_type}
         request |= {"per_channel": recipe.per_channel}
     else:
@@ -52,26 +51,20 @@ def prepare_tensorflow(shared: Shared) -> Path:
         StoreError: The store can't be written.
     """
     start = converter_start(shared.model, shared.store)
-    calibration = shared.calibration
+    calibration, model = shared.calibration, shared.model
     if calibration is None or not _shares_calibration(shared):
         return start
-    facts = {
-        "float_sha256": shared.model.sha256,
-        "calibration": calibration.facts(),
-        "tools": TENSORFLOW_ENGINE.versions(),
-        "format": TENSORFLOW_ENGINE.format,
-    }
+    facts = TENSORFLOW_ENGINE.calibration_facts(model, calibration)
 
     def make(folder: Path) -> None:
         request = {
             "task": "calibrate",
             "start": str(start),
-            **_photographs(calibration, shared.model),
+            "output": str(folder / CALIBRATED_FILE),
+            **_photographs(calibration, model),
         }
-        request["output"] = str(folder / CALIBRATED_FILE)
         log = log_path(shared.store, CALIBRATED, facts)
-        what = f"calibration of {shared.model.name}"
-        _run(request, log=log, limits=shared.model.limits, what=what)
+        _run(request, log=log, limits=model.limits, what=f"calibration of {model.name}")
 
     return shared.store.get_or_make(CALIBRATED, facts, make).folder / CALIBRATED_FILE
 

@@ -29,8 +29,7 @@ from edgeq.pipeline.dependencies import runtime_facts
 from edgeq.pipeline.readout import Readout, readout
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Countdown
-from edgeq.quantize.calibration import Calibration
-from edgeq.quantize.engine import Job
+from edgeq.quantize.engine import Calibration, Job
 from edgeq.quantize.fitting import precision_recipe, unit_recipe
 from edgeq.quantize.litert_engine import quantize_litert, statistics_of
 from edgeq.quantize.make import ENGINES, make_variant
@@ -87,10 +86,6 @@ class QuantizedUnit:
 
 class Bench:
     """A float model and its calibration samples, with the measurements that a repair needs.
-
-    Args:
-        run: The run that the bench belongs to.
-        model: Name of the model.
 
     Raises:
         ImageError: There is no calibration set.
@@ -180,12 +175,7 @@ class Bench:
     def quantized_units(
         self, names: Sequence[Precision], *, every: bool = False
     ) -> list[QuantizedUnit]:
-        """Return every unit at each of several precisions.
-
-        Args:
-            names: The precisions.
-            every: Whether to include units for which a precision is of no use.
-        """
+        """Return every unit at each of several precisions."""
         return [
             QuantizedUnit(unit, name)
             for name in names
@@ -277,7 +267,7 @@ class Bench:
         log = log_path(self.run.store, CELLS, facts)
         with tempfile.TemporaryDirectory(prefix="edgeq-repair-") as folder:
             output = Path(folder) / "unit.tflite"
-            yield Job(what, recipe, self.baseline, calibration, self.run.store, output, log)
+            yield Job(recipe, self.baseline, calibration, self.run.store, what, output, log)
 
     def outputs_of(self, path: Path) -> tuple[Reals, ...]:
         """Return a file's deciding outputs for the calibration samples, ``(n, d)`` each.
@@ -312,10 +302,6 @@ class Bench:
 
     def error_of_half(self, precision: Precision, start: int) -> float:
         """Return the relative error of a method with ranges from half of the calibration samples.
-
-        Args:
-            precision: Precision of all units, one that needs calibration.
-            start: Index of the first sample; every other one follows.
 
         Raises:
             EdgeqError: The variant can't be made or run.

@@ -41,11 +41,7 @@ class Goal:
     reference: str | None = None
 
     def limit(self, value: float | None) -> float:
-        """Return the limit.
-
-        Args:
-            value: The reference's value; None if there is no reference.
-        """
+        """Return the limit."""
         return self.number if value is None else self.number * value
 
     @property
@@ -93,13 +89,7 @@ def provable_with(
     """Return how many candidates may be tried so that a flawless one could still be proved good.
 
     The more candidates are tried, the wider their intervals (``corrected``). Few samples therefore
-    allow only few candidates.
-
-    Args:
-        limits: The goals' gates and limits.
-        images: Number of independent samples in the evaluation set.
-        confidence: Confidence of the intervals of a single variant.
-        most: Greatest number of candidates.
+    allow only few candidates. Those that depend on each other count as fewer.
 
     Raises:
         SpecError: Not even a single candidate could be proved good. The message gives the number

@@ -119,11 +119,6 @@ def _conditions(
 ) -> tuple[Conditions, Figures]:
     """Return the conditions with the goals' limits and the corrected confidence, and the figures.
 
-    Args:
-        plain: The conditions without goals.
-        request: The user's request.
-        evaluation: The evaluation set.
-
     Raises:
         SpecError: The evaluation set can't prove a goal.
         EdgeqError: The variant that a goal refers to can't be made or run.
@@ -270,13 +265,7 @@ def candidate_record(
 
 
 def unit_records(table: ErrorTable, mix: Mix) -> tuple[UnitRecord, ...]:
-    """Return the records of a table's units.
-
-    Args:
-        table: The table.
-        mix: The precision of every unit in the mix that was chosen; units that are missing in it
-            count as float32.
-    """
+    """Return the records of a table's units; those that a mix does not name are in float32."""
     return tuple(
         UnitRecord(
             name=row.name,

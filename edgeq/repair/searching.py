@@ -46,15 +46,7 @@ class Figures:
 
 
 class Search:
-    """The search for candidates; each step is computed on first use.
-
-    Args:
-        bench: The model and its calibration samples.
-        request: The user's request.
-        figures: What follows from the goals and the evaluation set.
-        clock: The clock that limits the time.
-        stages: The stopwatch for the steps.
-    """
+    """The search for candidates; each step is computed on first use."""
 
     def __init__(
         self, bench: Bench, request: Request, figures: Figures, clock: Clock, stages: Stages

@@ -14,12 +14,7 @@ MOST_UNITS = 8
 
 
 def lines(repair: Repair, origin: str) -> Iterator[str]:
-    """Yield the lines that describe a repair's result.
-
-    Args:
-        repair: The repair.
-        origin: The spec's file, into which the printed table is to be copied.
-    """
+    """Yield the lines that describe a repair's result."""
     yield (
         f"{repair.model}: {words.plural(len(repair.units), 'unit')}, errors on "
         f"{words.plural(repair.samples, 'calibration sample')}, candidates judged on "

@@ -53,13 +53,6 @@ def necessary_table(
 ) -> ErrorTable:
     """Return the table of a model's units, measured as far as its candidates need it.
 
-    Args:
-        bench: The model and its calibration samples.
-        request: The user's request; what is minimized must be size.
-        budgets: Error budgets of the candidates, the greatest first.
-        most: Greatest number of candidates.
-        clock: The clock that limits the time, except for the first precision.
-
     Raises:
         EdgeqError: The baseline can't be run.
     """
@@ -80,11 +73,6 @@ def necessary_table(
 def complete_table(bench: Bench, request: Request, clock: Clock) -> ErrorTable:
     """Return the table of a model's units at every precision that may be tried.
 
-    Args:
-        bench: The model and its calibration samples.
-        request: The user's request.
-        clock: The clock that limits the time, except for the first precision.
-
     Raises:
         EdgeqError: The baseline can't be run.
     """
@@ -94,13 +82,7 @@ def complete_table(bench: Bench, request: Request, clock: Clock) -> ErrorTable:
 
 
 def bound(cell: QuantizedUnit, cells: Cells, images: int) -> Cell:
-    """Return what a measurement of a unit at a precision can't beat.
-
-    Args:
-        cell: The unit and its precision.
-        cells: The cells that were measured.
-        images: Number of images on which errors are measured.
-    """
+    """Return what a measurement of a unit at a precision can't beat."""
     bits = BITS[cell.precision]
     finer = cells.get((cell.unit.name, FINER)) if bits <= BITS[FINER] else None
     outputs = next((len(known.squares[0]) for known in cells.values()), 1)
@@ -123,13 +105,6 @@ def timed(
     clock: Clock,
 ) -> ErrorTable:
     """Return a table with the time that each unit costs at each precision.
-
-    Args:
-        bench: The model and its calibration samples.
-        table: The table.
-        method: The method that times are relative to.
-        names: The precisions.
-        clock: The clock that limits the time; what is not timed by then is left out.
 
     Raises:
         EdgeqError: The method's own variant can't be made.

@@ -94,11 +94,6 @@ def judge_candidate(
 def judge_trained(conditions: Conditions, file: Path, method: str | None) -> Verdicts:
     """Judge a file made from retrained weights as a ready-made variant.
 
-    Args:
-        conditions: What the file is judged by.
-        file: The file.
-        method: The method that the file claims; None for a mix.
-
     Raises:
         EdgeqError: The baseline or the images can't be used.
     """

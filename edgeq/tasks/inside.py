@@ -38,10 +38,6 @@ class Inside:
 def read_inside(path: Path, file: str | None = None) -> Inside:
     """Return the usable metadata inside a model's file.
 
-    Args:
-        path: The file or its copy.
-        file: Name of the file in the project; the path's name if None.
-
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged.
     """
@@ -56,13 +52,7 @@ def read_inside(path: Path, file: str | None = None) -> Inside:
 def labels_inside(
     metadata: Metadata, model: ModelFile, file: str
 ) -> tuple[LabelSet | None, tuple[str, ...]]:
-    """Return the label set inside a file that fits one of its outputs, and notes.
-
-    Args:
-        metadata: The file's metadata.
-        model: The parsed file.
-        file: Name of the file in notes.
-    """
+    """Return the label set inside a file that fits one of its outputs, and notes."""
     notes = list[str]()
     for place, attached in sorted(metadata.labels.items()):
         if place >= len(model.outputs):
@@ -86,12 +76,7 @@ def labels_inside(
 
 
 def label_notes(named: LabelSet | None, inside: Inside) -> tuple[str, ...]:
-    """Return notes about the label set of a model, as sentences.
-
-    Args:
-        named: The label set that the spec names; None if it names none.
-        inside: The metadata inside the model's file.
-    """
+    """Return notes about the label set of a model, as sentences."""
     if named is not None:
         problem = None if inside.labels is None else disagreement(named, inside.labels)
         return named.notes if problem is None else (*named.notes, problem)

@@ -33,10 +33,6 @@ logits."""
 def require_task(task: Task, where: str) -> None:
     """Check that there is a task of a name.
 
-    Args:
-        task: The name.
-        where: The key in the spec, for errors.
-
     Raises:
         SpecError: There is none; the message suggests the closest name.
     """

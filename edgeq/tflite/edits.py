@@ -47,11 +47,6 @@ def outputs_edits(path: Path, tensors: Sequence[int]) -> tuple[Edit, ...]:
     The new vector of outputs is appended at the file's aligned end, and the main subgraph's field
     is pointed at it. Nothing else in the file changes.
 
-    Args:
-        path: A ``.tflite`` file.
-        tensors: Indices of tensors, for example of layers' outputs. Tensors that are outputs
-            already are not repeated.
-
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged, or lacks one of the
             tensors.

@@ -1,21 +1,37 @@
-"""How a file scales and shifts its input by constants before its first layer."""
+"""How a file scales and shifts its input by constants before its first layer.
+
+A model that takes pixels often begins with operators that scale and shift them by channel:
+``x * a + b``. The convolution that follows can do it instead: its weights are multiplied by ``a``
+along the channels that it takes, and its bias takes what ``b`` adds up to. If it pads its input
+with zeros, the shift can't go there, because the padding would be shifted too. Then one operator
+stays, ``x - p`` with ``p = -b / a``, and only the rest is folded. Either way the outputs are the
+same but for rounding.
+"""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ModelError
 from edgeq.tflite.constants import Constants
-from edgeq.tflite.model_file import ModelFile, Operator
+from edgeq.tflite.model_file import ModelFile, Operator, Tensor, read_model, read_whole
+from edgeq.tflite.options import ACTIVATION
+from edgeq.tflite.packing import packed, unpacked
 from edgeq.tflite.wiring import Stored, Wiring
 
 CHANNELS = 3
 _SAME_VALUES = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
 _ARITHMETIC = frozenset({"ADD", "SUB", "MUL", "DIV"})
 _COMMUTATIVE = frozenset({"ADD", "MUL"})
+
+_CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 
 Reals = npt.NDArray[np.float64]
 
@@ -105,3 +121,184 @@ def _constant(operator: Operator, stored: Stored, constants: Constants) -> Reals
     per_channel = values.size == CHANNELS and not stored.rearranged
     usable = values.size == 1 or per_channel
     return values if usable and (operator.name != "DIV" or values.all()) else None
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The operators between a model's input and its first convolution.
+
+    Attributes:
+        operators: Indices of the operators.
+        convolution: The convolution.
+        scale: What they multiply each channel by, ``(channels,)``.
+        shift: What they add to it then, ``(channels,)``.
+    """
+
+    operators: tuple[int, ...]
+    convolution: Operator
+    scale: Reals
+    shift: Reals
+
+    @property
+    def is_shift_folded(self) -> bool:
+        """Whether the convolution can take the shift, as it pads nothing or there is none."""
+        return dict(self.convolution.options).get("padding") == "VALID" or not self.shift.any()
+
+
+def preprocessing_of(model: ModelFile) -> Preprocessing:
+    """Return what a float model does to its input before its first convolution.
+
+    Raises:
+        ModelError: There is nothing that a convolution could do, for the reason given.
+    """
+    wiring, constants = Wiring(model), Constants(model)
+    shapes = [model.tensors[index].shape for index in model.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4:  # noqa: PLR2004 - NHWC
+        raise _refused(model, "it does not take one image")
+    channels = shapes[0][3]
+    scale, shift = np.ones(channels), np.zeros(channels)
+    tensor, operators = model.inputs[0], list[int]()
+    while True:
+        takers = wiring.consumers(tensor)
+        if len(takers) != 1:
+            raise _refused(model, "several operators take its input")
+        operator = takers[0]
+        if operator.name in _CONVOLUTIONS:
+            break
+        constant = _channel_constant(model, constants, operator, tensor, channels)
+        if operator.name not in _ARITHMETIC or constant is None:
+            raise _refused(model, f"{operator.name} comes before the first convolution")
+        if dict(operator.options).get(ACTIVATION, "NONE") != "NONE":
+            raise _refused(model, f"{operator.name} has an activation function")
+        scale, shift = _APPLY[operator.name](scale, shift, constant)
+        operators.append(operator.index)
+        (tensor,) = operator.outputs
+    if not operators:
+        raise _refused(model, "nothing comes before its first convolution")
+    if not (np.isfinite(scale) & (scale != 0) & np.isfinite(shift)).all():
+        raise _refused(model, "a factor is 0 or not a finite number")
+    return Preprocessing(tuple(operators), operator, scale, shift)
+
+
+_APPLY: dict[str, Callable[[Reals, Reals, Reals], tuple[Reals, Reals]]] = {
+    "MUL": lambda scale, shift, value: (scale * value, shift * value),
+    "DIV": lambda scale, shift, value: (scale / value, shift / value),
+    "ADD": lambda scale, shift, value: (scale, shift + value),
+    "SUB": lambda scale, shift, value: (scale, shift - value),
+}
+
+
+def folded(path: Path) -> bytes:
+    """Return the content of a float model whose first convolution does what came before it.
+
+    Raises:
+        ModelError: There is nothing to fold, or the file is missing or damaged.
+    """
+    model = read_model(path)
+    before = preprocessing_of(model)
+    kept = [] if before.is_shift_folded else [_shifting(model, before)]
+    if len(before.operators) == len(kept):
+        raise _refused(model, "only a shift comes before it, and it pads its input with zeros")
+    constants, (weights, bias) = Constants(model), _own_tensors(model, before.convolution)
+    scaled, moved = _by_output(model, before, constants.real(weights).astype(np.float64))
+    changed = unpacked(bytearray(read_whole(path)), path)
+    graph = changed.subgraphs[0]
+    _replace(changed, weights.index, scaled)
+    source = model.inputs[0]
+    for operator in kept:
+        subtraction = graph.operators[operator.index]
+        own = next(index for index in operator.inputs if model.tensors[index].data_bytes)
+        sign = -1 if operator.name == "SUB" else 1
+        value = sign * before.shift / before.scale
+        shifting = copy.copy(graph.tensors[own])
+        graph.tensors.append(shifting)
+        _replace(changed, len(graph.tensors) - 1, value.reshape(1, 1, 1, -1))
+        subtraction.inputs = [source, len(graph.tensors) - 1]
+        source = operator.outputs[0]
+    if not kept:
+        _replace(changed, bias.index, constants.real(bias).astype(np.float64) + moved)
+    graph.operators[before.convolution.index].inputs = [source, *before.convolution.inputs[1:]]
+    dropped = set(before.operators) - {operator.index for operator in kept}
+    graph.operators = [
+        operator for index, operator in enumerate(graph.operators) if index not in dropped
+    ]
+    return packed(changed)
+
+
+def _shifting(model: ModelFile, before: Preprocessing) -> Operator:
+    """Return the operator that stays, whose constant becomes the whole shift."""
+    adding = [index for index in before.operators if model.operators[index].name in {"ADD", "SUB"}]
+    return model.operators[adding[-1]]
+
+
+def _own_tensors(model: ModelFile, convolution: Operator) -> tuple[Tensor, Tensor]:
+    """Return the weights and the bias of a convolution.
+
+    Raises:
+        ModelError: They are not stored in float32, or something else uses them.
+    """
+    wiring = Wiring(model)
+    places = convolution.inputs[1:3]
+    tensors = [model.tensors[index] for index in places if index >= 0]
+    if len(tensors) != 2 or any(  # noqa: PLR2004 - weights and bias
+        tensor.dtype != "float32"
+        or not tensor.data_bytes
+        or wiring.consumers(tensor.index) != (convolution,)
+        for tensor in tensors
+    ):
+        raise _refused(model, "its first convolution has no weights and bias in float32 of its own")
+    return tensors[0], tensors[1]
+
+
+def _by_output(model: ModelFile, before: Preprocessing, weights: Reals) -> tuple[Reals, Reals]:
+    """Return a convolution's weights, scaled, and what the shift adds to each of its outputs."""
+    if before.convolution.name == "CONV_2D":
+        if weights.shape[3] != before.scale.size:
+            raise _refused(model, "its first convolution works in groups of channels")
+        return weights * before.scale, (weights * before.shift).sum((1, 2, 3))
+    # A depthwise convolution has one filter or more for each channel, in the channels' order.
+    repeats = weights.shape[3] // before.scale.size
+    scale, shift = np.repeat(before.scale, repeats), np.repeat(before.shift, repeats)
+    return weights * scale, (weights * shift).sum((0, 1, 2))
+
+
+def _replace(changed: Any, index: int, values: Reals) -> None:
+    """Give a tensor other values, in a buffer of its own."""
+    tensor = changed.subgraphs[0].tensors[index]
+    changed.buffers.append(_buffer(values.astype(np.float32)))
+    tensor.buffer, tensor.shape = len(changed.buffers) - 1, list(values.shape)
+
+
+def _buffer(values: npt.NDArray[np.float32]) -> Any:
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    return buffer
+
+
+def _channel_constant(
+    model: ModelFile, constants: Constants, operator: Operator, tensor: int, channels: int
+) -> Reals | None:
+    """Return an operator's constant by channel, None if it has none that can be folded."""
+    if len(operator.inputs) != 2:  # noqa: PLR2004 - a tensor and a constant
+        return None
+    first, second = operator.inputs
+    if first != tensor and operator.name in {"SUB", "DIV"}:
+        return None
+    other = model.tensors[second if first == tensor else first]
+    if not other.data_bytes or other.dtype != "float32":
+        return None
+    values = np.asarray(constants.real(other), np.float64)
+    by_channel = values.size in {1, channels} and (
+        values.size == 1 or values.shape[-1:] == (channels,)
+    )
+    return np.broadcast_to(values.ravel(), (channels,)) if by_channel else None
+
+
+def _refused(model: ModelFile, reason: str) -> ModelError:
+    return ModelError(
+        f"its preprocessing can't be folded into its first convolution: {reason}",
+        where=model.path,
+        remedy="Remove `fold_preprocessing`",
+    )

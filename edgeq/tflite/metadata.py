@@ -106,10 +106,6 @@ class Metadata:
 def read_metadata(path: Path, file: str | None = None) -> Metadata:
     """Return what a model's file says about its input and its classes; empty without metadata.
 
-    Args:
-        path: The file.
-        file: Name of the file in notes; its own name if None.
-
     Raises:
         ModelError: The file is missing or not a model.
     """

@@ -23,10 +23,6 @@ _ROOM = 4096
 def unpacked(content: bytearray, path: Path) -> Any:
     """Return a model as objects whose stored data are views of the file's bytes.
 
-    Args:
-        content: Content of a ``.tflite`` file.
-        path: The file that it comes from, for errors.
-
     Returns:
         ``ModelT`` of the schema.
 
@@ -46,11 +42,7 @@ def unpacked(content: bytearray, path: Path) -> Any:
 
 
 def packed(model: Any) -> bytes:
-    """Return a model's objects as the content of a file, with all data inside its tables.
-
-    Args:
-        model: ``ModelT`` of the schema, as ``unpacked`` returns it.
-    """
+    """Return a model's objects as the content of a file, with all data inside its tables."""
     from flatbuffers import Builder
 
     class Aligned(Builder):  # type: ignore[misc] # flatbuffers has no types

@@ -63,11 +63,6 @@ def signatures(path: Path) -> tuple[Signature, ...]:
 def find_signature(path: Path, key: str, *, where: str) -> Signature:
     """Return a signature of a file by its name.
 
-    Args:
-        path: The file.
-        key: Name of the signature.
-        where: The spec's key that names it, for errors.
-
     Raises:
         ModelError: The file has no signatures, or can't be read.
         SpecError: The file has no signature of that name.

@@ -162,9 +162,6 @@ class Wiring:
 
         Operators that change only their type or shape are skipped.
 
-        Args:
-            tensor: Index of a tensor.
-
         Returns:
             None for an input, a constant, or a cyclic graph.
         """

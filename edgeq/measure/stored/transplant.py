@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeq.measure.stored.finding import Finding, StoredModel, has_weights, places_of
+from edgeq.measure.stored.finding import Finding, Part, StoredModel, has_weights, places_of
 from edgeq.measure.stored.layers import INT32_ROOM, input_step
 from edgeq.measure.stored.steps import BITS, Doubles, sensible_steps
 from edgeq.tflite.edits import Edit
@@ -57,7 +57,9 @@ def transplant(
     done: list[Finding] = []
     left_out: list[Finding] = []
     for finding in findings:
-        own_edits = surgeon.edits_of(finding)
+        own_edits = surgeon.edits_of(
+            finding.baseline_operator, finding.part, surplus=finding.change == _MISSING
+        )
         (left_out if own_edits is None else done).append(finding)
         edits += own_edits or ()
     return Transplant(tuple(dict.fromkeys(edits)), tuple(done), tuple(left_out))
@@ -73,40 +75,24 @@ class _Surgeon:
         self._pairs = {pair.baseline.operator.index: pair for pair in self._matching.pairs}
         self._tables = open_model(baseline.model.path).root().tables(2)[0].tables(3)
 
-    def edits_of(self, finding: Finding) -> list[Edit] | None:
-        """Return the edits for one finding; None if it can't be put into the baseline."""
-        if finding.change == _MISSING:
-            return self._bypass(finding.baseline_operator)
-        pair = self._pairs.get(finding.baseline_operator)
-        if pair is None:
-            return None
-        if finding.part in {"weights", "biases"}:
-            return self._layer(pair, finding.part)
-        if finding.part in {"constant", "parameter"}:
-            return self._constants(pair)
-        return self._options(pair)
-
-    def float_edits(self, operator: int, part: str) -> list[Edit] | None:
-        """Return the edits that give a layer's floats the other file's values, None for integers.
+    def edits_of(self, operator: int, part: Part, *, surplus: bool = False) -> list[Edit] | None:
+        """Return the edits that make a part of the file that of the other one; None if impossible.
 
         Args:
-            operator: Its index in the file.
-            part: ``"weights"`` or ``"biases"``.
-        """
-        pair = self._pairs.get(operator)
-        return None if pair is None else self._layer(pair, part)
-
-    def operator_edits(self, operator: int, *, surplus: bool) -> list[Edit] | None:
-        """Return the edits that make an operator of the file that of the other file.
-
-        Args:
-            operator: Its index in the file.
-            surplus: Whether only this file has it.
+            operator: Index of the operator in the file.
+            part: The part of it that differs.
+            surplus: Whether only this file has the operator, which is then bypassed.
         """
         if surplus:
             return self._bypass(operator)
         pair = self._pairs.get(operator)
-        return None if pair is None else self._options(pair)
+        if pair is None:
+            return None
+        if part in {"weights", "biases"}:
+            return self._layer(pair, part)
+        if part in {"constant", "parameter"}:
+            return self._constants(pair)
+        return self._options(pair)
 
     def _layer(self, pair: Pair, part: str) -> list[Edit] | None:
         if not has_weights(pair.baseline) or pair.variant.operator.name not in COMPUTE:
@@ -242,22 +228,21 @@ def mend(baseline: ModelFile, variant: ModelFile, findings: Collection[Finding])
     done: list[Finding] = []
     left_out: list[Finding] = []
     for finding in findings:
-        if finding.part == "operator":
-            surplus = finding.change == _ADDED
-            own_edits = surgeon.operator_edits(finding.operator, surplus=surplus)
-            (left_out if own_edits is None else done).append(finding)
-            others += own_edits or ()
-            continue
+        own_edits: list[Edit] | None = None
         pair = pairs.get(finding.baseline_operator)
-        if pair is None or finding.part not in {"weights", "biases"}:
-            left_out.append(finding)
-            continue
-        at = finding.baseline_operator
-        if at not in layers:
-            layers[at] = _requantized(files, pair, tensors)
-        floats = surgeon.float_edits(finding.operator, finding.part) if layers[at] is None else []
-        (left_out if floats is None else done).append(finding)
-        others += floats or ()
+        if finding.part == "operator":
+            own_edits = surgeon.edits_of(
+                finding.operator, finding.part, surplus=finding.change == _ADDED
+            )
+        elif pair is not None and finding.part in {"weights", "biases"}:
+            at = finding.baseline_operator
+            if at not in layers:
+                layers[at] = _requantized(files, pair, tensors)
+            own_edits = (
+                [] if layers[at] is not None else surgeon.edits_of(finding.operator, finding.part)
+            )
+        (left_out if own_edits is None else done).append(finding)
+        others += own_edits or ()
     edits = tuple(edit for layer in layers.values() for edit in layer or ())
     return Transplant((*edits, *dict.fromkeys(others)), tuple(done), tuple(left_out))
 

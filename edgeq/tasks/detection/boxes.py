@@ -75,11 +75,6 @@ def suppress(boxes: Boxes, overlap: float, most: int = MOST_BOXES) -> Boxes:
     Greedy suppression, class by class: the most certain box stays, and every box of the same class
     whose IoU with it exceeds the limit goes; then the next, and so on.
 
-    Args:
-        boxes: The boxes of one image.
-        overlap: IoU above which two boxes of a class count as the same object.
-        most: Greatest number of boxes that are returned, the most certain ones.
-
     Returns:
         The boxes in order of falling score.
     """

@@ -80,11 +80,6 @@ def recognized_decoder(model: ModelFile) -> tuple[Decoder, Evidence] | None:
 def find_decoder(text: str, root: Path, *, where: str) -> Decoder:
     """Return a decoder by its name in the table, or a user's own function.
 
-    Args:
-        text: A name, or ``"package.module:function"``.
-        root: The project's folder, which is searched first for the function's module.
-        where: The key in the spec, for errors.
-
     Raises:
         SpecError: There is no such decoder, or the function can't be imported.
     """

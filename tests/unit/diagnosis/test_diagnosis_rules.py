@@ -5,7 +5,7 @@ import pytest
 
 from edgeq.config.gates import GATES
 from edgeq.config.structs import Preprocessing
-from edgeq.diagnosis import determinism, feeding
+from edgeq.diagnosis import feeding, outputs
 from edgeq.diagnosis.bench import Trial
 from edgeq.diagnosis.cause import Cause, Diagnosis
 from edgeq.diagnosis.explaining import with_cause
@@ -42,7 +42,7 @@ ROWS = np.random.default_rng(3).normal(size=(6, 4)).astype(np.float32)
 def test_unsteady_answers_are_told_apart(
     forth: np.ndarray, back: np.ndarray, again: np.ndarray | None, name: str
 ) -> None:
-    found = determinism.explain(forth, back, forth if again is None else again)
+    found = outputs.explain(forth, back, forth if again is None else again)
     assert found.name == name
     assert ("the photograph before" in found.sentence) == (name == "stale_output")
 

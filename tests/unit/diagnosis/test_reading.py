@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeq.diagnosis.bench import Bench, recovers
+from edgeq.diagnosis.compared import Values
 from edgeq.diagnosis.reading import MAP_TURN, column_order, factors_and_shifts, map_shift, turned
-from edgeq.diagnosis.values import Values
 from edgeq.measure.tensors import Output
 
 

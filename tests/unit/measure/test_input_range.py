@@ -10,25 +10,21 @@ from hypothesis import strategies as st
 
 from edgeq.config.structs import Preprocessing
 from edgeq.measure.input_range import (
+    FirstValues,
     InputFit,
     InputScale,
     array_fit,
+    first_values,
     input_scales,
+    same_first_values,
     value_ends,
     worst,
 )
 from edgeq.measure.input_range import input_fit as measured
 from edgeq.measure.scales import fitting
 from edgeq.samples.stream import Stream
-from edgeq.tflite.model_file import read_model
-from tests.unit.tiny_model import Op, Tensor, build, classifier
-from pathlib import Path
-import numpy as np
-import pytest
-from edgeq.config.structs import Preprocessing
-from edgeq.measure.input_range import FirstValues, first_values, same_first_values
 from edgeq.tflite.model_file import ModelFile, read_model
-from tests.unit.tiny_model import classifier
+from tests.unit.tiny_model import Op, Tensor, build, classifier
 
 RAW = Preprocessing(mean=(0, 0, 0), std=(1, 1, 1))
 SIGNED = Preprocessing(mean=(127.5,) * 3, std=(127.5,) * 3)

@@ -3,10 +3,8 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from edgeq.measure.latency import LOOKS, MOST_ROUNDS, latency, look_confidence, rounds_at
+from edgeq.measure.latency import latency
 
 BLOCKS = np.repeat(np.arange(16), 4)
 PAIR = {"inits": (0.1, 0.2), "firsts": (0.03, 0.04), "confidence": 0.95}
@@ -79,23 +77,3 @@ def test_drift_compares_the_last_third_with_the_first() -> None:
     found = latency(slow_end, slow_end[::-1], BLOCKS[:60], **PAIR)  # type: ignore[arg-type]
     assert found.baseline.drift == pytest.approx(1.0)
     assert found.variant.drift == pytest.approx(-0.5)
-
-
-@given(st.floats(0.5, 0.999), st.integers(1, 50))
-def test_the_errors_of_all_looks_add_up_to_that_of_the_answer(
-    confidence: float, looks: int
-) -> None:
-    assert looks * (1 - look_confidence(confidence, looks)) == pytest.approx(1 - confidence)
-
-
-def test_a_single_look_needs_no_correction() -> None:
-    assert look_confidence(0.95, 1) == pytest.approx(0.95)
-    assert look_confidence(0.95) == pytest.approx(1 - 0.05 / LOOKS)
-
-
-def test_every_look_doubles_the_rounds_until_there_are_many() -> None:
-    assert [rounds_at(look, 64) for look in range(1, LOOKS + 1)] == [
-        64, 128, 256, 512, 1024, 2048, 4096, 8192,
-    ]  # fmt: skip
-    assert rounds_at(2, 10_000) == MOST_ROUNDS
-    assert rounds_at(2, 2 * MOST_ROUNDS) == 2 * MOST_ROUNDS

@@ -12,12 +12,16 @@ from scipy.stats import norm
 
 from edgeq.measure import planning
 from edgeq.measure.planning import (
+    LOOKS,
+    MOST_ROUNDS,
     POWER,
     best_provable_rate,
     differing_at_limit,
     drop_to_see,
     images_needed,
     images_needed_for_drop,
+    look_confidence,
+    rounds_at,
     samples_needed,
 )
 from edgeq.measure.statistics import clopper_pearson, paired_difference
@@ -217,3 +221,23 @@ def test_numbers_of_images_are_whole() -> None:
 
 def test_a_drop_by_all_may_be_what_shows() -> None:
     assert drop_to_see(10**40, 0.0, allowed=1.0, confidence=0.95) == 1.0
+
+
+@given(st.floats(0.5, 0.999), st.integers(1, 50))
+def test_the_errors_of_all_looks_add_up_to_that_of_the_answer(
+    confidence: float, looks: int
+) -> None:
+    assert looks * (1 - look_confidence(confidence, looks)) == pytest.approx(1 - confidence)
+
+
+def test_a_single_look_needs_no_correction() -> None:
+    assert look_confidence(0.95, 1) == pytest.approx(0.95)
+    assert look_confidence(0.95) == pytest.approx(1 - 0.05 / LOOKS)
+
+
+def test_every_look_doubles_the_rounds_until_there_are_many() -> None:
+    assert [rounds_at(look, 64) for look in range(1, LOOKS + 1)] == [
+        64, 128, 256, 512, 1024, 2048, 4096, 8192,
+    ]  # fmt: skip
+    assert rounds_at(2, 10_000) == MOST_ROUNDS
+    assert rounds_at(2, 2 * MOST_ROUNDS) == 2 * MOST_ROUNDS

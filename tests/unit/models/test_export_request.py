@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edgeq.models.signature_names import signature_name
+from edgeq.models.export_request import signature_name
 
 
 def test_names_are_those_of_a_signature() -> None:

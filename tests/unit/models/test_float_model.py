@@ -14,7 +14,7 @@ import pytest
 from edgeq import words
 from edgeq.config.structs import Make, Model, Preprocessing, Spec
 from edgeq.errors import ConversionError, ModelError, SpecError
-from edgeq.models import exporting, sources, weights
+from edgeq.models import application_model, exporting, sources
 from edgeq.models.applications import FAMILIES, Application
 from edgeq.models.children import idle
 from edgeq.models.export_request import ExportRequest
@@ -57,7 +57,7 @@ def child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Child:
     monkeypatch.setattr(sources, "tool_versions", lambda *_: {"keras": "3"})
     application = Application("ResNet50", FAMILIES["resnet"])
     monkeypatch.setattr(sources, "find_application", lambda *_: application)
-    monkeypatch.setattr(weights, "unreachable", lambda _: OFFLINE)
+    monkeypatch.setattr(application_model, "unreachable", lambda _: OFFLINE)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras-home"))
     monkeypatch.delenv("EDGEQ_DATA", raising=False)
     return child
@@ -99,7 +99,7 @@ def test_other_weights_make_another_file(child: Child, tmp_path: Path) -> None:
 def test_downloaded_weights_carry_their_licence(
     child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "unreachable", lambda _: None)
+    monkeypatch.setattr(application_model, "unreachable", lambda _: None)
     model = load(tmp_path)
     assert (child.asked[0]["weights"], model.trained, model.notes) == ("imagenet", True, ())
     assert model.licence == "MIT"
@@ -127,7 +127,7 @@ def test_random_weights_only_where_allowed_and_said(child: Child, tmp_path: Path
 def test_a_download_that_breaks_off_falls_back_in_words(
     child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "unreachable", lambda _: None)
+    monkeypatch.setattr(application_model, "unreachable", lambda _: None)
     child.answer = {"download_failed": "URL fetch failure: timed out"}
     with pytest.raises(ModelError, match=r"timed out.*allow_random_weights"):
         load(tmp_path)

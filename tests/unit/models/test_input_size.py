@@ -5,8 +5,7 @@ import pytest
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
-from edgeq.models.input_size import fixed_shape, size_of
-from edgeq.models.layout import NO_IMAGE
+from edgeq.models.input_size import NO_IMAGE, channels_first, fixed_shape, size_of
 
 Size = tuple[int, int] | None
 
@@ -66,3 +65,19 @@ def test_arrays_keep_their_shape_with_a_batch_of_1() -> None:
 def test_images_keep_their_channels_where_they_are(sides: tuple[int, ...]) -> None:
     shape = fixed_shape((None, *sides), request())
     assert (shape, size_of(shape, request())) == ((1, *sides), (8, 6))
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((1, 3, 224, 224), True),
+        ((None, 3, None, None), True),
+        ((1, 224, 224, 3), False),
+        ((1, 3, 3, 3), True),
+        ((1, 1, 28, 28), True),
+        ((1, 28, 28, 1), False),
+        ((1, 10), False),
+    ],
+)
+def test_where_the_channels_lie(shape: tuple[int | None, ...], *, expected: bool) -> None:
+    assert channels_first(shape) is expected

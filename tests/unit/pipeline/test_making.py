@@ -9,7 +9,7 @@ from edgeq.errors import ModelError, SpecError
 from edgeq.pipeline import making
 from edgeq.pipeline.making import make
 from edgeq.pipeline.run import Run
-from edgeq.quantize.calibration import Calibration
+from edgeq.quantize.engine import Calibration
 from edgeq.quantize.variant import Manifest, Variant
 from tests.unit.pipeline.project import CALIBRATION, spec, variant
 

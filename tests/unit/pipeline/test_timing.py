@@ -15,7 +15,7 @@ from edgeq.config.structs import Latency, Preprocessing
 from edgeq.judge.costs import latency_ratio, max_latency_ms
 from edgeq.judge.verdict import Verdict
 from edgeq.measure import latency as measured
-from edgeq.measure.latency import LOOKS, look_confidence
+from edgeq.measure.planning import LOOKS, look_confidence
 from edgeq.pipeline import timing
 from edgeq.pipeline.timing import Question, TimedPair, joined, time_pair
 from edgeq.run.results import Feed, Timed

@@ -9,7 +9,7 @@ import numpy as np
 from edgeq.config.structs import Preprocessing
 from edgeq.io.files import sha256_file
 from edgeq.models.float_model import FloatModel
-from edgeq.quantize.calibration import Calibration
+from edgeq.quantize.engine import Calibration
 from edgeq.samples.decode import Pixels
 from edgeq.samples.sets import ImageSet, Photo
 from tests.unit.tiny_model import Op, Tensor, build

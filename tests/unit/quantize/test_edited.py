@@ -12,7 +12,7 @@ from edgeq.store.content import Store
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.model_file import read_model
 from tests.unit.quantize.network import float_model, network
-from tests.unit.tflite.test_folding import BEFORE, IMAGE, net
+from tests.unit.tflite.test_entry import BEFORE, IMAGE, net
 
 
 def test_a_variant_is_made_of_the_folded_model_and_says_so(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from edgeq.errors import ConversionError, MissingExtraError, ModelError
 from edgeq.models.child import run_child
 from edgeq.models.float_model import FloatModel, converter_start, load_float_model
 from edgeq.quantize import recipes
-from edgeq.quantize.calibration import Calibration
+from edgeq.quantize.engine import Calibration
 from edgeq.quantize.make import make_variant
 from edgeq.quantize.tensorflow_child import samples
 from edgeq.quantize.tensorflow_engine import CHILD

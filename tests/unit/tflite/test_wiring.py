@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeq.diagnosis.layers import pairs
+from edgeq.diagnosis.compared import pairs
 from edgeq.faults.fault import NotApplicableError
 from edgeq.faults.graph import Graph
 from edgeq.measure.input_range import input_scales

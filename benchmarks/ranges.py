@@ -16,9 +16,9 @@ cosine .05.
 ``... python -m benchmarks.ranges paired [--model NAME] [--images N]`` sets ranges right on up to
 128 samples that they were not fitted on, and prints the share of the mean error that is left with
 its interval, paired by sample: of all suspicious ranges, and of each gross one that clips alone.
-Beside the good files are two faults that the proof lets pass in EfficientNetV2-B0: the first
-layer's output clipped to 40 % of its range, and all outputs to two thirds. ``--model signs`` is the
-network that ``benchmarks/held_out`` trains. ``benchmarks/ranges.md`` has the tables.
+Beside the good files are two kinds of held-out faults: the first convolution's output clipped to
+40 % of its range, and all layers' outputs to two thirds. ``--model signs`` is the network that
+``benchmarks/held_out`` trains. ``benchmarks/ranges.md`` has the tables.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.control_spread import FEW, RECIPES
+from benchmarks.held_out.kinds import Spot
+from benchmarks.held_out.ranges import range_narrow, ranges_cut
 from benchmarks.held_out.signs import prepare
 from edgeq.config.load import parse
 from edgeq.config.methods import MethodChoice
@@ -218,19 +220,14 @@ def paired(run: Run, scratch: Path) -> None:
     start = Good(run.variants[0], scratch)
     for variant in run.variants:
         _paired_row(variant.name, variant)
-    found = activations(read_model(start.variant.path), None)
-    inner = [one for one in found if one.bound is None]
-    inner = [one for one in inner if one.tensor.index not in read_model(start.variant.path).inputs]
-    groups = list({one.group: one for one in inner}.values())
-    last = read_model(start.variant.path).outputs[0]
-    for name, some, factor in (
-        ("first output x 0.4", groups[:1], 0.4),
-        ("all outputs x 2/3", [one for one in groups if last not in one.group], 2 / 3),
+    for name, kind, depth in (
+        ("first convolution x 0.4", range_narrow, "first"),
+        ("all layers x 2/3", ranges_cut, ""),
     ):
-        every = {at: how for one in some for at, how in _scaled(one, factor).items()}
-        content = apply_edits(start.content, ranges_edits(start.variant.path, every))
-        faulty = Run(join(start, "faulty", Faulty(content=content)), store=run.store)
-        _paired_row(name, faulty.variants[-1])
+        changed = kind(start, Spot(depth=depth))
+        faulty = changed if isinstance(changed, Faulty) else Faulty(content=changed)
+        run = Run(join(start, "faulty", faulty), store=run.store)
+        _paired_row(f"{start.variant.model}: {name}", run.variants[-1])
 
 
 def _paired_row(name: str, variant: VariantUnderTest) -> None:

@@ -22,13 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.evaluation import MODEL, example_run
 from benchmarks.processes import load_note
 from edgeq.cluster.cluster import Cluster
 from edgeq.cluster.driver import Homes, run_on
 from edgeq.cluster.node import Node
 from edgeq.cluster.ray_nodes import RayNodes
 from edgeq.cluster.work import Answer, Bytes, Job, Portion, Ran
-from edgeq.config.presets import built_in
 from edgeq.config.structs import Preprocessing
 from edgeq.pipeline.evaluating import HeldMemory, RanPortion, keep_portions
 from edgeq.pipeline.execution import Executor
@@ -41,7 +41,6 @@ from edgeq.store.content import Store
 from edgeq.store.rows import Ledger
 from tests.end_to_end.raylets import raylets
 
-MODEL = "efficientnetv2-b0"
 MOST_OVERHEAD = 0.10
 LEAST_LINEAR = 0.90
 CLASSES = 1000
@@ -73,10 +72,9 @@ def evaluation_s(run: Run, model: VariantUnderTest, cluster: Cluster | None, cor
         return time.perf_counter() - start
 
 
-def overhead(store: Path, rounds: int) -> bool:
+def overhead(run: Run, rounds: int) -> bool:
     """Print how much longer an evaluation takes on a cluster; return whether that is little."""
     cores = os.cpu_count() or 1
-    run = Run(built_in(Path.cwd()), store=Store(store))
     print("| model | images | own pool | cluster | overhead |\n|---|--:|--:|--:|--:|")
     worst = 0.0
     with raylets(cores) as address:
@@ -150,6 +148,7 @@ def main() -> int:
     """Print a table; 1 if a figure is beyond its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", type=Path, default=Path(".edgeq"))
+    parser.add_argument("--photographs", type=Path, help="others than the 500")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scaling", action="store_true")
     parser.add_argument("--nodes", type=int, nargs="+", default=[4, 8, 16, 32, 64])
@@ -160,7 +159,8 @@ def main() -> int:
     print(f"{machine.processor}, {machine.cores} cores; {load_note()}\n")
     if arguments.scaling:
         return 0 if scaling(arguments.nodes, arguments.portions, arguments.image_s) else 1
-    return 0 if overhead(arguments.store, arguments.rounds) else 1
+    run = example_run(arguments.photographs, Store(arguments.store))
+    return 0 if overhead(run, arguments.rounds) else 1
 
 
 if __name__ == "__main__":

@@ -40,6 +40,15 @@ MOST = 1000
 MODEL = "efficientnetv2-b0"
 
 
+def example_run(photographs: Path | None, store: Store) -> Run:
+    """Return a run of the built-in spec, on the photographs of a folder if one is named."""
+    spec = built_in(Path.cwd())
+    if photographs:
+        images = msgspec.structs.replace(spec.images, evaluation=str(photographs))
+        spec = msgspec.structs.replace(spec, images=images)
+    return Run(spec, store=store)
+
+
 def rate(run: Run, model: VariantUnderTest, cores: int, workers: Workers | None = None) -> float:
     """Return the images per second of an evaluation of which nothing is kept yet.
 
@@ -84,11 +93,7 @@ def main() -> int:
     cores = os.cpu_count() or 1
     machine = this_machine()
     print(f"{machine.processor}, {machine.cores} cores; {load_note()}\n")
-    spec = built_in(Path.cwd())
-    if arguments.photographs:
-        images = msgspec.structs.replace(spec.images, evaluation=str(arguments.photographs))
-        spec = msgspec.structs.replace(spec, images=images)
-    run = Run(spec, store=Store(arguments.store))
+    run = example_run(arguments.photographs, Store(arguments.store))
     columns = "images/s | one loop by cores | share | all loops at once | share"
     print(f"| model | images | workers | {columns} |")
     print("|---|--:|---|--:|--:|--:|--:|--:|")

@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 import msgspec
 
+from edgeq.measure.stored.equivalents import places_of_pads
 from edgeq.measure.stored.finding import Finding, StoredModel, Tally, has_weights
 from edgeq.measure.stored.folding import fold
 from edgeq.measure.stored.layers import compare_layer
@@ -87,6 +88,8 @@ def compare_files(
         folds = fold(files[0], pair.baseline, single[0]), fold(files[1], pair.variant, single[1])
         for side, folding in zip(folded, folds, strict=True):
             side.update(folding.nodes)
+        for side, pads in zip(folded, places_of_pads(files, pair), strict=True):
+            side.update(pads)
         if has_weights(pair.baseline):
             compare_layer(files, pair, folds, tally)
         else:

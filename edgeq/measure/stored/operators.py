@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.stored.effects import CLIPPING, COMPARISONS, ENDS, same_clamp, same_output
+from edgeq.measure.stored.equivalents import averages_all, pads_alike
 from edgeq.measure.stored.finding import (
     ADDED_ENDING,
     LOST_ENDING,
@@ -35,8 +36,9 @@ _NONE = "NONE"
 _WHOLE_NUMBERS = frozenset({"int32", "int64", "bool"})
 _SHAPES = frozenset({("FILL", 0), ("BROADCAST_TO", 1), ("STRIDED_SLICE", 2)})
 """Operators and the position of a shape among their inputs, which one file may leave open."""
+_MEANS = {"MEAN", "AVERAGE_POOL_2D"}
 _ALIKE = (
-    {"MEAN", "AVERAGE_POOL_2D"},
+    _MEANS,
     {DENSE, "BATCH_MATMUL"},
     {"CONV_2D", "DEPTHWISE_CONV_2D"},
     {"PAD", "PADV2"},
@@ -84,7 +86,7 @@ def compare_operator(
     given = dict(variant.options)
     for name, value in baseline.options:
         other = given.get(name, value)
-        if not _same(value, other):
+        if not _same(value, other) and not (name == "padding" and pads_alike(files, pair)):
             what = f"another {name.split('_')[0]}", f"has {name} {other}, in the baseline {value}"
             tally.add(pair, "operator", what)
     ours, theirs = (fold.activation for fold in folds)
@@ -116,6 +118,11 @@ def compare_graphs(
     """
     for pair in matching.replaced:
         kinds = {pair.baseline.kind, pair.variant.kind}
+        if kinds == _MEANS and all(
+            averages_all(file, node)
+            for file, node in zip(files, (pair.baseline, pair.variant), strict=True)
+        ):
+            continue
         alike = len(kinds) == 1 or any(kinds <= family for family in _ALIKE)
         detail = f"stands where the baseline has {pair.baseline.label}"
         tally.add(pair, "operator", ("another operator", detail), certain=not alike)

@@ -219,11 +219,51 @@ def test_a_replaced_operator_is_found(compare: Comparer) -> None:
     assert found.certain
 
 
-def test_a_pool_in_place_of_a_mean_is_not_certain(compare: Comparer) -> None:
-    mean = chain(Op("MEAN", ("a", "axes"), ("z",)), axes=whole(1, 2))
-    pool = {"strideW": 4, "strideH": 4, "filterWidth": 4, "filterHeight": 4}
-    found = only(compare.files(mean, chain(Op("AVERAGE_POOL_2D", ("a",), ("z",), told=pool))))
-    assert (found.change, found.certain) == ("another operator", False)
+@pytest.mark.parametrize(
+    ("axes", "size", "same"), [((1, 2), 4, True), ((1, 2), 2, False), ((2, 3), 4, False)]
+)
+def test_a_pool_over_everything_is_a_mean(
+    compare: Comparer, axes: tuple[int, int], size: int, same: bool
+) -> None:
+    point = Tensor("z", (1, 1, 1, 4))
+    mean = chain(Op("MEAN", ("a", "axes"), ("z",)), axes=whole(*axes), tensors=(point,))
+    told = {"strideW": 4, "strideH": 4, "filterWidth": size, "filterHeight": size}
+    pool = chain(Op("AVERAGE_POOL_2D", ("a",), ("z",), told=told), tensors=(point,))
+    for found in (compare.files(mean, pool), compare.files(pool, mean)):
+        assert [(each.change, each.certain) for each in found.findings] == (
+            [] if same else [("another operator", False)]
+        )
+
+
+VALID = {"padding": 1, "strideW": 1, "strideH": 1}
+
+
+@pytest.mark.parametrize(
+    ("amounts", "strides", "same"),
+    [
+        ((1, 1, 1, 1), 1, True),
+        ((0, 1, 0, 1), 2, True),
+        ((1, 1, 1, 1), 2, False),
+        ((1, 0, 1, 0), 2, False),
+        ((0, 2, 0, 2), 1, False),
+    ],
+)
+def test_padding_by_an_operator_is_that_of_the_option(
+    compare: Comparer, amounts: tuple[int, int, int, int], strides: int, same: bool
+) -> None:
+    """An even side with stride 2 is padded at its end alone, which PyTorch's padding is not."""
+    steps = {"strideW": strides, "strideH": strides}
+    option = chain(replace(LAST, inputs=("a", "v", "b"), outputs=("z",), told=steps))
+    pads = np.array([[0, 0], amounts[:2], amounts[2:], [0, 0]], np.int32)
+    wide = Tensor("p", (1, 4 + sum(amounts[:2]), 4 + sum(amounts[2:]), 4))
+    padded = chain(
+        Op("PAD", ("a", "pads"), ("p",)),
+        replace(LAST, inputs=("p", "v", "b"), outputs=("z",), told={**VALID, **steps}),
+        tensors=(wide,),
+        pads=pads,
+    )
+    for found in (compare.files(option, padded), compare.files(padded, option)):
+        assert (found.findings == ()) is same
 
 
 PLAIN = graph(

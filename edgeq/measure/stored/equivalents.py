@@ -1,0 +1,99 @@
+"""Operators that compute the same in another form, as two converters write them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeq.errors import ModelError
+from edgeq.measure.stored.finding import StoredModel
+from edgeq.tflite.matching import Pair
+from edgeq.tflite.skeleton import Node
+from edgeq.tflite.wiring import COMPUTE
+
+_PADDED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
+_IMAGE = 4
+"""Dimensions of a batch of maps: batch, height, width, channels."""
+_PLANE = [1, 2]
+
+
+def averages_all(file: StoredModel, node: Node) -> bool:
+    """Return whether an operator gives the mean of each channel over height and width.
+
+    Args:
+        file: The file.
+        node: A MEAN or an AVERAGE_POOL_2D.
+    """
+    tensors, operator = file.model.tensors, node.operator
+    given, made = tensors[operator.inputs[0]], tensors[operator.outputs[0]]
+    if len(given.shape) != _IMAGE or -1 in given.shape_signature[1:]:
+        return False
+    if node.kind == "MEAN":
+        return sorted(axis % _IMAGE for axis in _whole_numbers(file, node, 1)) == _PLANE
+    options = dict(node.options)
+    filters = options.get("filter_h"), options.get("filter_w")
+    return filters == given.shape[1:3] and made.shape[1:3] == (1, 1)
+
+
+def pads_like_same(file: StoredModel, node: Node) -> int | None:
+    """Return the place of the PAD that makes a layer with the padding VALID one with SAME.
+
+    Args:
+        file: The file.
+        node: The layer.
+
+    Returns:
+        None if no PAD precedes it, or one of other amounts.
+    """
+    options = dict(node.options)
+    if node.operator.name not in _PADDED or options.get("padding") != "VALID":
+        return None
+    places = COMPUTE[node.operator.name]
+    source, kernel = node.sources[places.activation], dict(node.constants).get(places.weights)
+    if source is None or source.node is None or source.exchanges or kernel is None:
+        return None
+    pad = file.skeleton.nodes[source.node]
+    given = file.model.tensors[pad.operator.inputs[0]]
+    if pad.kind != "PAD" or len(given.shape) != _IMAGE or -1 in given.shape_signature[1:]:
+        return None
+    needed = [0, 0]
+    for side, axis in (("h", 1), ("w", 2)):
+        stride, dilation = int(options[f"stride_{side}"]), int(options.get(f"dilation_{side}", 1))
+        reach = (kernel.shape[axis] - 1) * dilation + 1
+        steps = -(-given.shape[axis] // stride)
+        total = max((steps - 1) * stride + reach - given.shape[axis], 0)
+        needed += [total // 2, total - total // 2]
+    return pad.place if _whole_numbers(file, pad, 1) == [*needed, 0, 0] else None
+
+
+def pads_alike(files: tuple[StoredModel, StoredModel], pair: Pair) -> bool:
+    """Return whether one file pads a layer by an operator as the other does by its option SAME."""
+    return any(places_of_pads(files, pair))
+
+
+def places_of_pads(
+    files: tuple[StoredModel, StoredModel], pair: Pair
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the PADs of the baseline and the variant that the other file has as the option SAME.
+
+    Args:
+        files: The baseline's and the variant's file.
+        pair: A layer in both.
+    """
+    nodes = pair.baseline, pair.variant
+    same = [dict(node.options).get("padding") == "SAME" for node in nodes]
+    ours, theirs = (
+        pads_like_same(file, node) if same[1 - side] else None
+        for side, (file, node) in enumerate(zip(files, nodes, strict=True))
+    )
+    return (() if ours is None else (ours,)), (() if theirs is None else (theirs,))
+
+
+def _whole_numbers(file: StoredModel, node: Node, at: int) -> list[int]:
+    """Return the whole numbers that are stored for an input; none if it is computed."""
+    stored = dict(node.constants).get(at)
+    if stored is None:
+        return []
+    try:
+        return [int(number) for number in np.ravel(file.constants.stored(stored))]
+    except ModelError:
+        return []

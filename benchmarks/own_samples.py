@@ -27,7 +27,7 @@ from edgeq.errors import EdgeqError
 from edgeq.faults.fault import Faulty
 from edgeq.faults.good import Good
 from edgeq.faults.inject import join
-from edgeq.faults.photographs import (
+from edgeq.faults.preprocessing import (
     Change,
     Reals,
     compressed,

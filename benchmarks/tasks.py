@@ -27,9 +27,9 @@ from edgeq.config.gates import GATES, written
 from edgeq.config.load import load_spec
 from edgeq.config.presets import data_folder
 from edgeq.diagnosis.explaining import cause_of
-from edgeq.faults.catalogue import faults as catalogue
 from edgeq.faults.challenge import make
 from edgeq.faults.fault import Fault
+from edgeq.faults.fault import faults as catalogue
 from edgeq.faults.good import Good
 from edgeq.faults.inject import faulty_target, join, with_variant
 from edgeq.faults.visibility import visible

@@ -24,9 +24,8 @@ import numpy as np
 from edgeq.config.load import load_spec
 from edgeq.config.presets import data_folder
 from edgeq.errors import EdgeqError
-from edgeq.faults.catalogue import faults
 from edgeq.faults.challenge import choose_good
-from edgeq.faults.fault import Faulty
+from edgeq.faults.fault import Faulty, faults
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph
 from edgeq.pipeline.run import Run

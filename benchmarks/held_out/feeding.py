@@ -6,10 +6,10 @@ import msgspec
 import numpy as np
 
 from benchmarks.held_out.kinds import Array, Spot, kind
-from edgeq.faults import photographs
+from edgeq.faults import preprocessing
 from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
-from edgeq.faults.photographs import compressed, photographed
+from edgeq.faults.preprocessing import compressed, photographed
 
 RANGE = ("input_range",)
 RESIZE = ("resize",)
@@ -107,21 +107,21 @@ def jpeg_40(good: Good, at: Spot) -> Faulty:
 def grey(good: Good, at: Spot) -> Faulty:
     """The device sees photographs in grey."""
     del at
-    return photographed(good, "grey", photographs.grey)
+    return photographed(good, "grey", preprocessing.grey)
 
 
 @kind("photographs", *CAMERA)
 def other_matrix(good: Good, at: Spot) -> Faulty:
     """The device's YUV of BT.601 is read as BT.709."""
     del at
-    return photographed(good, "bt709", photographs.other_matrix)
+    return photographed(good, "bt709", preprocessing.other_matrix)
 
 
 @kind("photographs", *CAMERA)
 def limited_range(good: Good, at: Spot) -> Faulty:
     """The device's YUV of 16 to 235 is read as if it went from 0 to 255."""
     del at
-    return photographed(good, "limited", photographs.limited_range)
+    return photographed(good, "limited", preprocessing.limited_range)
 
 
 def _classes(good: Good) -> int:

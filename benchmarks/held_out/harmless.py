@@ -12,8 +12,16 @@ from benchmarks.held_out.kinds import FORMATS, INTEGER, Format, Kind, Maker, Spo
 from edgeq.config.methods import METHODS, MethodChoice
 from edgeq.errors import EdgeqError
 from edgeq.faults.fault import Faulty, NotApplicableError
-from edgeq.faults.good import Good
-from edgeq.faults.graph import Graph
+from edgeq.faults.good import Good, baseline_layers
+from edgeq.faults.graph import (
+    Graph,
+    by_channel,
+    is_integer,
+    is_scaled,
+    real,
+    steps,
+    store,
+)
 from edgeq.faults.rewiring import (
     CONVOLUTIONS,
     UNFUSED,
@@ -27,15 +35,6 @@ from edgeq.faults.rewiring import (
     shape_of,
     takers,
     unfuse,
-)
-from edgeq.faults.stored import (
-    baseline_layers,
-    by_channel,
-    is_integer,
-    is_scaled,
-    real,
-    steps,
-    store,
 )
 from edgeq.quantize.make import make_variant
 

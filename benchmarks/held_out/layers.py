@@ -8,11 +8,11 @@ import numpy as np
 
 from benchmarks.held_out.kinds import INTEGER, Spot, kind, patched
 from edgeq.faults.fault import Faulty, NotApplicableError
-from edgeq.faults.good import Good
-from edgeq.faults.graph import Graph, Layer
-from edgeq.faults.stored import (
+from edgeq.faults.good import Good, baseline_layers
+from edgeq.faults.graph import (
+    Graph,
+    Layer,
     Reals,
-    baseline_layers,
     by_channel,
     is_integer,
     is_scaled,

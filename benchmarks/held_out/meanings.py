@@ -16,9 +16,9 @@ from edgeq.diagnosis.reading import COLUMN_ORDER, MAP_SHIFT, MAP_TURN, NOT_NORMA
 from edgeq.faults import boxes, heads, values
 from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
-from edgeq.faults.graph import Array, Graph, Layer
+from edgeq.faults.graph import Array, Graph, Layer, is_integer
 from edgeq.faults.heads import class_rows, classes_of, last_layers, moved
-from edgeq.faults.photographs import Reals, photographed
+from edgeq.faults.preprocessing import Reals, photographed
 from edgeq.faults.rewiring import (
     activation,
     bypass,
@@ -29,7 +29,6 @@ from edgeq.faults.rewiring import (
     shape_of,
     takers,
 )
-from edgeq.faults.stored import is_integer
 from edgeq.faults.values import giving_layer, judged_output, permuted
 from edgeq.judge.tensors import DEAD, LOST, ONE_SCALE, ORDER
 from edgeq.registry import Registry

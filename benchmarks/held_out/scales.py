@@ -8,9 +8,8 @@ import numpy as np
 
 from benchmarks.held_out.kinds import INTEGER, Array, Spot, kind, patched
 from edgeq.faults.fault import Faulty, NotApplicableError
-from edgeq.faults.good import Good
-from edgeq.faults.graph import Graph, Layer
-from edgeq.faults.stored import baseline_layers, is_integer, is_scaled, real, store
+from edgeq.faults.good import Good, baseline_layers
+from edgeq.faults.graph import Graph, Layer, is_integer, is_scaled, real, store
 
 DAMAGED = "damaged_tensor"
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from edgeq.faults.fault import NotApplicableError
-from edgeq.faults.good import Good
-from edgeq.faults.graph import Graph
-from edgeq.faults.stored import baseline_layers, is_integer, real
+from edgeq.faults.good import Good, baseline_layers
+from edgeq.faults.graph import Graph, is_integer, real
 
 LEVELS = 127
 FLOAT16 = 2.0**-10

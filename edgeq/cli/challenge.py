@@ -50,8 +50,8 @@ def challenge(
     from edgeq.config.load import load_spec
     from edgeq.errors import SpecError
     from edgeq.faults import table
-    from edgeq.faults.catalogue import faults
     from edgeq.faults.challenge import challenge as run
+    from edgeq.faults.fault import faults
     from edgeq.record.challenge import FILE, write
     from edgeq.store.locks import alone_in
 

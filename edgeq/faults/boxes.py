@@ -14,7 +14,15 @@ from edgeq.faults.fault import RANGES, STORED, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph, Layer
 from edgeq.faults.heads import Rows, class_rows, last_layers, moved, require_detector
-from edgeq.faults.rewiring import activation, makers, name_of, operators, shape_of
+from edgeq.faults.rewiring import (
+    activation,
+    insert_after,
+    makers,
+    name_of,
+    operators,
+    replace,
+    shape_of,
+)
 from edgeq.judge.tensors import LOST, ONE_SCALE, ORDER
 from edgeq.tflite.activations import activations
 from edgeq.tflite.edits import apply_edits, ranges_edits
@@ -169,24 +177,9 @@ def _in_pixels(graph: Graph, joined: int, side: int, good: Good) -> bytes:
     graph.main.tensors[constant].quantization = _quantization(graph, step, 0)
     product = activation(graph, joined, "in_pixels")
     graph.main.tensors[product].quantization = _quantization(graph, scale * side, int(zero))
-    for operator in graph.main.operators:
-        if joined in map(int, operator.inputs):
-            operator.inputs = [
-                product if int(index) == joined else int(index) for index in operator.inputs
-            ]
-    graph.main.outputs = [
-        product if int(index) == joined else int(index) for index in graph.main.outputs
-    ]
-    for signature in graph.model.signatureDefs or ():
-        for tensor in signature.outputs or ():
-            if int(tensor.tensorIndex) == joined:
-                tensor.tensorIndex = product
-    made = makers(graph)[joined]
-    place = 1 + next(at for at, operator in enumerate(graph.main.operators) if operator is made)
-    multiply = graph.operator("MUL", [joined, constant], [product])
-    multiply.builtinOptionsType = graph.schema.BuiltinOptions.MulOptions
-    multiply.builtinOptions = graph.schema.MulOptionsT()
-    graph.main.operators.insert(place, multiply)
+    replace(graph, joined, product)
+    multiply = graph.operator("MUL", [joined, constant], [product], "MulOptions")
+    insert_after(graph, makers(graph)[joined], multiply)
     return graph.packed()
 
 

@@ -18,8 +18,8 @@ from edgeq.config.load import spec_sha256
 from edgeq.config.structs import Spec
 from edgeq.diagnosis.explaining import cause_of
 from edgeq.errors import ConversionError, EdgeqError, SpecError
-from edgeq.faults.catalogue import faults as catalogue
 from edgeq.faults.fault import ARRAYS, PREDICTIONS, Fault, Faulty, NotApplicableError
+from edgeq.faults.fault import faults as catalogue
 from edgeq.faults.good import Good
 from edgeq.faults.inject import alone, faulty_target, join, with_variant
 from edgeq.faults.suggestions import would_catch
@@ -93,11 +93,8 @@ def challenge(
     store = store or Store(spec.path(spec.store))
     for model in models:
         if model not in spec.models:
-            raise SpecError(
-                f"unknown model {model!r}",
-                where=spec.origin,
-                remedy=f"Models: {', '.join(spec.models)}",
-            )
+            known = f"Models: {', '.join(spec.models)}"
+            raise SpecError(f"unknown model {model!r}", where=spec.origin, remedy=known)
     faults: list[FaultAnswer] = []
     controls: list[ControlAnswer] = []
     for model in models or spec.models:
@@ -198,7 +195,8 @@ def make(fault: Fault, good: Good) -> Made:
         EdgeqError: The models or images can't be used.
     """
     if not fault.shows(good.measured):
-        return Made(fault, inapplicable=good.unjudged or _unseen(fault))
+        unseen = f"nothing is measured that can show it: {', '.join(fault.shown_by)}"
+        return Made(fault, inapplicable=good.unjudged or unseen)
     if fault.place == "preprocessing" and good.variant.takes_arrays:
         return Made(fault, inapplicable=ARRAYS)
     try:
@@ -211,27 +209,17 @@ def make(fault: Fault, good: Good) -> Made:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - faults may come from other packages
         return Made(fault, broken=f"its function failed: {type(error).__name__}: {error}")
-    return Made(fault, faulty, inapplicable=_why_inapplicable(faulty, good))
-
-
-def _why_inapplicable(faulty: Faulty, good: Good) -> str | None:
-    same = faulty.content in (None, good.content) and faulty.preprocessing is None
-    same = same and faulty.photographs is None
-    as_before = faulty.labels is None and faulty.calibration is None and faulty.conduct is None
-    return NOTHING if same and as_before else None
-
-
-def _unseen(fault: Fault) -> str:
-    return f"nothing is measured that can show it: {', '.join(fault.shown_by)}"
+    changes = (faulty.preprocessing, faulty.photographs, faulty.labels, faulty.calibration)
+    same = faulty.content in (None, good.content) and faulty.conduct is None
+    same = same and all(change is None for change in changes)
+    return Made(fault, faulty, inapplicable=NOTHING if same else None)
 
 
 @dataclass(frozen=True)
 class Judged:
     """The gates' verdicts on a faulty variant.
 
-    Attributes:
-        variant: The faulty variant, in the run in which it was judged.
-        records: The records of its cases.
+    The variant is the faulty one, in the run in which it was judged.
     """
 
     variant: VariantUnderTest
@@ -241,9 +229,7 @@ class Judged:
     def stopping(self) -> tuple[str, ...]:
         """The gates that prevent it from shipping."""
         inconclusive = self.variant.spec.inconclusive
-        return tuple(
-            record.gate for record in self.records if stops(record, inconclusive=inconclusive)
-        )
+        return tuple(record.gate for record in self.records if stops(record, inconclusive))
 
     @property
     def opened(self) -> tuple[CaseRecord, ...]:

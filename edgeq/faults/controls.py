@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from edgeq.faults.fault import NotApplicableError, fault
-from edgeq.faults.good import Good
+from edgeq.faults.good import Good, baseline_layers
+from edgeq.faults.graph import by_channel, is_integer, real, steps
 from edgeq.faults.rewiring import UNFUSED, flatten, fused, unfuse
-from edgeq.faults.stored import baseline_layers, by_channel, is_integer, real, steps
 
 SEED = 26
 SHARE = 0.02
@@ -98,11 +98,8 @@ def other_rounding(good: Good) -> bytes:
 def unfused_activation(good: Good) -> bytes:
     """One layer's activation is a separate operator."""
     graph = good.graph()
-    every = [
-        operator
-        for operator in fused(graph)
-        if operator.builtinOptions.fusedActivationFunction in UNFUSED
-    ]
+    every = fused(graph)
+    every = [each for each in every if each.builtinOptions.fusedActivationFunction in UNFUSED]
     if not every:
         raise NotApplicableError("no activation is fused")
     unfuse(graph, every[len(every) // 2])

@@ -1,9 +1,10 @@
-"""Definition of a fault: a named way in which a good variant goes wrong."""
+"""Definition of a fault, a named way in which a good variant goes wrong, and the catalogue."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Preprocessing, Task
-from edgeq.registry import Registry
+from edgeq.registry import Registry, added
 
 if TYPE_CHECKING:
     from edgeq.faults.good import Good
@@ -154,10 +155,7 @@ def fault(
     shown_by: tuple[str, ...] | None = None,
     tasks: tuple[Task, ...] = (),
 ) -> Callable[[Maker], Fault]:
-    """Register a function as a fault, whose summary is the docstring's first line.
-
-    The function returns the bytes of the faulty file, or ``Faulty``.
-    """
+    """Register a function as a fault; see ``new_fault``."""
 
     def register(maker: Maker) -> Fault:
         made = new_fault(maker, name, place, severity, cause, shown_by=shown_by, tasks=tasks)
@@ -178,15 +176,9 @@ def new_fault(
 ) -> Fault:
     """Return a fault that a function makes, without registering it.
 
-    Args:
-        maker: Function that returns the bytes of the faulty file, or ``Faulty``. The first line of
-            its docstring says what is wrong.
-        name: As in ``Fault``.
-        place: As in ``Fault``.
-        severity: As in ``Fault``.
-        cause: As in ``Fault``.
-        shown_by: As in ``Fault``; None for the default of the place in ``SHOWN_BY``.
-        tasks: As in ``Fault``.
+    The function returns the bytes of the faulty file, or ``Faulty``. The first line of its
+    docstring says what is wrong. The rest is as in ``Fault``; ``shown_by`` is by default what
+    ``SHOWN_BY`` has for the place.
     """
 
     def make(good: Good) -> Faulty:
@@ -201,3 +193,36 @@ def new_fault(
     summary = (maker.__doc__ or name).strip().splitlines()[0].rstrip(".")
     seen = SHOWN_BY[place] if shown_by is None else shown_by
     return Fault(name, place, severity, cause, summary, make, seen, tasks)
+
+
+GROUP = "edgeq.faults"
+FAMILIES = (
+    "quantization",
+    "weights",
+    "structure",
+    "activations",
+    "preprocessing",
+    "labels",
+    "boxes",
+    "values",
+    "file",
+    "runtime",
+    "controls",
+)
+
+
+def faults() -> Registry[Fault]:
+    """Return all faults and controls by name, in the order of the families.
+
+    Other packages add theirs by entry points of the group ``edgeq.faults``, each of which names one
+    or several ``Fault`` objects.
+
+    Raises:
+        SpecError: An entry point can't be loaded, is not a fault, or uses a name that exists.
+    """
+    for family in FAMILIES:
+        import_module(f"edgeq.faults.{family}")
+    catalogue = Registry("fault", BUILT_IN)
+    for fault, _ in added("fault", Fault, GROUP):
+        catalogue.add(fault.name, fault)
+    return catalogue

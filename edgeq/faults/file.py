@@ -28,11 +28,12 @@ def cut_in_half(good: Good) -> bytes:
 @fault("graph_bits_flipped", "file", "high", "damaged_file")
 def graph_bits_flipped(good: Good) -> bytes:
     """Some bits of the graph's description are flipped."""
-    data = np.frombuffer(good.content, np.uint8).copy()
-    places = np.arange(_GRAPH_START, len(data))
-    graph = good.graph()
     base = good.content
-    for buffer in graph.model.buffers:  # leave out stored numbers, so that only tables remain
+    data = np.frombuffer(base, np.uint8).copy()
+    places = np.arange(_GRAPH_START, len(data))
+    for (
+        buffer
+    ) in good.graph().model.buffers:  # leave out stored numbers: only tables remain
         if buffer.data is not None and len(buffer.data) > _GRAPH_START:
             start = base.find(buffer.data.tobytes())
             places[start - _GRAPH_START : start - _GRAPH_START + len(buffer.data)] = 0
@@ -87,16 +88,10 @@ def another_model(good: Good) -> bytes:
     graph.main.tensors[pooled].shape = [1, int(channels)]
     graph.main.tensors[pooled].shapeSignature = None
     graph.main.tensors[pooled].quantization = graph.main.tensors[source].quantization
-    mean = graph.operator("MEAN", [source, axes], [pooled])
-    mean.builtinOptions = graph.schema.ReducerOptionsT()
-    mean.builtinOptionsType = graph.schema.BuiltinOptions.ReducerOptions
+    mean = graph.operator("MEAN", [source, axes], [pooled], "ReducerOptions")
     dense = graph.main.operators[last.operator]
     dense.inputs = [pooled, data]
-    before = [
-        operator
-        for operator in graph.main.operators[: first.operator]
-        if source in list(operator.outputs)
-    ]
+    before = [each for each in graph.main.operators[: first.operator] if source in each.outputs]
     graph.main.operators = [*before, mean, *graph.main.operators[last.operator :]]
     return graph.packed()
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError
 from edgeq.faults.fault import ARRAYS, NotApplicableError
-from edgeq.faults.graph import Graph
+from edgeq.faults.graph import Graph, Layer
 from edgeq.io.files import sha256_bytes
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.quantize.engine import Calibration
@@ -121,9 +121,8 @@ class Good:
         )
         images = ImageSet("calibration", name, photos)
         shape = (len(pixels), *calibration.pixels.shape[1:])
-        return self._rebuilt(
-            Calibration(images, Pixels(path, shape, digest), calibration.preprocessing)
-        )
+        stored = Pixels(path, shape, digest)
+        return self._rebuilt(Calibration(images, stored, calibration.preprocessing))
 
     def calibrated_on(self, photos: tuple[Photo, ...], how: Preprocessing) -> bytes:
         """Return the variant rebuilt with calibration on given photographs and preprocessing."""
@@ -131,10 +130,8 @@ class Good:
         calibration = self.calibration
         images = ImageSet("calibration", calibration.images.source, photos)
         _, height, width, _ = calibration.pixels.shape
-        size = height, width
-        return self._rebuilt(
-            Calibration(images, decode(images, how, size, self.variant.run.store), how)
-        )
+        pixels = decode(images, how, (height, width), self.variant.run.store)
+        return self._rebuilt(Calibration(images, pixels, how))
 
     def _require_photographs(self) -> None:
         if self.variant.takes_arrays:
@@ -144,6 +141,28 @@ class Good:
         choice, inputs = self.variant.choice, self.variant.inputs
         if choice is None:
             raise ImageError("a ready-made variant can't be calibrated again")
-        return make_variant(
-            choice, inputs.baseline, calibration, self.variant.run.store
-        ).path.read_bytes()
+        rebuilt = make_variant(choice, inputs.baseline, calibration, self.variant.run.store)
+        return rebuilt.path.read_bytes()
+
+
+def baseline_of(good: Good) -> Graph:
+    """Return the graph of the baseline."""
+    return Graph(good.baseline, good.variant.baseline.path)
+
+
+def baseline_layers(good: Good, graph: Graph) -> tuple[Graph, dict[int, Layer]]:
+    """Return the baseline's graph, and its layers by the indices of the variant's operators.
+
+    Raises:
+        NotApplicableError: The variant's layers do not correspond to the baseline's one by one.
+    """
+    baseline = baseline_of(good)
+    ours, theirs = graph.layers(), baseline.layers()
+    alike = len(ours) == len(theirs) and all(
+        graph.values(own.weights).shape == baseline.values(other.weights).shape
+        for own, other in zip(ours, theirs, strict=True)
+    )
+    if not alike:
+        raise NotApplicableError("the variant's layers are not those of the baseline")
+    pairs = zip(ours, theirs, strict=True)
+    return baseline, {own.operator: other for own, other in pairs}

@@ -20,6 +20,7 @@ from edgeq.tflite.packing import packed, unpacked
 from edgeq.tflite.wiring import Wiring
 
 Array = npt.NDArray[Any]
+ACTIVATIONS = frozenset({"int8", "uint8", "int16"})
 EDITABLE = ("float32", "float16", "int8", "uint8", "int16", "int32")
 
 
@@ -152,7 +153,7 @@ class Graph:
         borders = {int(index) for index in (*self.main.inputs, *self.main.outputs)}
         computed = [int(index) for operator in self.main.operators for index in operator.outputs]
         inner = [index for index in computed if index not in borders]
-        quantized = tuple(at for at in inner if self.dtype(at) in {"int8", "uint8", "int16"})
+        quantized = tuple(at for at in inner if self.dtype(at) in ACTIVATIONS)
         if not quantized:
             raise NotApplicableError("the variant's activations are not quantized")
         return quantized
@@ -220,9 +221,17 @@ class Graph:
             for operator in subgraph.operators:
                 operator.opcodeIndex = int(place[operator.opcodeIndex])
 
-    def operator(self, name: str, inputs: Sequence[int], outputs: Sequence[int]) -> Any:
-        """Return a new operator without options, which the caller inserts into the graph."""
+    def operator(
+        self, name: str, inputs: Sequence[int], outputs: Sequence[int], options: str = ""
+    ) -> Any:
+        """Return a new operator, which the caller inserts into the graph.
+
+        Its options, of the type that is named, are the schema's defaults.
+        """
         operator = self.schema.OperatorT()
+        if options:
+            operator.builtinOptions = getattr(self.schema, f"{options}T")()
+            operator.builtinOptionsType = getattr(self.schema.BuiltinOptions, options)
         operator.opcodeIndex = self.code(name, 2 if name in {"DEQUANTIZE", "QUANTIZE"} else 1)
         operator.inputs, operator.outputs = list(inputs), list(outputs)
         return operator
@@ -230,3 +239,54 @@ class Graph:
     def _data(self, tensor: int) -> Array | None:
         data = self.model.buffers[self.main.tensors[tensor].buffer].data
         return None if data is None or not len(data) else data
+
+
+Reals = npt.NDArray[np.float64]
+
+
+def channel_axis(layer: Layer) -> int:
+    """Return the axis of the output channels in a layer's weights."""
+    return 3 if layer.name == "DEPTHWISE_CONV_2D" else 0
+
+
+def by_channel(graph: Graph, layer: Layer) -> Array:
+    """Return a layer's stored weights as a view with the output channels first."""
+    return np.moveaxis(graph.values(layer.weights), channel_axis(layer), 0)
+
+
+def is_integer(graph: Graph, tensor: int) -> bool:
+    """Return whether a tensor is stored as integers."""
+    return graph.dtype(tensor) in {"int8", "uint8", "int16", "int32"}
+
+
+def is_scaled(graph: Graph, layer: Layer) -> bool:
+    """Return whether a layer's weights have several channels with a scale each."""
+    quantization = graph.main.tensors[layer.weights].quantization
+    scale = None if quantization is None else quantization.scale
+    return scale is not None and len(scale) == len(by_channel(graph, layer)) > 1
+
+
+def steps(graph: Graph, layer: Layer) -> Reals:
+    """Return the scales of a layer's weights in a shape that broadcasts over ``by_channel``.
+
+    They are 1 for weights that are stored as floats.
+    """
+    shape = by_channel(graph, layer).shape
+    if not is_integer(graph, layer.weights):
+        return np.ones([1] * len(shape))
+    scale = graph.scales(layer.weights)[0].astype(np.float64)
+    return scale.reshape(-1, *(1 for _ in shape[1:]))
+
+
+def real(graph: Graph, layer: Layer) -> Reals:
+    """Return a layer's weights as real numbers, output channels first."""
+    weights = by_channel(graph, layer).astype(np.float64)
+    return np.asarray(weights * steps(graph, layer), np.float64)
+
+
+def store(graph: Graph, layer: Layer, weights: Reals) -> None:
+    """Store real weights, output channels first, in a layer's own steps or as its floats."""
+    stored = by_channel(graph, layer)
+    if is_integer(graph, layer.weights):
+        weights = np.clip(np.rint(weights / steps(graph, layer)), -127, 127)
+    stored[...] = weights.astype(stored.dtype)

@@ -68,9 +68,7 @@ def join(good: Good, name: str, faulty: Faulty) -> Spec:
     off = tuple(gate for gate in limits() if gate not in before.limits)
     return msgspec.structs.replace(
         spec,
-        run=spec.run
-        if faulty.timeout_s is None
-        else msgspec.structs.replace(spec.run, timeout_s=faulty.timeout_s),
+        run=msgspec.structs.replace(spec.run, timeout_s=faulty.timeout_s or spec.run.timeout_s),
         models={before.model: msgspec.structs.replace(spec.models[before.model], methods=())},
         variants={name: variant},
         gates=Gates(by_method={name: own_limits}, off={name: off}),

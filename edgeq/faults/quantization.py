@@ -6,18 +6,19 @@ import numpy as np
 
 from edgeq.faults.fault import ANYTHING, INPUT, STORED, NotApplicableError, fault
 from edgeq.faults.good import Good
-from edgeq.faults.graph import Graph, Layer
+from edgeq.faults.graph import ACTIVATIONS, Graph, Layer
 
 SEED = 20
 
 
 def _per_channel(graph: Graph) -> list[Layer]:
     """Return the layers whose weights have a scale per channel."""
-    layers = []
-    for layer in graph.layers():
-        quantization = graph.main.tensors[layer.weights].quantization
-        if quantization is not None and quantization.scale is not None:
-            layers += [layer] if len(quantization.scale) > 1 else []
+    scales = [graph.main.tensors[layer.weights].quantization for layer in graph.layers()]
+    layers = [
+        layer
+        for layer, own in zip(graph.layers(), scales, strict=True)
+        if own is not None and own.scale is not None and len(own.scale) > 1
+    ]
     if not layers:
         raise NotApplicableError("no weights have a scale per channel")
     return layers
@@ -58,9 +59,8 @@ def wrong_axis(good: Good) -> bytes:
     graph = good.graph()
     layers = _per_channel(graph)
     tensor = graph.main.tensors[layers[len(layers) // 2].weights]
-    tensor.quantization.quantizedDimension = (tensor.quantization.quantizedDimension + 1) % len(
-        tensor.shape
-    )
+    own = tensor.quantization
+    own.quantizedDimension = (own.quantizedDimension + 1) % len(tensor.shape)
     return graph.packed()
 
 
@@ -68,9 +68,7 @@ def wrong_axis(good: Good) -> bytes:
 def activation_zero_point(good: Good) -> bytes:
     """The zero point of one layer's activations is at the wrong end of their range."""
     graph = good.graph()
-    layer = graph.middle()
-    _require_activation(graph, layer.output)
-    _to_other_end(graph, layer.output)
+    _to_other_end(graph, _activation(graph, graph.middle()))
     return graph.patched()
 
 
@@ -78,9 +76,7 @@ def activation_zero_point(good: Good) -> bytes:
 def activation_scale_tiny(good: Good) -> bytes:
     """The scale of one layer's activations is divided by 16, so that they saturate."""
     graph = good.graph()
-    layer = graph.middle()
-    _require_activation(graph, layer.output)
-    graph.scales(layer.output)[0][...] /= np.float32(16)
+    graph.scales(_activation(graph, graph.middle()))[0][...] *= np.float32(1 / 16)
     return graph.patched()
 
 
@@ -88,9 +84,7 @@ def activation_scale_tiny(good: Good) -> bytes:
 def activation_scale_huge(good: Good) -> bytes:
     """The scale of one layer's activations is multiplied by 16, so that few steps are left."""
     graph = good.graph()
-    layer = graph.middle()
-    _require_activation(graph, layer.output)
-    graph.scales(layer.output)[0][...] *= np.float32(16)
+    graph.scales(_activation(graph, graph.middle()))[0][...] *= np.float32(16)
     return graph.patched()
 
 
@@ -98,9 +92,7 @@ def activation_scale_huge(good: Good) -> bytes:
 def activation_scale_nan(good: Good) -> bytes:
     """The scale of one layer's activations is NaN."""
     graph = good.graph()
-    layer = graph.middle()
-    _require_activation(graph, layer.output)
-    graph.scales(layer.output)[0][...] = np.nan
+    graph.scales(_activation(graph, graph.middle()))[0][...] *= np.float32(np.nan)
     return graph.patched()
 
 
@@ -124,9 +116,7 @@ def input_scale(good: Good) -> bytes:
 def output_scale(good: Good) -> bytes:
     """The scale of the last layer's output is divided by 4, so that high scores saturate."""
     graph = good.graph()
-    layer = graph.layers()[-1]
-    _require_activation(graph, layer.output)
-    graph.scales(layer.output)[0][...] /= np.float32(4)
+    graph.scales(_activation(graph, graph.layers()[-1]))[0][...] /= np.float32(4)
     return graph.patched()
 
 
@@ -138,6 +128,8 @@ def _to_other_end(graph: Graph, tensor: int) -> None:
     points[...] = np.where(points > middle, ends.min, ends.max)
 
 
-def _require_activation(graph: Graph, tensor: int) -> None:
-    if graph.dtype(tensor) not in {"int8", "uint8", "int16"}:
+def _activation(graph: Graph, layer: Layer) -> int:
+    """Return the activation that a layer computes, if it is quantized."""
+    if graph.dtype(layer.output) not in ACTIVATIONS:
         raise NotApplicableError("the variant's activations are not quantized")
+    return layer.output

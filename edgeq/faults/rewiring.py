@@ -10,8 +10,7 @@ import numpy as np
 
 from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
-from edgeq.faults.graph import Graph, Layer
-from edgeq.faults.stored import is_integer
+from edgeq.faults.graph import Graph, Layer, is_integer
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 SAME, VALID = 0, 1
@@ -69,6 +68,22 @@ def shape_of(graph: Graph, tensor: int) -> tuple[int, ...]:
     return tuple(int(size) for size in graph.main.tensors[tensor].shape)
 
 
+def exchanged(tensors: Sequence[int], old: int, new: int) -> list[int]:
+    """Return indices of tensors with one of them exchanged."""
+    return [new if int(tensor) == old else int(tensor) for tensor in tensors]
+
+
+def replace(graph: Graph, tensor: int, other: int) -> None:
+    """Give everything that takes a tensor another one, the outputs included."""
+    for operator in graph.main.operators:
+        operator.inputs = exchanged(operator.inputs, tensor, other)
+    graph.main.outputs = exchanged(graph.main.outputs, tensor, other)
+    for signature in graph.model.signatureDefs or ():
+        for entry in signature.outputs or ():
+            if int(entry.tensorIndex) == tensor:
+                entry.tensorIndex = other
+
+
 def bypass(graph: Graph, operator: Any, source: int) -> None:
     """Replace an operator's output with one of its inputs, requantized if it is quantized."""
     (output,) = map(int, operator.outputs)
@@ -78,10 +93,7 @@ def bypass(graph: Graph, operator: Any, source: int) -> None:
     if graph.dtype(output) == "float32":
         if output in map(int, graph.main.outputs):
             raise NotApplicableError("it is the last operator")
-        for consumer in graph.main.operators:
-            consumer.inputs = [
-                source if int(tensor) == output else int(tensor) for tensor in consumer.inputs
-            ]
+        replace(graph, output, source)
         del graph.main.operators[at]
     else:
         graph.main.operators[at] = graph.operator("QUANTIZE", [source], [output])
@@ -101,8 +113,7 @@ def prune(graph: Graph) -> None:
 
 def _index(graph: Graph, operator: Any) -> int:
     """Return the index of an operator in its graph."""
-    every = enumerate(graph.main.operators)
-    return next(index for index, candidate in every if candidate is operator)
+    return [candidate is operator for candidate in graph.main.operators].index(True)
 
 
 def reshaped(graph: Graph) -> bytes:
@@ -144,6 +155,11 @@ def activation(graph: Graph, like: int, name: str, shape: tuple[int, ...] | None
 def insert_before(graph: Graph, operator: Any, new: Any) -> None:
     """Insert a new operator before another."""
     graph.main.operators.insert(_index(graph, operator), new)
+
+
+def insert_after(graph: Graph, operator: Any, new: Any) -> None:
+    """Insert a new operator after another."""
+    graph.main.operators.insert(_index(graph, operator) + 1, new)
 
 
 Choose = Callable[[Graph], Sequence[Any]]
@@ -212,9 +228,7 @@ def pad_at_both_sides(graph: Graph, operator: Any) -> None:
     padded_input = activation(graph, source, "padded", inner)
     sides = np.array([[0, 0], [side, other], [side, other], [0, 0]], np.int32)
     amounts = graph.add_tensor(source, "padded/sides", "int32", sides)
-    pad = graph.operator("PAD", [source, amounts], [padded_input])
-    pad.builtinOptions = graph.schema.PadOptionsT()
-    pad.builtinOptionsType = graph.schema.BuiltinOptions.PadOptions
+    pad = graph.operator("PAD", [source, amounts], [padded_input], "PadOptions")
     insert_before(graph, operator, pad)
     operator.inputs = [padded_input, *map(int, operator.inputs[1:])]
     operator.builtinOptions.padding = VALID
@@ -228,17 +242,15 @@ def unpad(_: Graph, operator: Any) -> None:
 def fused(graph: Graph) -> list[Any]:
     """Return the operators with a fused activation."""
     every = operators(graph, *CONVOLUTIONS, "ADD", "FULLY_CONNECTED")
-    return [
-        operator for operator in every if operator.builtinOptions.fusedActivationFunction != NONE
-    ]
+    return [each for each in every if each.builtinOptions.fusedActivationFunction != NONE]
 
 
 def drop_activation(graph: Graph, operator: Any) -> None:
     """Remove an operator's fused activation, or the sigmoid factor of a SiLU."""
-    if name_of(graph, operator) != "MUL":
+    if name_of(graph, operator) == "MUL":
+        drop_gate(graph, operator)
+    else:
         operator.builtinOptions.fusedActivationFunction = NONE
-        return
-    bypass(graph, operator, _source(graph, operator))
 
 
 def silus(graph: Graph) -> list[Any]:
@@ -253,11 +265,8 @@ def gates(graph: Graph) -> list[Any]:
 
 def drop_gate(graph: Graph, operator: Any) -> None:
     """Remove the sigmoid that a tensor is multiplied by."""
-    bypass(graph, operator, _source(graph, operator))
-
-
-def _source(graph: Graph, operator: Any) -> int:
-    return next(source for candidate, source, _ in _gated(graph) if candidate is operator)
+    every = _gated(graph)
+    bypass(graph, operator, next(source for each, source, _ in every if each is operator))
 
 
 def _gated(graph: Graph) -> Iterator[tuple[Any, int, int]]:
@@ -293,8 +302,8 @@ def drop_block(graph: Graph, operator: Any) -> None:
 
 def _order(graph: Graph, tensor: int) -> int:
     """Return the index of the operator that computes a tensor; -1 for the input."""
-    every = [{int(output) for output in operator.outputs} for operator in graph.main.operators]
-    return next((at for at, outputs in enumerate(every) if tensor in outputs), -1)
+    maker = makers(graph).get(tensor)
+    return -1 if maker is None else _index(graph, maker)
 
 
 def factors(graph: Graph, *names: str) -> list[tuple[Any, int]]:
@@ -347,18 +356,15 @@ def unfuse(graph: Graph, operator: Any) -> None:
     name = UNFUSED[operator.builtinOptions.fusedActivationFunction]
     operator.builtinOptions.fusedActivationFunction = NONE
     operator.outputs = [inner]
-    after = _index(graph, operator) + 1
-    graph.main.operators.insert(after, graph.operator(name, [inner], [output]))
+    insert_after(graph, operator, graph.operator(name, [inner], [output]))
 
 
 def reshape(graph: Graph, source: int, target: int) -> Any:
     """Return an operator that gives a tensor the shape of another."""
     shape = np.array(shape_of(graph, target), np.int32)
     stored = graph.add_tensor(source, f"shape/{target}", "int32", shape)
-    operator = graph.operator("RESHAPE", [source, stored], [target])
-    operator.builtinOptions = graph.schema.ReshapeOptionsT()
+    operator = graph.operator("RESHAPE", [source, stored], [target], "ReshapeOptions")
     operator.builtinOptions.newShape = [int(size) for size in shape]
-    operator.builtinOptionsType = graph.schema.BuiltinOptions.ReshapeOptions
     return operator
 
 

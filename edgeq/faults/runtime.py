@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from edgeq.config.gates import GATES
 from edgeq.config.structs import Kernels
@@ -130,19 +129,13 @@ def more_partitions(good: Good) -> bytes:
             raise NotApplicableError("the batch is not 1")
         inner = graph.add_tensor(output, f"before/{output}", graph.dtype(output))
         graph.main.tensors[inner].quantization = graph.main.tensors[output].quantization
-        axis = graph.add_tensor(output, f"axis/{output}", "int32", _first_axis())
+        # Reversing a single image along the batch changes nothing.
+        axis = graph.add_tensor(output, f"axis/{output}", "int32", np.zeros(1, np.int32))
         operators[at].outputs = [inner]
-        reverse = graph.operator("REVERSE_V2", [inner, axis], [output])
-        reverse.builtinOptions = graph.schema.ReverseV2OptionsT()
-        reverse.builtinOptionsType = graph.schema.BuiltinOptions.ReverseV2Options
+        reverse = graph.operator("REVERSE_V2", [inner, axis], [output], "ReverseV2Options")
         operators.insert(at + 1, reverse)
     graph.main.operators = operators
     return graph.packed()
-
-
-def _first_axis() -> npt.NDArray[np.int32]:
-    """Return the axis of the batch, along which reversing a single image changes nothing."""
-    return np.zeros(1, np.int32)
 
 
 def _answering(good: Good, what: str) -> Faulty:

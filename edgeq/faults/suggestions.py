@@ -26,11 +26,7 @@ def would_catch(
 ) -> str:
     """Return the gate or the number of images that would have caught a fault.
 
-    Args:
-        fault: The fault.
-        good: The good variant.
-        variant: The faulty variant, in the run in which it was judged.
-        records: The records of its cases.
+    The variant is the faulty one, in the run in which it was judged, and the records are its.
     """
     open_ = [record for record in records if record.status is Verdict.INCONCLUSIVE]
     gate = _looking_at(fault.cause)
@@ -77,12 +73,9 @@ def _accepted(
     gate = "worst_cosine"
     rule = GATES.get(gate).comparison
     same = variant.preprocessing == good.variant.preprocessing
-    if (
-        gate not in good.variant.limits
-        or not same
-        or rule is None
-        or after[gate] >= before[gate] - rule.tolerance
-    ):
+    if gate not in good.variant.limits or not same or rule is None:
+        return ""
+    if after[gate] >= before[gate] - rule.tolerance:
         return ""
     return f", or figures of the good variant that were accepted (`edgeq accept`): {gate} is exact"
 

@@ -11,7 +11,16 @@ from edgeq.faults.fault import STORED, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph, Layer
 from edgeq.faults.heads import last_layers, moved
-from edgeq.faults.rewiring import activation, insert_before, makers, name_of, shape_of, takers
+from edgeq.faults.rewiring import (
+    activation,
+    exchanged,
+    insert_before,
+    makers,
+    name_of,
+    replace,
+    shape_of,
+    takers,
+)
 from edgeq.judge.tensors import ONE_SCALE
 from edgeq.measure.tasks.points import VALUES_PER_POINT
 from edgeq.pipeline.task_options import options_of
@@ -137,20 +146,9 @@ def not_normalised(good: Good) -> bytes:
     scaling = made.get(tensor)
     if scaling is None or name_of(graph, scaling) not in {"L2_NORMALIZATION", "MUL", "DIV"}:
         raise NotApplicableError("the graph does not scale the embedding in the end")
-    replaced(graph, tensor, int(scaling.inputs[0]))
+    replace(graph, tensor, int(scaling.inputs[0]))
     graph.main.operators = [one for one in graph.main.operators if one is not scaling]
     return graph.packed()
-
-
-def replaced(graph: Graph, tensor: int, other: int) -> None:
-    """Give everything that takes a tensor another one, the outputs included."""
-    for operator in graph.main.operators:
-        operator.inputs = [other if int(at) == tensor else int(at) for at in operator.inputs]
-    graph.main.outputs = [other if int(at) == tensor else int(at) for at in graph.main.outputs]
-    for signature in graph.model.signatureDefs or ():
-        for entry in signature.outputs or ():
-            if int(entry.tensorIndex) == tensor:
-                entry.tensorIndex = other
 
 
 @fault("map_shifted", "graph", "medium", MAP_SHIFT, tasks=("segmentation", "image_to_image"))
@@ -171,18 +169,13 @@ def map_shifted(good: Good) -> bytes:
     amounts = graph.add_tensor(output, "shift/sides", "int32", sides)
     begin = graph.add_tensor(output, "shift/begin", "int32", np.zeros(len(shape), np.int32))
     size = graph.add_tensor(output, "shift/size", "int32", np.array(shape, np.int32))
-    maker.outputs = [inner if int(at) == output else int(at) for at in maker.outputs]
+    maker.outputs = exchanged(maker.outputs, output, inner)
     for operator in takers(graph)[output]:
-        operator.inputs = [inner if int(at) == output else int(at) for at in operator.inputs]
-    for name, inputs, made in (
-        ("PAD", [inner, amounts], wide),
-        ("SLICE", [wide, begin, size], output),
-    ):
-        operator = graph.operator(name, inputs, [made])
-        options = f"{name.capitalize()}Options"
-        operator.builtinOptions = getattr(graph.schema, f"{options}T")()
-        operator.builtinOptionsType = getattr(graph.schema.BuiltinOptions, options)
-        graph.main.operators.append(operator)
+        operator.inputs = exchanged(operator.inputs, output, inner)
+    graph.main.operators += [
+        graph.operator("PAD", [inner, amounts], [wide], "PadOptions"),
+        graph.operator("SLICE", [wide, begin, size], [output], "SliceOptions"),
+    ]
     return graph.packed()
 
 
@@ -240,7 +233,7 @@ def outputs_share_scale(good: Good) -> bytes:
         own = activation(graph, tensor, "own_scale")
         graph.main.tensors[tensor].quantization = graph.main.tensors[widest].quantization
         maker = made[tensor]
-        maker.outputs = [own if int(at) == tensor else int(at) for at in maker.outputs]
+        maker.outputs = exchanged(maker.outputs, tensor, own)
         requantize = graph.operator("QUANTIZE", [own], [tensor])
         place = next(iter(takers(graph)[tensor]), None)
         if place is None:

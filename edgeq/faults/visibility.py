@@ -49,14 +49,8 @@ ROUNDED = 1e-9
 def visible(fault: Fault, faulty: Faulty, good: Good, variant: VariantUnderTest) -> bool | None:
     """Return whether the predictions of a faulty variant are worse than the good one's.
 
-    Args:
-        fault: The fault.
-        faulty: What it changes in the good variant.
-        good: The good variant.
-        variant: The faulty variant, in the run in which it was judged.
-
-    Returns:
-        None if the fault does not concern predictions, or if none are measured.
+    The variant is the faulty one, in the run in which it was judged. None is returned if the fault
+    does not concern predictions, or if none are measured.
     """
     if faulty.labels is not None:
         return True

@@ -1,15 +1,17 @@
-"""Faults in weights: a layer that is damaged, foreign, or of fewer bits."""
+"""Faults in weights and biases: damaged, foreign, of fewer bits, folded otherwise."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from edgeq.faults.fault import Faulty, NotApplicableError, fault
-from edgeq.faults.good import Good
-from edgeq.faults.graph import Array, Graph
-from edgeq.faults.stored import (
-    baseline_layers,
+from edgeq.faults.good import Good, baseline_layers
+from edgeq.faults.graph import (
+    Array,
+    Graph,
+    Layer,
     by_channel,
+    channel_axis,
     is_integer,
     is_scaled,
     real,
@@ -17,7 +19,7 @@ from edgeq.faults.stored import (
     store,
 )
 
-SEED = 21
+SEED, BIAS_SEED = 21, 22
 _KERNEL_AXES = 4
 _RGB = 3
 
@@ -82,28 +84,19 @@ def few_bits(good: Good) -> bytes:
 @fault("other_checkpoint", "weights", "high", "wrong_checkpoint")
 def other_checkpoint(good: Good) -> bytes:
     """All weights are those of another network of the same shape."""
-    graph = good.graph()
-    for layer in graph.layers():
-        _redraw(graph.values(layer.weights))
-    return graph.patched()
+    return _redrawn(good, slice(None))
 
 
 @fault("classifier_foreign", "weights", "high", "wrong_checkpoint")
 def classifier_foreign(good: Good) -> bytes:
     """The last layer's weights are those of another network."""
-    graph = good.graph()
-    _redraw(graph.values(graph.layers()[-1].weights))
-    return graph.patched()
+    return _redrawn(good, slice(-1, None))
 
 
 @fault("half_other_checkpoint", "weights", "high", "wrong_checkpoint")
 def half_other_checkpoint(good: Good) -> bytes:
     """The second half of the layers has the weights of another network."""
-    graph = good.graph()
-    layers = graph.layers()
-    for layer in layers[len(layers) // 2 :]:
-        _redraw(graph.values(layer.weights))
-    return graph.patched()
+    return _redrawn(good, slice(len(good.graph().layers()) // 2, None))
 
 
 @fault("kernels_transposed", "weights", "medium", "wrong_checkpoint")
@@ -224,15 +217,90 @@ def _first(graph: Graph) -> int:
     return layer.weights
 
 
-def _redraw(values: Array) -> None:
-    """Replace weights with others of the same mean and spread."""
-    real = values.astype(np.float32)
-    drawn = np.random.default_rng(SEED).normal(real.mean(), real.std(), values.shape)
-    values[...] = np.clip(drawn, real.min(), real.max()).astype(values.dtype)
+def _redrawn(good: Good, which: slice) -> bytes:
+    """Return the variant with weights of some layers replaced by others of like mean and spread."""
+    graph = good.graph()
+    for layer in graph.layers()[which]:
+        values = graph.values(layer.weights)
+        own = values.astype(np.float32)
+        drawn = np.random.default_rng(SEED).normal(own.mean(), own.std(), values.shape)
+        values[...] = np.clip(drawn, own.min(), own.max()).astype(values.dtype)
+    return graph.patched()
 
 
 def _least(values: Array) -> float:
     """Return the integer that has no counterpart of opposite sign; minus infinity for floats."""
-    if values.dtype.kind != "i":
-        return float("-inf")
-    return float(np.iinfo(values.dtype).min)
+    return float(np.iinfo(values.dtype).min) if values.dtype.kind == "i" else -np.inf
+
+
+def _biased(graph: Graph) -> list[tuple[Layer, Array]]:
+    """Return the layers with a bias that is not 0, each with its values."""
+    biased = [
+        (layer, values)
+        for layer in graph.layers()
+        if layer.bias is not None and (values := graph.values(layer.bias)).any()
+    ]
+    if not biased:
+        raise NotApplicableError("no layer has a stored bias")
+    return biased
+
+
+@fault("biases_zeroed", "bias", "high", "damaged_tensor")
+def biases_zeroed(good: Good) -> bytes:
+    """All biases are 0, as if they had been left out."""
+    graph = good.graph()
+    for _, values in _biased(graph):
+        values[...] = 0
+    return graph.patched()
+
+
+@fault("biases_negated", "bias", "high", "damaged_tensor")
+def biases_negated(good: Good) -> bytes:
+    """All biases have the opposite sign."""
+    graph = good.graph()
+    for _, values in _biased(graph):
+        values[...] = -values
+    return graph.patched()
+
+
+@fault("biases_shuffled", "bias", "high", "damaged_tensor")
+def biases_shuffled(good: Good) -> bytes:
+    """Every layer's biases are in another order."""
+    graph = good.graph()
+    generator = np.random.default_rng(BIAS_SEED)
+    for _, values in _biased(graph):
+        values[...] = generator.permutation(values)
+    return graph.patched()
+
+
+@fault("bias_of_one_class", "bias", "high", "damaged_tensor")
+def bias_of_one_class(good: Good) -> bytes:
+    """One class of the last layer has a bias that outweighs all others."""
+    graph = good.graph()
+    values = graph.values(_biased(graph)[-1][0].bias or 0)
+    largest = np.abs(values.astype(np.float64)).max()
+    values[0] = min(50 * largest, 2.0**30)
+    return graph.patched()
+
+
+@fault("normalisation_lost", "bias", "high", "damaged_tensor")
+def normalisation_lost(good: Good) -> bytes:
+    """Weights and biases lack the factor per channel by which folding multiplies them."""
+    graph = good.graph()
+    changed = 0
+    for layer in graph.layers():
+        tensor = graph.main.tensors[layer.weights]
+        quantization = tensor.quantization
+        per_channel = quantization is not None and quantization.scale is not None
+        if per_channel and len(quantization.scale) > 1:
+            quantization.scale[...] = np.exp(np.log(quantization.scale).mean())
+            changed += 1
+        elif tensor.type == graph.schema.TensorType.FLOAT32:
+            values = graph.values(layer.weights)
+            rest = tuple(n for n in range(values.ndim) if n != channel_axis(layer))
+            spread = np.maximum(values.std(axis=rest, keepdims=True), 1e-9)
+            values[...] = values / spread * spread.mean()
+            changed += 1
+    if not changed:
+        raise NotApplicableError("no weights have a factor per channel")
+    return graph.patched()

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from edgeq.config.load import parse
-from edgeq.faults.catalogue import faults
 from edgeq.faults.challenge import make
-from edgeq.faults.fault import STORED, NotApplicableError
+from edgeq.faults.fault import STORED, NotApplicableError, faults
 from edgeq.faults.good import Good
 from edgeq.faults.inject import join
 from edgeq.faults.visibility import visible

@@ -12,7 +12,7 @@ import pytest
 
 from edgeq.config.load import spec_sha256
 from edgeq.errors import SpecError
-from edgeq.faults import catalogue
+from edgeq.faults import fault as catalogue
 from edgeq.faults.challenge import challenge, judged
 from edgeq.faults.fault import Fault, Faulty, new_fault
 from edgeq.faults.good import Good

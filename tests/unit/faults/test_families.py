@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 from edgeq.errors import ModelError, WorkerError
-from edgeq.faults.catalogue import faults
-from edgeq.faults.fault import Fault, Faulty, NotApplicableError
+from edgeq.faults.fault import Fault, Faulty, NotApplicableError, faults
 from edgeq.faults.good import Good
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target

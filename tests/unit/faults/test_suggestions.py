@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeq.faults.catalogue import faults
-from edgeq.faults.fault import Faulty
+from edgeq.faults.fault import Faulty, faults
 from edgeq.faults.good import Good
 from edgeq.faults.inject import join
 from edgeq.faults.suggestions import would_catch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeq.faults.catalogue import faults
+from edgeq.faults.fault import faults
 from edgeq.faults.table import catalogue, lines
 from edgeq.record.challenge import Challenge, ControlAnswer, FaultAnswer, summed
 

@@ -11,7 +11,7 @@ import pytest
 from edgeq.config.gates import GATES
 from edgeq.config.markers import MARKERS
 from edgeq.config.structs import Spec
-from edgeq.faults import catalogue
+from edgeq.faults import fault as catalogue
 from edgeq.faults.challenge import challenge
 from edgeq.faults.fault import ANYTHING, PREDICTIONS, RANGES, SHOWN_BY, STORED, new_fault
 from edgeq.faults.good import Good

@@ -13,9 +13,8 @@ import pytest
 from edgeq.config.load import parse
 from edgeq.diagnosis.stored import NO_EXPERIMENT
 from edgeq.errors import UnlikeOutputsError
-from edgeq.faults.catalogue import faults
 from edgeq.faults.challenge import make
-from edgeq.faults.fault import ARRAYS, PREDICTIONS, STORED, NotApplicableError
+from edgeq.faults.fault import ARRAYS, PREDICTIONS, STORED, NotApplicableError, faults
 from edgeq.faults.good import Good
 from edgeq.faults.visibility import visible
 from edgeq.pipeline.run import Run

@@ -8,12 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from edgeq.faults.catalogue import faults
 from edgeq.faults.challenge import judged
-from edgeq.faults.fault import Fault, Faulty, new_fault
+from edgeq.faults.fault import Fault, Faulty, faults, new_fault
 from edgeq.faults.good import Good
 from edgeq.faults.inject import join
-from edgeq.faults.photographs import (
+from edgeq.faults.preprocessing import (
     BT601,
     BT709,
     compressed,

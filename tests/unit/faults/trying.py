@@ -9,9 +9,8 @@ from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Diagnosis
 from edgeq.diagnosis.table import diagnose
 from edgeq.errors import EdgeqError
-from edgeq.faults.catalogue import faults
 from edgeq.faults.challenge import make
-from edgeq.faults.fault import Fault, Faulty
+from edgeq.faults.fault import Fault, Faulty, faults
 from edgeq.faults.good import Good
 from edgeq.faults.inject import join
 from edgeq.pipeline.run import Run

@@ -9,7 +9,7 @@ import pytest
 
 from edgeq import registry
 from edgeq.errors import SpecError
-from edgeq.faults import catalogue
+from edgeq.faults import fault as catalogue
 from edgeq.faults.fault import Fault, Faulty, new_fault
 from edgeq.faults.good import Good
 

@@ -29,7 +29,7 @@ from PIL import Image
 from benchmarks.robustness import mutations
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError
-from edgeq.samples.photo import open_photo
+from edgeq.samples.photo import pillow_warnings_are_errors, read_photo
 from edgeq.samples.resize import resized
 from edgeq.samples.sets import load_set
 
@@ -126,7 +126,8 @@ def outcome(folder: Path) -> str:
         str(folder), "evaluation", root=folder, labels=None, label_set=None, limit=None
     )
     for photo in images.photos:
-        pixels = np.asarray(resized(open_photo(photo.path), Preprocessing(), SIZE))
+        with pillow_warnings_are_errors():
+            pixels = np.asarray(resized(read_photo(photo.path), Preprocessing(), SIZE))
         if pixels.shape != (*SIZE, 3) or pixels.dtype != np.uint8:
             return f"pixels of {pixels.dtype} {pixels.shape}"
     return "pixels"

@@ -40,8 +40,8 @@ from edgeq.results.judging import in_own_words
 from edgeq.results.recording import this_machine, tool_versions
 from edgeq.run.probe import probe
 from edgeq.run.targets import local_target
-from edgeq.samples.packaged import SAMPLES
 from edgeq.samples.sets import DATA_VARIABLE, ROLES, Role, count_photos
+from edgeq.samples.sources import SAMPLES
 from edgeq.words import plural, size
 
 NO_SPEC = "no edgeq.toml here or in a parent folder; `edgeq init` writes one"

@@ -31,9 +31,7 @@ def graph_bits_flipped(good: Good) -> bytes:
     base = good.content
     data = np.frombuffer(base, np.uint8).copy()
     places = np.arange(_GRAPH_START, len(data))
-    for (
-        buffer
-    ) in good.graph().model.buffers:  # leave out stored numbers: only tables remain
+    for buffer in good.graph().model.buffers:  # leave out stored numbers: only tables remain
         if buffer.data is not None and len(buffer.data) > _GRAPH_START:
             start = base.find(buffer.data.tobytes())
             places[start - _GRAPH_START : start - _GRAPH_START + len(buffer.data)] = 0

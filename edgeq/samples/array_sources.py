@@ -21,8 +21,7 @@ import numpy.typing as npt
 from edgeq.config.functions import load_function
 from edgeq.errors import EdgeqError, ImageError
 from edgeq.io.files import sha256_bytes, sha256_file
-from edgeq.samples.packaged import Role
-from edgeq.samples.sources import SOURCES
+from edgeq.samples.sources import SOURCES, Role
 from edgeq.words import plural
 
 NPY, NPZ = ".npy", ".npz"
@@ -149,11 +148,8 @@ class _Writer:
             ValueError: It is not like the first one, or not of numbers.
         """
         first = value if self._first is None else self._first
-        if (
-            value.dtype != first.dtype
-            or value.shape != first.shape
-            or value.dtype.kind not in "fiub"
-        ):
+        alike = (value.dtype, value.shape) == (first.dtype, first.shape)
+        if not alike or value.dtype.kind not in "fiub":
             raise ValueError(
                 f"sample {self.count} is {value.dtype} {list(value.shape)}, the first one "
                 f"{first.dtype} {list(first.shape)}"
@@ -240,13 +236,15 @@ def mapped(opened: ArraySource, folder: Path) -> Iterator[Fields]:
         }
 
 
-def count_samples(path: Path, source: str) -> int:
-    """Return the number of samples in a file, from its header.
+def count_samples(opened: ArraySource, source: str) -> int:
+    """Return the number of samples; of a file, only the header is read.
 
     Raises:
         ImageError: The file holds no samples.
     """
-    return samples_in(next(iter(headers(path, source).values()))[0], source)
+    if opened.given is not None:
+        return len(next(iter(opened.given.values())))
+    return samples_in(next(iter(headers(opened.path, source).values()))[0], source)
 
 
 def sample_types(opened: ArraySource, source: str) -> dict[str, _Type]:
@@ -266,10 +264,6 @@ def sample_types(opened: ArraySource, source: str) -> dict[str, _Type]:
 
 def headers(path: Path, source: str) -> dict[str, _Type]:
     """Return shape and type of each array in a ``.npy`` or ``.npz`` file, at least one.
-
-    Args:
-        path: The file.
-        source: What names it, for errors.
 
     Raises:
         ImageError: The file is not what its name says, or is empty.

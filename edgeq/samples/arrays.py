@@ -37,7 +37,7 @@ from edgeq.samples.array_sources import (
 from edgeq.samples.folders import LABELS_FILE, Photographs, SampleFile
 from edgeq.samples.label_table import LabelTable, read_table
 from edgeq.samples.labels import LabelSet
-from edgeq.samples.packaged import Role
+from edgeq.samples.sources import Role
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, order_by_names
 from edgeq.words import plural
@@ -101,7 +101,6 @@ class StoredArrays:
     """What a source gives.
 
     Attributes:
-        file: The samples.
         digests: The sha256 of each row.
         labels: Class indices that a function gave, None if it gave none.
         notes: Assumptions about the values, in sentences.
@@ -180,13 +179,7 @@ def store_arrays(
 
 
 def reordered(file: ArrayFile, order: Sequence[int], store: Store) -> ArrayFile:
-    """Return samples with their inputs in another order.
-
-    Args:
-        file: The samples.
-        order: Index of each input among the file's.
-        store: The store.
-    """
+    """Return samples with their inputs in another order."""
     if list(order) == list(range(len(file.fields))):
         return file
     starts = np.cumsum([0, *(one.size for one in file.fields)])
@@ -215,12 +208,7 @@ def fields_of(model: ModelFile) -> tuple[Field, ...]:
 
 
 def order_like(ours: Sequence[Field], theirs: Sequence[Field]) -> tuple[int, ...]:
-    """Return the place of each of a variant's inputs among its baseline's; ``order_by_names``.
-
-    Args:
-        ours: The baseline's inputs.
-        theirs: The variant's inputs.
-    """
+    """Return the place of each of a variant's inputs among its baseline's; ``order_by_names``."""
     return order_by_names([one.name for one in ours], [one.name for one in theirs])
 
 
@@ -277,11 +265,7 @@ def find_arrays(
     else:
         with opened_source(source, role, root, where) as opened:
             given = opened.labels
-            count = (
-                count_samples(opened.path, source)
-                if opened.given is None
-                else len(next(iter(opened.given.values())))
-            )
+            count = count_samples(opened, source)
     named = None if labels is None else root / Path(labels).expanduser()
     table = _labels(path, named, role, classes)
     if table is None:
@@ -293,19 +277,14 @@ def find_arrays(
         found = {int(row): label for row, label in table.labels.items()}
         groups = table.groups
         rows = sorted(found) if table.has_split else list(range(count))
-        beyond = [row for row in found if row >= count]
-        missing = [row for row in rows if row not in found]
-        if beyond or missing or not rows:
-            what = (
-                f"names row {max(beyond)}, but there are {plural(count, 'row')}, counted from 0"
-                if beyond
-                else f"names {len(found)} of {plural(count, 'row')}; row {missing[0]} is missing"
-                if missing
-                else f"has no row of the split {role!r}"
-            )
-            raise ImageError(
-                what, where=table.path, remedy="Write one line per sample: row,class_index"
-            )
+        what = "" if rows else f"has no row of the split {role!r}"
+        if missing := [row for row in rows if row not in found]:
+            what = f"names {len(found)} of {plural(count, 'row')}; row {missing[0]} is missing"
+        if (greatest := max(found, default=-1)) >= count:
+            what = f"names row {greatest}, but there are {plural(count, 'row')}, counted from 0"
+        if what:
+            remedy = "Write one line per sample: row,class_index"
+            raise ImageError(what, where=table.path, remedy=remedy)
     return Photographs(
         [SampleFile(path, row_name(row), found[row], groups.get(str(row))) for row in rows]
     )

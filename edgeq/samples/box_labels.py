@@ -77,9 +77,6 @@ def find_box_labels(folder: Path) -> Path | None:
     """Return the labelled boxes that lie where convention has them, None if there are none.
 
     As Ultralytics arranges them: ``.../images/...`` has its text files in ``.../labels/...``.
-
-    Args:
-        folder: The folder of photographs.
     """
     parts = folder.absolute().parts
     for at in reversed(range(len(parts))):
@@ -142,9 +139,7 @@ def _read_yolo(folder: Path, names: Sequence[str]) -> BoxLabels:
         source=folder.name,
         sha256=sha256_bytes("\n".join(digests).encode()),
         images=np.array(images, np.int64),
-        corners=np.concatenate([table[:, 1:3] - half, table[:, 1:3] + half], axis=1).astype(
-            np.float32
-        ),
+        corners=np.hstack([table[:, 1:3] - half, table[:, 1:3] + half]).astype(np.float32),
         classes=table[:, 0].astype(np.int64),
         crowds=np.zeros(len(table), np.bool_),
         names={},
@@ -158,11 +153,8 @@ def _yolo_rows(file: Path) -> list[list[float]]:
         raise ImageError(
             f"can't be read: {error}", where=file, remedy="Replace it, or remove it"
         ) from error
-    rows = []
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            rows.append(_yolo_row(line.split(), f"{file}, line {number}"))
-    return rows
+    numbered = ((f"{file}, line {at}", line.split()) for at, line in enumerate(lines, 1))
+    return [_yolo_row(words, where) for where, words in numbered if words]
 
 
 def _yolo_row(words: list[str], where: str) -> list[float]:

@@ -61,12 +61,7 @@ class SampleFile:
 
 @dataclass(frozen=True)
 class Photographs:
-    """The photographs of a set, in any order.
-
-    Attributes:
-        photos: All photographs, not read yet.
-        notes: Assumptions about their labels, in sentences.
-    """
+    """The photographs of a set, in any order."""
 
     photos: list[SampleFile]
     notes: tuple[str, ...] = ()
@@ -77,7 +72,6 @@ class ClassFolders:
     """The classes that class folders stand for.
 
     Attributes:
-        indices: Class index by folder name.
         notes: Assumptions, as clauses that follow the name of the parent folder.
     """
 
@@ -119,10 +113,6 @@ def find_photos(
 
 def list_photos(folder: Path, remedy: str) -> dict[str, Path]:
     """Return the photographs of a folder by name, without looking at labels.
-
-    Args:
-        folder: The folder that holds them.
-        remedy: What to do if there is no such folder.
 
     Raises:
         ImageError: There is no such folder, or no photograph in it.
@@ -200,13 +190,9 @@ def _table(
 def _by_table(files: dict[str, Path], folder: Path, table: LabelTable) -> dict[str, str]:
     """Map each photograph that the labels file lists to its row's file."""
     base = Path(os.path.relpath(folder, table.path.parent)).as_posix()
-    rows: dict[str, str] = {}
-    for name in files:
-        for row in (name, f"{base}/{name}"):
-            if row in table.labels:
-                rows[name] = row
-                break
-    return rows
+    rows = {name: f"{base}/{name}" for name in files}
+    rows |= {name: name for name in files if name in table.labels}
+    return {name: row for name, row in rows.items() if row in table.labels}
 
 
 def _may_be_about_others(table: LabelTable, folder: Path, role: str) -> bool:
@@ -292,24 +278,16 @@ def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) 
             remedy="Add some, or remove the folder",
         )
     folders = class_folders(sorted(names), folder, classes)
-    return Photographs(
-        [
-            SampleFile(path, name, folders.indices[name.split("/")[0]])
-            for name, path in photos.items()
-        ],
-        folders.notes,
+    classes_of = (
+        (path, name, folders.indices[name.split("/")[0]]) for name, path in photos.items()
     )
+    return Photographs([SampleFile(*facts) for facts in classes_of], folders.notes)
 
 
 def class_folders(names: list[str], where: Path, classes: LabelSet | None) -> ClassFolders:
     """Return the classes that class folders stand for, judged from all names together.
 
     Class names take precedence: a set of the digits 1 to 9 and 0 may list them in that order.
-
-    Args:
-        names: Names of the folders, sorted.
-        where: Parent folder, for errors.
-        classes: The label set, if any.
 
     Raises:
         ImageError: A name is not in the label set, or two folders mean the same class.

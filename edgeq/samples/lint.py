@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.samples.sets import ImageSet
+from edgeq.words import names as some
 from edgeq.words import plural
 
 Bytes = npt.NDArray[np.uint8]
@@ -43,7 +44,6 @@ _GRID = 16
 _LEVELS = np.arange(256)
 _CHANCE = 4.0
 _ROWS = 256
-_NAMES = 3
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,8 @@ def pixel_facts(pixels: Bytes) -> PixelFacts:
     Args:
         pixels: RGB, shape ``(n, h, w, 3)``, n at least 1; a memory map is read image by image.
     """
-    rows = [_look(np.asarray(picture)) for picture in pixels]
-    return PixelFacts(
-        means=np.array([row[0] for row in rows]),
-        squares=np.array([row[1] for row in rows]),
-        contrast=np.array([row[2] for row in rows]),
-        neighbours=np.array([row[3] for row in rows]),
-        grid=np.array([row[4] for row in rows], np.float32),
-    )
+    columns = zip(*(_look(np.asarray(picture)) for picture in pixels), strict=True)
+    return PixelFacts(*map(np.array, columns))
 
 
 def lint_arrays(rows: npt.NDArray[np.float32]) -> Lint:
@@ -137,11 +131,6 @@ def lint(calibration: ImageSet, pixels: PixelFacts, evaluation: PixelFacts | Non
 
     Only what can't be right is a problem: noise, the same image throughout, images of a single
     colour. Everything else is a note.
-
-    Args:
-        calibration: The calibration set.
-        pixels: Facts about its photographs, in its order.
-        evaluation: Facts about the evaluation set's photographs, or None if there is none.
     """
     n = len(calibration.photos)
     names = [photo.name for photo in calibration.photos]
@@ -156,7 +145,7 @@ def lint(calibration: ImageSet, pixels: PixelFacts, evaluation: PixelFacts | Non
             f"{FLAT:.0f} of 255"
         )
     elif flat:
-        notes.append(f"{_of(flat, n)} a single colour: {_some(flat)}")
+        notes.append(f"{_of(flat, n)} a single colour: {some(flat)}")
     if 2 * len(noise) > n:
         few = "" if len(noise) == n else f"{len(noise)} of {n} of "
         problems.append(
@@ -164,11 +153,11 @@ def lint(calibration: ImageSet, pixels: PixelFacts, evaluation: PixelFacts | Non
             f"have a correlation of {_median(pixels.neighbours):.2f} (photographs: 0.6 or more)"
         )
     elif noise:
-        notes.append(f"{_of(noise, n)} noise: {_some(noise)}")
+        notes.append(f"{_of(noise, n)} noise: {some(noise)}")
     if n > 1 and len(set(repeated)) == n - 1 and len(flat) < n:
         problems.append(f"all {n} calibration images are identical: {names[0]}")
     elif repeated and len(flat) < n:
-        notes.append(f"{_of(repeated, n)} the same as another, or nearly so: {_some(repeated)}")
+        notes.append(f"{_of(repeated, n)} the same as another, or nearly so: {some(repeated)}")
     if n < FEW:
         notes.append(
             f"only {n} calibration {'image' if n == 1 else 'images'}; {FEW} to 500 are usual"
@@ -224,12 +213,8 @@ def _copies(images: ImageSet, pixels: PixelFacts) -> list[tuple[int, int]]:
             earlier = first.setdefault(images.photos[index].sha256, index)
             if earlier == index and clear[index]:
                 close = np.flatnonzero((distances[:index] < NEAR**2) & clear[:index])
-                near = [
-                    pair
-                    for pair in close
-                    if np.abs(pixels.means[pair] - pixels.means[index]).max() < FLAT
-                ]
-                earlier = int(near[0]) if near else index
+                apart = np.abs(pixels.means[close] - pixels.means[index]).max(axis=1)
+                earlier = int(next(iter(close[apart < FLAT]), index))
             if earlier != index:
                 pairs.append((earlier, index))
     return pairs
@@ -295,11 +280,6 @@ def _rounded(values: Floats) -> list[float]:
 
 def _of(some: list[str], n: int) -> str:
     return f"{len(some)} of {n} calibration images {'is' if len(some) == 1 else 'are'}"
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _NAMES
-    return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 _CHANNELS = ("red", "green", "blue")

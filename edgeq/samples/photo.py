@@ -15,10 +15,9 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -62,59 +61,18 @@ class Decoded:
     step: int = 1
 
 
-class _Strictness:
-    """Turns Pillow's warnings into errors while at least one caller is inside.
-
-    Warning filters belong to the process: if each thread restored what it saw on entry, it would
-    undo another thread's change.
-    """
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._inside = 0
-        self._filters = ExitStack()
-
-    def enter(self) -> None:
-        with self._guard:
-            if self._inside == 0:
-                self._filters.enter_context(warnings.catch_warnings())
-                # Damaged metadata is a UserWarning, too many pixels a RuntimeWarning.
-                warnings.simplefilter("error", UserWarning)
-                warnings.simplefilter("error", RuntimeWarning)
-            self._inside += 1
-
-    def leave(self) -> None:
-        with self._guard:
-            self._inside -= 1
-            if self._inside == 0:
-                self._filters.close()
-
-
-_strictness = _Strictness()
-
-
 @contextmanager
 def pillow_warnings_are_errors() -> Iterator[None]:
-    """Turn Pillow's warnings into errors, for ``read_photo`` in this and other threads."""
-    _strictness.enter()
-    try:
+    """Turn Pillow's warnings into errors, in every thread of the process."""
+    with warnings.catch_warnings():
+        # Damaged metadata is a UserWarning, too many pixels a RuntimeWarning.
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error", RuntimeWarning)
         yield
-    finally:
-        _strictness.leave()
-
-
-def open_photo(path: Path) -> Decoded:
-    """Read a photograph.
-
-    Raises:
-        ImageError: The file is not an image, is damaged or too large, or its kind is refused.
-    """
-    with pillow_warnings_are_errors():
-        return read_photo(path)
 
 
 def read_photo(path: Path, *, sha256: str | None = None, least: float | None = None) -> Decoded:
-    """Read a photograph as ``open_photo`` does, inside ``pillow_warnings_are_errors``.
+    """Read a photograph, inside ``pillow_warnings_are_errors``.
 
     Args:
         path: The file.
@@ -123,7 +81,8 @@ def read_photo(path: Path, *, sha256: str | None = None, least: float | None = N
             decode at full size.
 
     Raises:
-        ImageError: As for ``open_photo``; or the content has another hash.
+        ImageError: The file is not an image, is damaged or too large, its kind is refused, or the
+            content has another hash.
     """
     with _opened(path, sha256) as image:
         width, height = image.size
@@ -138,9 +97,7 @@ def read_photo(path: Path, *, sha256: str | None = None, least: float | None = N
 def read_mask(path: Path, *, sha256: str | None = None) -> Decoded:
     """Read a mask: its only channel, or the indices of its palette, with 8 bits per sample.
 
-    Args:
-        path: The file, read inside ``pillow_warnings_are_errors``.
-        sha256: Expected hash of the content, or None to accept any.
+    The arguments are those of ``read_photo``.
 
     Raises:
         ImageError: As for ``read_photo``; or the file has several channels.
@@ -166,9 +123,7 @@ def read_mask(path: Path, *, sha256: str | None = None) -> Decoded:
 def size_of(path: Path, *, sha256: str | None = None) -> tuple[int, int]:
     """Return a photograph's width and height in pixels, upright; it is not decoded.
 
-    Args:
-        path: The file, read inside ``pillow_warnings_are_errors``.
-        sha256: Expected hash of the content, or None to accept any.
+    The arguments are those of ``read_photo``.
 
     Raises:
         ImageError: The file is not an image, is too large, or its kind is refused.

@@ -108,12 +108,7 @@ def resized(
 
 
 def centre_crop(photo: tuple[int, int], fraction: float) -> tuple[int, int, int, int]:
-    """Return left and top edge, width and height in pixels of the part that a crop leaves.
-
-    Args:
-        photo: Width and height of the photograph.
-        fraction: Side of the crop as a share of the shorter side.
-    """
+    """Return left and top edge, width and height in pixels of the part that a crop leaves."""
     width, height = photo
     side = max(1, int(fraction * min(photo)))
     return (width - side + 1) // 2, (height - side + 1) // 2, side, side
@@ -163,14 +158,7 @@ def _scaled(
     area: tuple[int, int, int, int],
     size: tuple[int, int],
 ) -> Image.Image:
-    """Return a part of a photograph at another size.
-
-    Args:
-        photo: The photograph.
-        preprocessing: Filter.
-        area: Left, top, width and height of the part in the photograph's own pixels.
-        size: Height and width in pixels.
-    """
+    """Return a part of a photograph at another size."""
     from PIL import Image
 
     left, top, width, height = area

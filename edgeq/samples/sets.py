@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 from collections import defaultdict
@@ -22,9 +21,8 @@ from edgeq.io.files import sha256_bytes, sha256_file
 from edgeq.samples.arrays import ArrayFile, StoredArrays, find_arrays, row_of
 from edgeq.samples.folders import IMAGES_TABLE, Photographs, SampleFile, find_photos
 from edgeq.samples.labels import LabelSet
-from edgeq.samples.packaged import ROLES, Role
 from edgeq.samples.photo import MOST_BYTES
-from edgeq.samples.sources import find_named
+from edgeq.samples.sources import ROLES, Role, find_named
 from edgeq.words import size
 
 __all__ = [
@@ -84,8 +82,6 @@ class ImageSet:
     """Photographs in a fixed order (by name).
 
     Attributes:
-        role: What the set is for.
-        source: Source as the spec names it.
         photos: The photographs, at least one.
         notes: Assumptions about their labels, in sentences.
         arrays: Where the samples lie if they are arrays; None for photographs.
@@ -163,9 +159,6 @@ class ImageSet:
         If only some labels are beyond the model's classes (off by one, or from a wrong row), that
         is a mistake and they stay. If most are, they belong to other classes, such as ImageNet's
         for a model with two classes.
-
-        Args:
-            classes: The model's number of classes.
         """
         if not self.labelled:
             return self
@@ -181,9 +174,7 @@ class Counted:
     """What is known of a set without reading a photograph.
 
     Attributes:
-        photographs: Number of photographs.
         labels: Class indices of those that have one.
-        notes: Assumptions about their labels, in sentences.
     """
 
     photographs: int
@@ -197,13 +188,7 @@ class Counted:
 
 
 def foreign(source: str, labels: Sequence[int], classes: int) -> str | None:
-    """Return a note if labels belong to other classes than the model's, otherwise None.
-
-    Args:
-        source: Source of the photographs.
-        labels: Class index of each.
-        classes: The model's number of classes.
-    """
+    """Return a note if labels belong to other classes than the model's, otherwise None."""
     beyond = sum(label >= classes for label in labels)
     if beyond <= len(labels) * FOREIGN:
         return None
@@ -266,13 +251,10 @@ def load_set(
             where=source,
             remedy="Give at least 1, or leave it out",
         )
-    files = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
+    files = _find(source, role, root, labels, label_set, named_in=named_in)
     chosen = sorted(files.photos, key=lambda item: item.name)[:limit]
     notes = tuple(f"{source}: {note}" for note in files.notes)
-    images = ImageSet(role, source, hashed(chosen, digest), notes)
-    if label_set is not None:
-        images.require_classes(label_set.classes)
-    return images
+    return _required(ImageSet(role, source, hashed(chosen, digest), notes), label_set)
 
 
 def load_arrays(
@@ -308,7 +290,10 @@ def load_arrays(
         Photo(str(item.path), item.name, stored.digests[row_of(item.name)], item.label, item.group)
         for item in files.photos[:limit]
     )
-    images = ImageSet(role, source, photos, stored.notes, stored.file)
+    return _required(ImageSet(role, source, photos, stored.notes, stored.file), label_set)
+
+
+def _required(images: ImageSet, label_set: LabelSet | None) -> ImageSet:
     if label_set is not None:
         images.require_classes(label_set.classes)
     return images
@@ -316,10 +301,6 @@ def load_arrays(
 
 def hashed(files: Sequence[SampleFile], digest: Callable[[Path], str]) -> tuple[Photo, ...]:
     """Hash photographs, keeping their order.
-
-    Args:
-        files: The photographs.
-        digest: Returns the sha256 of a file; called in several threads.
 
     Raises:
         ImageError: A photograph can't be read.
@@ -354,13 +335,8 @@ def find_set(
         ImageError: The source or a label can't be used.
         MissingExtraError: The sample's package is not installed.
     """
-    if arrays:
-        found = find_arrays(
-            source, role, root=root, labels=labels, classes=label_set, where=named_in
-        )
-        return tuple(found.photos)
-    files = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
-    return tuple(sorted(files.photos, key=lambda item: item.name))
+    files = _find(source, role, root, labels, label_set, named_in=named_in, arrays=arrays)
+    return tuple(files.photos if arrays else sorted(files.photos, key=lambda item: item.name))
 
 
 def count_photos(
@@ -381,14 +357,7 @@ def count_photos(
         ImageError: The source or a label can't be used.
         MissingExtraError: The sample's package is not installed.
     """
-    if arrays:
-        files = find_arrays(
-            source, role, root=root, labels=labels, classes=label_set, where=named_in
-        )
-    else:
-        files = _find(
-            source, role, root=root, labels=labels, label_set=label_set, named_in=named_in
-        )
+    files = _find(source, role, root, labels, label_set, named_in=named_in, arrays=arrays)
     labels_ = [item.label for item in files.photos]
     return Counted(
         len(labels_),
@@ -400,17 +369,10 @@ def count_photos(
 def read_keys(text: str, count: int) -> npt.NDArray[np.uint64]:
     """Decode ``ImageSet.keys`` to numbers, shape ``(count,)``.
 
-    Args:
-        text: The keys.
-        count: The number of images.
-
     Raises:
         ValueError: The text is not the keys of that many images.
     """
-    try:
-        content = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise ValueError(str(error)) from error
+    content = base64.b64decode(text, validate=True)
     if len(content) != KEY_BYTES * count:
         raise ValueError(f"{len(content)} bytes are not the keys of {count} images")
     wide = np.zeros((count, 8), np.uint8)
@@ -429,18 +391,21 @@ def overlap(a: ImageSet, b: ImageSet) -> tuple[tuple[str, str], ...]:
 def _find(
     source: str,
     role: Role,
-    *,
     root: Path,
     labels: str | None,
-    label_set: LabelSet | None,
+    classes: LabelSet | None,
+    *,
     named_in: str,
+    arrays: bool = False,
 ) -> Photographs:
+    if arrays:
+        return find_arrays(source, role, root=root, labels=labels, classes=classes, where=named_in)
     named = find_named(source, role)
     if named is not None:
         return Photographs(named)
     labels_file = None if labels is None else root / Path(labels).expanduser()
     folder = folder_of(source, role, root)
-    return find_photos(folder, role, labels_file=labels_file, classes=label_set, named_in=named_in)
+    return find_photos(folder, role, labels_file=labels_file, classes=classes, named_in=named_in)
 
 
 def folder_of(source: str, role: Role, root: Path) -> Path:
@@ -450,12 +415,8 @@ def folder_of(source: str, role: Role, root: Path) -> Path:
         ImageError: The source needs ``$EDGEQ_DATA``, which is not set.
     """
     kind, separator, name = source.partition(":")
-    if separator and kind == "data":
-        return _data_folder() / name / role
-    return root / Path(source).expanduser()
-
-
-def _data_folder() -> Path:
+    if not separator or kind != "data":
+        return root / Path(source).expanduser()
     value = os.environ.get(DATA_VARIABLE)
     if not value:
         raise ImageError(
@@ -463,7 +424,7 @@ def _data_folder() -> Path:
             where="data:",
             remedy="Set it to the folder that holds the data sets, or name a folder instead",
         )
-    return Path(value)
+    return Path(value, name, role)
 
 
 def _hash(digest: Callable[[Path], str], item: SampleFile) -> str:

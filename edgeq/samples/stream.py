@@ -35,10 +35,8 @@ _SHARES = 4
 
 def portion_size(count: int) -> int:
     """Return the number of photographs per portion; a small set is one portion."""
-    if count <= PORTION:
-        return PORTION
     portions = _SHARES * math.ceil(count / (_SHARES * PORTION))
-    return math.ceil(count / portions)
+    return PORTION if count <= PORTION else math.ceil(count / portions)
 
 
 @dataclass(frozen=True)
@@ -46,9 +44,7 @@ class Piece:
     """Photographs that are consecutive both in a set and in a file of pixels.
 
     Attributes:
-        pixels: The file.
         start: Index of the first photograph in the file.
-        count: Number of photographs.
     """
 
     pixels: Pixels
@@ -192,10 +188,6 @@ def _count(path: Path) -> int:
 
 def gathered(images: ImageSet, store: Store) -> Pixels:
     """Return the rows of a set of arrays as one file that has no others.
-
-    Args:
-        images: The set.
-        store: The store.
 
     Raises:
         StoreError: The store can't be written.

@@ -22,7 +22,6 @@ from edgeq.config.structs import Preprocessing
 from edgeq.io.files import sha256_bytes
 from edgeq.pipeline.run import Run
 from edgeq.record.measured import RecordedFigures
-from edgeq.samples.photo import open_photo
 from edgeq.samples.preprocess import to_input, to_inputs
 from edgeq.samples.resize import resized
 from edgeq.tflite.model_file import read_model
@@ -30,7 +29,7 @@ from tests.patience import PATIENCE_S
 from tests.unit import tiny_model
 from tests.unit.bundle import packages
 from tests.unit.report import records
-from tests.unit.samples.pictures import save
+from tests.unit.samples.pictures import open_photo, save
 from tests.unit.tiny_model import Head, heads
 
 YOLO_BOXES = 3 * (4 * 4 + 2 * 2 + 1)

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from edgeq.samples.photo import Decoded, pillow_warnings_are_errors, read_photo
+
 
 def gradient(height: int = 12, width: int = 16, *, seed: int = 0) -> Image.Image:
     """Return a small colourful picture, another one for every seed."""
@@ -26,3 +28,9 @@ def save(path: Path, *, seed: int = 0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     gradient(seed=seed).save(path)
     return path
+
+
+def open_photo(path: Path) -> Decoded:
+    """Read a photograph as the child that decodes does."""
+    with pillow_warnings_are_errors():
+        return read_photo(path)

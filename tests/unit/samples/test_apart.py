@@ -15,9 +15,8 @@ from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError
 from edgeq.io.files import sha256_file
 from edgeq.samples import apart
-from edgeq.samples.photo import open_photo
 from edgeq.samples.sets import Photo
-from tests.unit.samples.pictures import save
+from tests.unit.samples.pictures import open_photo, save
 
 SIDE = 9400
 PLAIN = Preprocessing()

@@ -24,9 +24,8 @@ from edgeq.samples.arrays import (
     row_of,
     store_arrays,
 )
-from edgeq.samples.packaged import Role
 from edgeq.samples.sets import ImageSet, count_photos, find_set, load_arrays
-from edgeq.samples.sources import SOURCES, SampleSource
+from edgeq.samples.sources import SOURCES, Role, SampleSource
 from edgeq.samples.stream import ArrayStream, gathered
 from edgeq.store.content import Store
 

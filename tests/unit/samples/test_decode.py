@@ -13,11 +13,11 @@ from edgeq.errors import ImageError, StoreError
 from edgeq.io.files import sha256_file
 from edgeq.samples import decode as decoding
 from edgeq.samples.decode import decode
-from edgeq.samples.photo import Decoded, open_photo, pillow_warnings_are_errors
+from edgeq.samples.photo import Decoded, pillow_warnings_are_errors
 from edgeq.samples.resize import read_resized, resized
 from edgeq.samples.sets import ImageSet, Photo, load_set
 from edgeq.store.content import Store
-from tests.unit.samples.pictures import gradient, save, waves
+from tests.unit.samples.pictures import gradient, open_photo, save, waves
 
 WHOLE = Preprocessing()
 SIZE = (6, 8)

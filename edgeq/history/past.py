@@ -49,7 +49,6 @@ class PastModel(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         measured_with: The conditions that its figures on this machine apply to.
-        variants: Variants by name.
         targets: The conditions that figures on other targets apply to, by target.
     """
 
@@ -68,8 +67,6 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
             summary.
         answers: Answers about each variant on all targets together, by ``model/variant``.
         said: What the run found, in sentences.
-        models: Models by name.
-        cases: Cases by id.
     """
 
     schema: str = SCHEMA
@@ -109,12 +106,7 @@ class Past:
 
 
 def past_run(record: RunRecord, *, notes: tuple[str, ...] = ()) -> PastRun:
-    """Return the part of a run that history keeps; cases with ids of another form are left out.
-
-    Args:
-        record: The run.
-        notes: What the run found, in sentences.
-    """
+    """Return the part of a run that history keeps; cases with ids of another form are left out."""
     summary = record.summary
     figures = {
         case_id: figure
@@ -146,9 +138,7 @@ def past_run(record: RunRecord, *, notes: tuple[str, ...] = ()) -> PastRun:
         missing=summary.missing,
         not_run=summary.not_run,
         lost=record.lost,
-        answers={
-            f"{model}/{variant}": decision for (model, variant), decision in overall(record).items()
-        },
+        answers={"/".join(key): decision for key, decision in overall(record).items()},
         said=notes,
         models=models,
         cases={case_id: HeldCase(**kept(figure)) for case_id, figure in figures.items()},

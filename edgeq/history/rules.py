@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from edgeq.config.gate import Comparison, Condition
 from edgeq.config.gates import GATES
 from edgeq.history.accepted import Machine
 from edgeq.history.snapshot import CaseFigure
-from edgeq.io.structs import Json
 from edgeq.record.feeding import Feeding
 from edgeq.words import plural
 
@@ -58,11 +57,9 @@ def fed_otherwise(before: CaseFigure, after: CaseFigure, rule: Comparison) -> st
 
 def _baseline(before: CaseFigure, after: CaseFigure) -> str:
     earlier, later = before.conditions.baseline_sha256, after.conditions.baseline_sha256
-    return (
-        ""
-        if earlier == later
-        else f"other baseline (sha256 {_short(earlier)}, then {_short(later)})"
-    )
+    if earlier == later:
+        return ""
+    return f"other baseline (sha256 {_short(earlier)}, then {_short(later)})"
 
 
 def _images(before: CaseFigure, after: CaseFigure) -> str:
@@ -76,7 +73,8 @@ def _images(before: CaseFigure, after: CaseFigure) -> str:
 
 def _preprocessing(before: CaseFigure, after: CaseFigure) -> str:
     earlier, later = before.preprocessing, after.preprocessing
-    keys = [key for key in dict.fromkeys((*earlier, *later)) if not _same(earlier, later, key)]
+    every = dict.fromkeys((*earlier, *later))
+    keys = [key for key in every if earlier.get(key) != later.get(key)]
     shown = ", ".join(f"{key} {earlier.get(key)}, then {later.get(key)}" for key in keys)
     return f"other preprocessing ({shown})" if keys else ""
 
@@ -127,11 +125,9 @@ def _is_older(figure: CaseFigure) -> bool:
 
 def _kernels(before: CaseFigure, after: CaseFigure) -> str:
     earlier, later = before.conditions.kernels, after.conditions.kernels
-    return (
-        ""
-        if earlier == later
-        else f"other kernels ({earlier or 'unknown'}, then {later or 'unknown'})"
-    )
+    if earlier == later:
+        return ""
+    return f"other kernels ({earlier or 'unknown'}, then {later or 'unknown'})"
 
 
 def _threads(before: CaseFigure, after: CaseFigure) -> str:
@@ -158,14 +154,9 @@ CONDITIONS: dict[Condition, Callable[[CaseFigure, CaseFigure], str]] = {
 
 
 def _class(machine: Machine) -> str:
-    return " ".join(
-        (machine.architecture, machine.processor, plural(machine.cores, "core"))
-    ).strip()
+    cores = plural(machine.cores, "core")
+    return f"{machine.architecture} {machine.processor} {cores}".strip()
 
 
 def _short(sha256: str) -> str:
     return sha256[:_SHA256_SHOWN] or "none"
-
-
-def _same(earlier: Mapping[str, Json], later: Mapping[str, Json], key: str) -> bool:
-    return earlier.get(key) == later.get(key)

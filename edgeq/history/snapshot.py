@@ -34,8 +34,6 @@ class CaseFigure:
         id, model, method, gate, status, value, interval, limit, unit, declared_missing: As in
             the record.
         reason: The verdict's sentence, or ``""``.
-        conditions: The conditions under which it was measured.
-        variant: The variant that it was measured on.
         image_keys: Keys of the evaluation set's images, or ``""`` if unknown.
     """
 
@@ -77,7 +75,6 @@ class Snapshot:
 
     Attributes:
         figures: Figures by case id, in the order of the record.
-        models: Names of its models.
         not_run: Ids of declared cases that were not run.
         partial: Whether only a part of the gate was requested, or done before an interruption.
     """
@@ -121,14 +118,7 @@ def of_record(record: RunRecord) -> Snapshot:
 def of_case(
     case: CaseRecord, model: ModelRecord, machine: provenance.Machine, toolchain: Toolchain
 ) -> CaseFigure:
-    """Return the figure of one case while its run is in progress.
-
-    Args:
-        case: The case.
-        model: The record of its model, including its variant.
-        machine: As in the run's record.
-        toolchain: As in the run's record.
-    """
+    """Return the figure of one case while its run is in progress."""
     variants = (_variant(variant) for variant in model.variants if variant.name == case.variant)
     return _figure(
         case,
@@ -162,15 +152,7 @@ def held_figure(
     variants: Mapping[str, VariantFacts],
     image_keys: str = "",
 ) -> CaseFigure:
-    """Return the figure of a stored case.
-
-    Args:
-        case_id: The case's id.
-        case: The case.
-        conditions: The conditions under which it was measured.
-        variants: The variants of its model, by name.
-        image_keys: Keys of its evaluation set's images, or ``""`` if not stored.
-    """
+    """Return the figure of a stored case."""
     model, method, gate, _ = parsed(case_id)
     return CaseFigure(
         id=case_id,
@@ -180,14 +162,19 @@ def held_figure(
         conditions=conditions,
         variant=variants.get(method, VariantFacts()),
         image_keys=image_keys,
-        **{name: getattr(case, name) for name in HeldCase.__struct_fields__},
+        **_fields_of(case),
     )
 
 
 def kept(figure: CaseFigure) -> dict[str, Any]:
     """Return the fields of a figure that a ``HeldCase`` stores."""
-    fields = {name: getattr(figure, name) for name in HeldCase.__struct_fields__}
-    return fields | {"reason": figure.reason if figure.status is Verdict.MISSING else ""}
+    return _fields_of(figure) | {
+        "reason": figure.reason if figure.status is Verdict.MISSING else ""
+    }
+
+
+def _fields_of(case: CaseRecord | CaseFigure | HeldCase) -> dict[str, Any]:
+    return {name: getattr(case, name) for name in HeldCase.__struct_fields__}
 
 
 def _figure(
@@ -198,16 +185,10 @@ def _figure(
         model=case.model,
         method=case.variant,
         gate=case.gate,
-        status=case.status,
-        value=case.value,
-        interval=case.interval,
-        limit=case.limit,
-        unit=case.unit,
-        declared_missing=case.declared_missing,
-        reason=case.reason,
         conditions=conditions,
         variant=variant,
         image_keys=image_keys,
+        **_fields_of(case),
     )
 
 

@@ -52,11 +52,6 @@ def compare_sources(
 ) -> tuple[Change, ...]:
     """Compare two loaded sources.
 
-    Args:
-        before: The first source.
-        after: The second source.
-        tolerance: Tolerance for medians of pytest-benchmark, as a share.
-
     Raises:
         RecordError: The sources are of different kinds, or have no model in common.
     """

@@ -16,7 +16,7 @@ from edgeq.errors import EdgeqError, RecordError
 from edgeq.history import past
 from edgeq.history.accepted import FOLDER as ACCEPTED
 from edgeq.history.commit import checked_out
-from edgeq.history.compare_accepted import follow, hold
+from edgeq.history.compare import follow, hold
 from edgeq.history.past import Past, moment_text, past_run
 from edgeq.pipeline.carrying import carried_once
 from edgeq.plugin.left_out import LeftOut

@@ -20,7 +20,7 @@ from edgeq.config.structs import Spec
 from edgeq.errors import MissingExtraError, SpecError
 from edgeq.history.accepted import FOLDER as ACCEPTED
 from edgeq.history.commit import checked_out
-from edgeq.history.compare_accepted import hold
+from edgeq.history.compare import hold
 from edgeq.history.past import moment_text
 from edgeq.pipeline.carrying import said_once
 from edgeq.pipeline.run import Run

@@ -15,7 +15,7 @@ import pytest
 import edgeq
 from edgeq.history import past
 from edgeq.history.accepted import FOLDER, read_all
-from edgeq.history.compare_accepted import hold
+from edgeq.history.compare import hold
 from edgeq.judge.verdict import Verdict
 from edgeq.record.change import ChangeKind
 from tests.plugin.projects import SIZE, Project, case, statuses, text_of

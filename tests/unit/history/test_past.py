@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgeq.errors import RecordError
 from edgeq.history import past
-from edgeq.history.compare_accepted import follow, previous
+from edgeq.history.compare import follow, previous
 from edgeq.history.past import moment_of, moment_text, of_past, past_run
 from edgeq.history.snapshot import of_record
 from edgeq.io.files import sha256_bytes

@@ -41,8 +41,6 @@ class PackedVariant(msgspec.Struct, frozen=True, kw_only=True):
     """A variant in a package.
 
     Attributes:
-        model: Name of the model.
-        variant: Name of the variant.
         folder: Folder of the variant in the package.
         answer: Answer about the variant, or None in a package from before answers existed.
     """
@@ -57,8 +55,6 @@ class RefusedVariant(msgspec.Struct, frozen=True, kw_only=True):
     """A variant that is not in the package.
 
     Attributes:
-        model: Name of the model.
-        variant: Name of the variant.
         answer: Answer about the variant, or None in a package from before answers existed.
         reasons: Why it is not in the package, one sentence each.
     """

@@ -89,13 +89,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 def statement(
     chosen: Sequence[Chosen], files: Mapping[str, FileEntry], spec_sha256: str
 ) -> Statement:
-    """Return what a package says of its files.
-
-    Args:
-        chosen: The packed variants.
-        files: Every file of the package.
-        spec_sha256: Hash of the spec that they were judged by.
-    """
+    """Return what a package says of its files."""
     cases = [case for variant in chosen for case in variant.cases]
     cleared = all(variant.answer is ShipDecision.CLEARED for variant in chosen)
     open_ = {case.id for case in cases if case.status is Verdict.INCONCLUSIVE}

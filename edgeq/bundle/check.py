@@ -20,7 +20,7 @@ import msgspec
 
 from edgeq.bundle import archive, attestation, signing
 from edgeq.bundle.archive import ATTESTATION, MANIFEST, FileEntry, Manifest
-from edgeq.bundle.attestation import Envelope, Result
+from edgeq.bundle.attestation import Result
 from edgeq.errors import BundleError
 from edgeq.io import structs
 from edgeq.io.files import opened, read_whole, sha256_bytes
@@ -46,7 +46,6 @@ class Checked:
     """A package that contains what its manifest says.
 
     Attributes:
-        path: The folder or zip.
         variants: Answer about each variant in it, by ``model/variant``; None in a package from
             before answers existed.
         files: Number of files, including the manifest and the attestation.
@@ -105,11 +104,8 @@ def check(path: Path, key: Path | None = None) -> Checked:
         raise BundleError("no such package", where=path) from None
     except BundleError:
         raise
-    except OSError as error:
-        reason = error.strerror or error
-        raise BundleError(f"can't be read: {reason}", where=path, remedy=_REMEDY) from error
     except Exception as error:  # a damaged zip can raise any exception
-        reason = str(error) or type(error).__name__
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise BundleError(f"can't be read: {reason}", where=path, remedy=_REMEDY) from error
     problems = _compare(manifest.files, files)
     if contents.attestation is None and manifest.schema == archive.SCHEMA:
@@ -142,15 +138,9 @@ def _attested(contents: _Contents, key: Path | None, path: Path) -> Attested | N
         raise BundleError(
             f"{ATTESTATION} is about other files: {names(others)}", where=path, remedy=_REMEDY
         )
-    return Attested(statement.predicate.result, _signers(envelope), _verified(envelope, key, path))
-
-
-def _signers(envelope: Envelope) -> tuple[str, ...]:
-    return tuple(printable(signature.keyid) for signature in envelope.signatures)
-
-
-def _verified(envelope: Envelope, key: Path | None, path: Path) -> str:
-    return "" if key is None else signing.verify(envelope, key, path)
+    signers = tuple(printable(signature.keyid) for signature in envelope.signatures)
+    verified = "" if key is None else signing.verify(envelope, key, path)
+    return Attested(statement.predicate.result, signers, verified)
 
 
 _REMEDY = "Get the package again, or rebuild it with `edgeq bundle`"

@@ -1,4 +1,4 @@
-"""Builds ``metadata.json`` for a variant: how to run it, and what was measured about it."""
+"""``metadata.json`` of a variant: how to run it, what was measured, and what that claims."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import msgspec
 
 from edgeq.bundle import running
 from edgeq.bundle.select import MEASURES, Chosen
-from edgeq.config.structs import CLASSIFICATION
+from edgeq.config.structs import CLASSIFICATION, Preprocessing
+from edgeq.errors import BundleError
+from edgeq.io import structs
+from edgeq.io.files import read_whole
 from edgeq.judge.verdict import Verdict
 from edgeq.record.case_ids import name_on
 from edgeq.record.ship_decision import incomparable, status_in_words
 from edgeq.record.structs import CaseRecord, RunRecord, VariantRecord, written
+from edgeq.samples.labels import NAMED_SETS
 from edgeq.tflite.model_file import ModelFile
 
 SCHEMA = "edgeq.metadata/1"
@@ -72,11 +76,9 @@ def describe(
         "attribution": model.attribution,
         "file": {"name": "model.tflite", "bytes": variant.bytes, "sha256": variant.sha256},
         "baseline": {"bytes": model.baseline.bytes, "sha256": model.baseline.sha256},
-        "size_ratio": _ratio(variant.bytes, model.baseline.bytes),
-        "inputs": [running.tensor_facts(model_file.tensors[index]) for index in model_file.inputs],
-        "outputs": [
-            running.tensor_facts(model_file.tensors[index]) for index in model_file.outputs
-        ],
+        "size_ratio": variant.bytes / model.baseline.bytes if model.baseline.bytes else None,
+        "inputs": [running.tensor_facts(model_file.tensors[at]) for at in model_file.inputs],
+        "outputs": [running.tensor_facts(model_file.tensors[at]) for at in model_file.outputs],
         "preprocessing": None
         if model.arrays
         else running.preprocessing_facts(running.preprocessing_of(chosen), model_file),
@@ -121,10 +123,8 @@ def _feeding(variant: VariantRecord, root: Path) -> dict[str, object] | None:
     """Return how the variant was fed when it was judged, or None if like its baseline."""
     if variant.feeding is None or not variant.feeding.differs:
         return None
-    feeding: dict[str, object] = {
-        "sentence": variant.feeding.sentence,
-        **msgspec.to_builtins(variant.feeding),
-    }
+    facts = msgspec.to_builtins(variant.feeding)
+    feeding = {"sentence": variant.feeding.sentence, **facts}
     return {key: portable(value, root) for key, value in feeding.items()}
 
 
@@ -163,5 +163,81 @@ def _figures(section: msgspec.Struct | None) -> dict[str, object] | None:
     return {key: value for key, value in written(section).items() if key not in _BY_IMAGE}
 
 
-def _ratio(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+METADATA = "metadata.json"
+_MOST_BYTES = 16_000_000
+_REMEDY = "Name the folder of a variant in a package that `edgeq bundle` wrote"
+
+
+@dataclass(frozen=True)
+class PackedClaim:
+    """What a package says about a variant.
+
+    Attributes:
+        file: The variant's file.
+        top1: Its top-1 accuracy, from 0 to 1; None if that was not measured.
+        preprocessing: How it must be fed; None for a model that takes arrays.
+        labels: A label set's name, or the file with the names of its classes; None if unknown.
+    """
+
+    file: Path
+    top1: float | None
+    preprocessing: Preprocessing | None
+    labels: str | None
+
+
+class _Rate(msgspec.Struct, frozen=True):
+    value: float
+
+
+class _Accuracy(msgspec.Struct, frozen=True):
+    variant_top1: _Rate
+
+
+class _LabelsOf(msgspec.Struct, frozen=True):
+    name: str | None = None
+
+
+class _Labels(msgspec.Struct, frozen=True):
+    file: str
+    of: _LabelsOf | None = None
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    preprocessing: Preprocessing | None = None
+    accuracy: _Accuracy | None = None
+    labels: _Labels | None = None
+
+
+def packed_claim(path: Path) -> PackedClaim:
+    """Read what a package says about a variant.
+
+    Args:
+        path: The variant's folder in the package, or the ``metadata.json`` in it.
+
+    Raises:
+        BundleError: It is not such a folder, or its metadata can't be read.
+    """
+    file = path / METADATA if path.is_dir() else path
+    try:
+        known = structs.from_json(read_whole(file, _MOST_BYTES), _Metadata)
+    except OSError as error:
+        reason = error.strerror or error
+        raise BundleError(f"can't be read: {reason}", where=file, remedy=_REMEDY) from error
+    except msgspec.MsgspecError as error:
+        raise BundleError(f"is damaged: {error}", where=file, remedy=_REMEDY) from error
+    if known.preprocessing is None:
+        raise BundleError(
+            "the model takes arrays, and only claims about photographs can be verified",
+            where=file,
+            remedy="Judge it in a project of its own, with `samples`",
+        )
+    labels = None
+    if known.labels is not None:
+        name = None if known.labels.of is None else known.labels.of.name
+        labels = name if name in NAMED_SETS else str(file.parent.resolve() / "labels.txt")
+    return PackedClaim(
+        file=file.parent / "model.tflite",
+        top1=None if known.accuracy is None else known.accuracy.variant_top1.value,
+        preprocessing=known.preprocessing,
+        labels=labels,
+    )

@@ -1,15 +1,20 @@
-"""Packs a record and its variants' files into a folder and a reproducible zip."""
+"""Packs a record and its variants' files into a folder and a reproducible zip.
+
+A README for each variant and the licence notes are its pages for people.
+"""
 
 from __future__ import annotations
 
 import glob
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
-from edgeq.bundle import archive, attestation, metadata, signing, texts
+from edgeq.bundle import archive, attestation, metadata, signing
 from edgeq.bundle.running import UnusableError
 from edgeq.bundle.select import Chosen, Refusal, select
 from edgeq.config.structs import DETECTION
@@ -22,6 +27,8 @@ from edgeq.store.locks import alone_in
 from edgeq.tasks import detection
 from edgeq.tasks.detection import boxes, heads
 from edgeq.tflite.model_file import read_model
+from edgeq.words import share, size
+from edgeq.words.escape import markdown
 
 _UNFINISHED = "unfinished."
 
@@ -41,9 +48,7 @@ class BundleResult:
     """A written package.
 
     Attributes:
-        folder: The package as a folder.
         zip: The same as a zip next to it, ``FOLDER.zip``.
-        zip_sha256: Hash of the zip.
         packed: Answer about every packed variant, by ``model/variant``.
         refused: The other variants, with the reasons.
     """
@@ -97,12 +102,8 @@ def pack(
                 new = Path(name) / "new"
                 new.mkdir()
                 packed, left_out = _write_variants(sources, chosen, new)
-                refused = tuple(
-                    sorted(
-                        (*refused, *left_out),
-                        key=lambda refusal: (refusal.model, refusal.variant),
-                    )
-                )
+                every = (*refused, *left_out)
+                refused = tuple(sorted(every, key=attrgetter("model", "variant")))
                 if not packed:
                     raise _nothing(target, refused)
                 _write_common(record, packed, refused, new)
@@ -133,11 +134,8 @@ def _write_variants(
         try:
             _write_variant(sources, candidate, new)
         except (UnusableError, ModelError) as error:
-            refused.append(
-                Refusal(
-                    candidate.model.name, candidate.variant.name, candidate.answer, (str(error),)
-                )
-            )
+            names = candidate.model.name, candidate.variant.name
+            refused.append(Refusal(*names, candidate.answer, (str(error),)))
         else:
             packed.append(candidate)
     return packed, refused
@@ -166,7 +164,7 @@ def _write_variant(sources: _Sources, variant: Chosen, new: Path) -> None:
         lines = (" ".join(name.split()) for name in described.labels)
         (folder / "labels.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     warnings = [str(text) for text in structs.converted(described.metadata["warnings"], list[str])]
-    readme = texts.variant_readme(variant, relative, warnings)
+    readme = variant_readme(variant, relative, warnings)
     (folder / "README.md").write_text(readme, encoding="utf-8")
 
 
@@ -175,8 +173,8 @@ def _write_common(
 ) -> None:
     models: dict[str, ModelRecord] = {variant.model.name: variant.model for variant in packed}
     (new / "LICENSES").mkdir()
-    notice = texts.notice(record, tuple(models.values()), refused)
-    (new / "LICENSES" / "NOTICE.md").write_text(notice, encoding="utf-8")
+    text = notice(record, tuple(models.values()), refused)
+    (new / "LICENSES" / "NOTICE.md").write_text(text, encoding="utf-8")
     shutil.copyfile(Path(__file__).with_name("example.py"), new / "example.py")
     if any(model.task == DETECTION for model in models.values()):
         _write_decoders(new)
@@ -234,31 +232,21 @@ def folder_of(variant: Chosen) -> str:
 
 def _require_replaceable(target: Path, zip_path: Path) -> None:
     empty = target.is_dir() and not any(target.iterdir())
-    if target.is_symlink() or (
-        target.exists() and not empty and not (target / archive.MANIFEST).is_file()
-    ):
-        raise _not_ours(target)
-    if zip_path.exists() and not archive.is_package(zip_path):
-        raise _not_ours(zip_path)
-
-
-def _not_ours(path: Path) -> BundleError:
-    return BundleError(
-        "already exists and is not an edgeq package",
-        where=path,
-        remedy="Choose another folder, or remove it",
-    )
+    ours = not target.exists() or empty or (target / archive.MANIFEST).is_file()
+    zip_is_ours = not zip_path.exists() or archive.is_package(zip_path)
+    for path, is_ours in ((target, ours and not target.is_symlink()), (zip_path, zip_is_ours)):
+        if not is_ours:
+            raise BundleError(
+                "already exists and is not an edgeq package",
+                where=path,
+                remedy="Choose another folder, or remove it",
+            )
 
 
 def _nothing(target: Path, refused: tuple[Refusal, ...]) -> BundleError:
     """Return the error for an empty package, which lists the answers and says what to do."""
-    counts = {
-        decision: sum(refusal.answer is decision for refusal in refused)
-        for decision in ShipDecision
-    }
-    summary = ", ".join(
-        f"{number} {decision.value}" for decision, number in counts.items() if number
-    )
+    counts = Counter(refusal.answer for refusal in refused)
+    summary = ", ".join(f"{counts[one]} {one.value}" for one in ShipDecision if counts[one])
     reasons = " | ".join(str(refusal) for refusal in refused)
     remedy = "Read the report for what to do about each, then run the gate again"
     if counts[ShipDecision.UNPROVEN]:
@@ -268,3 +256,75 @@ def _nothing(target: Path, refused: tuple[Refusal, ...]) -> BundleError:
         where=target,
         remedy=remedy,
     )
+
+
+_UNKNOWN = "not recorded: find out before you pass the model on"
+_OPEN = (
+    "**Unproven:** the gate found no failure, but did not prove that the variant is as good as its "
+    'baseline. Open points are listed under "Not proved". It may not ship before it is cleared.'
+)
+_COMPARED = {"embedding": ("", "A second one is compared with the first.")}
+"""What the README of a variant adds about the example, by task."""
+_CHANGED = (
+    "- The variants are modified: quantized from the float model, as each `metadata.json` says."
+)
+
+
+def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
+    """Return the README of a variant; if it is not cleared, that comes first."""
+    model, variant = chosen.model, chosen.variant
+    saved = 1 - variant.bytes / model.baseline.bytes if model.baseline.bytes else 0.0
+    lines = [
+        f"# {markdown(variant.name)} of {markdown(model.name)}",
+        "",
+        f"{size(variant.bytes)} (1 MB is 1000 kB), {share(saved)} less than its baseline.",
+        "`metadata.json` says what was measured and how to run the model.",
+        *_targets(chosen),
+        "",
+        "Run it on a sample, a .npy file of real values or a .npz file with an array per input "
+        "(needs Python, numpy and ai-edge-litert):"
+        if model.arrays
+        else "Run it on a photograph (needs Python, numpy, Pillow and ai-edge-litert):",
+        "",
+        f"    python example.py {folder} {'sample.npy' if model.arrays else 'photograph.jpg'}",
+        *_COMPARED.get(model.task, ()),
+    ]
+    if chosen.answer is ShipDecision.UNPROVEN:
+        lines[2:2] = [_OPEN, ""]
+    notes = list(model.notes)
+    if variant.feeding is not None and variant.feeding.differs:
+        notes.append(f"Judged {variant.feeding.sentence}")
+    if notes:
+        lines += ["", "## To know", "", *(f"- {markdown(note)}" for note in notes)]
+    if warnings:
+        lines += ["", "## Not proved", "", *(f"- {markdown(text)}" for text in warnings)]
+    return "\n".join(lines) + "\n"
+
+
+def _targets(chosen: Chosen) -> list[str]:
+    if not chosen.targets:
+        return []
+    answers = (f"{markdown(name)} ({answer.value})" for name, answer in chosen.targets.items())
+    return [f"Judged on {', '.join(answers)}."]
+
+
+def notice(record: RunRecord, models: tuple[ModelRecord, ...], refused: tuple[Refusal, ...]) -> str:
+    """Return the licence notes: licences and makers of packed models, and what is left out."""
+    lines = [
+        "# Licences and attribution",
+        "",
+        f"Packed by edgeq {record.edgeq}. The Python code is part of edgeq (Apache-2.0).",
+        "The models belong to their makers:",
+    ]
+    for model in models:
+        lines += [
+            "",
+            f"## {markdown(model.name)}",
+            "",
+            f"- Licence: {markdown(model.licence or _UNKNOWN)}",
+            f"- Attribution: {markdown(model.attribution or _UNKNOWN)}",
+            _CHANGED,
+        ]
+    if refused:
+        lines += ["", "## Not packed", "", *(f"- {markdown(str(refusal))}" for refusal in refused)]
+    return "\n".join(lines) + "\n"

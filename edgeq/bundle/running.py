@@ -212,11 +212,6 @@ def output_names(
 ) -> tuple[str, ...] | None:
     """Return one name per class score, or None without labels.
 
-    Args:
-        model_file: The variant's file.
-        labels: Names of the classes.
-        scores: Index of the output with the class scores.
-
     Raises:
         UnusableError: The number of labels is neither that of the scores nor one less.
     """

@@ -20,8 +20,6 @@ class Refusal:
     """A variant that is not packed.
 
     Attributes:
-        model: Name of the model.
-        variant: Name of the variant.
         answer: Answer about the variant; a cleared one is left out only if it can't be packed.
         reasons: Reasons, one sentence each, at least one.
     """
@@ -40,8 +38,6 @@ class Chosen:
     """A variant to pack.
 
     Attributes:
-        model: The model.
-        variant: The variant.
         answer: Answer about the variant on all targets: cleared, or unproven if requested.
         reasons: Why it is unproven, one sentence each; empty for a cleared one.
         cases: Its verdicts, of all targets.

@@ -201,8 +201,7 @@ def remove(name: str, config: Path | None) -> None:
 def list_(config: Path | None) -> None:
     """List the targets that can be used here, and the kinds of targets."""
     from edgeq.config.load import load_spec
-    from edgeq.config.target_kinds import KINDS
-    from edgeq.config.target_tables import BUILT_IN
+    from edgeq.config.target_kinds import BUILT_IN, KINDS
     from edgeq.store import prune
     from edgeq.targets.parts import cache
 

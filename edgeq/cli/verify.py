@@ -212,7 +212,7 @@ def _of_spec(name: str, config: Path | None) -> VariantUnderTest:
 def _of_file(path: Path, options: Options) -> tuple[VariantUnderTest, float | None]:
     import msgspec
 
-    from edgeq.bundle.claim import packed_claim
+    from edgeq.bundle.metadata import packed_claim
     from edgeq.config.load import parse
     from edgeq.models.float_model import load_any_file
     from edgeq.pipeline.run import Run

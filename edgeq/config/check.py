@@ -23,8 +23,7 @@ from edgeq.config.presets import PREPROCESSING
 from edgeq.config.ranges import check_ranges
 from edgeq.config.structs import Classifier, Images, Model, ReadyVariant, Spec
 from edgeq.config.tables import header, key_text
-from edgeq.config.target_kinds import LOCAL
-from edgeq.config.target_tables import BUILT_IN
+from edgeq.config.target_kinds import BUILT_IN, LOCAL
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
 

@@ -14,7 +14,7 @@ from edgeq.config.measures import declare_measures
 from edgeq.config.presets import built_in
 from edgeq.config.structs import Gates, Spec
 from edgeq.config.tables import build
-from edgeq.config.target_tables import parse_targets
+from edgeq.config.target_kinds import parse_targets
 from edgeq.errors import SpecError
 from edgeq.io.files import read_text, sha256_bytes
 

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from edgeq.run.results import WorkerFacts
     from edgeq.run.targets import Target
     from edgeq.store.content import Store
-    from edgeq.targets.check import Checked
-    from edgeq.targets.helpers import Helpers
+    from edgeq.targets.check import Checked, Helpers
 
 _ANSWERED = (ModelRefusedError, UnlikeOutputsError)
 """Errors after which a worker is known to work."""
@@ -353,7 +352,7 @@ class RunElsewhere(Run):
         return self._helpers.get(None, self._look_at_helpers).alike
 
     def _look_at_helpers(self) -> Helpers:
-        from edgeq.targets.helpers import helpers
+        from edgeq.targets.check import helpers
 
         if self.place.declared.helpers:
             self.say(f"{self.place.name}: checking its other boards")

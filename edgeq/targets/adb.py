@@ -74,8 +74,7 @@ _REASONS = {
 
 def explain(name: str, settings: Adb, ended: Ended) -> Explanation | None:
     """Return what an exit code of ``adb`` means, None if it is the worker's own."""
-    lines = [line.strip() for line in ended.output.splitlines() if line.strip()]
-    last = lines[-1] if lines else "it gives no reason"
+    last = bundle.last_line(ended)
     if ended.code == 1 and ended.greeted:
         return Explanation(
             f"the connection to the phone was lost ({last})",

@@ -64,7 +64,6 @@ class Bundle:
     """An archive for a machine, and where it goes there.
 
     Attributes:
-        archive: The archive on this machine.
         sha256: Of the archive.
         root: What it was made of.
         folder: The folder there below which it is unpacked; ``~`` is the user's home.
@@ -156,14 +155,6 @@ def prepare(
 ) -> Iterator[str]:
     """Fetch the parts, pack them, send the archive, and yield lines for people.
 
-    Args:
-        name: Name of the target.
-        machine: Architecture of the machine.
-        folder: The folder there.
-        supply: Where the parts come from.
-        command: Returns the command here that runs a shell command there.
-        explain: Says what the end of that command means.
-
     Raises:
         EdgeqError: A part can't be fetched, or the machine does not take the archive.
     """
@@ -204,7 +195,7 @@ def push(
     if done.returncode:
         ended = Ended(done.returncode, done.stderr.decode("utf-8", "replace"), greeted=False)
         known = explain(ended) or Explanation(
-            f"does not take the bundle: exit code {ended.code} ({_last(ended)})",
+            f"does not take the bundle: exit code {ended.code} ({last_line(ended)})",
             f"Run there by hand: {packed.receiving}",
         )
         raise EdgeqError(known.what, where=name, remedy=known.remedy)
@@ -217,28 +208,29 @@ def explain(name: str, machine: str, folder: str, ended: Ended) -> Explanation |
     meanings = {
         NOT_THERE: ("the bundle is not there", f"Run: edgeq target add {name}"),
         OTHER_MACHINE: (
-            f"the machine there is {_last(ended)}, not {machine}",
+            f"the machine there is {last_line(ended)}, not {machine}",
             "Correct `machine` in the target's table",
         ),
         NOT_WRITABLE: (
-            f"the folder {folder} can't be written there ({_last(ended)})",
+            f"the folder {folder} can't be written there ({last_line(ended)})",
             "Name another with `folder`",
         ),
         DAMAGED: (
-            f"the bundle was not received whole or not unpacked there ({_last(ended)})",
+            f"the bundle was not received whole or not unpacked there ({last_line(ended)})",
             "Free 100 MB there, check that it has tar and gzip, and run it again",
         ),
     }
     if ended.code in {NOT_EXECUTABLE, NO_COMMAND}:
         return Explanation(
-            f"the bundle can't be started there ({_last(ended)})",
+            f"the bundle can't be started there ({last_line(ended)})",
             f"If {folder} permits no programs, name another with `folder`; otherwise remove the "
             f"bundle there and run: edgeq target add {name}",
         )
     return Explanation(*meanings[ended.code]) if ended.code in meanings else None
 
 
-def _last(ended: Ended) -> str:
+def last_line(ended: Ended) -> str:
+    """Return the last line that a command wrote before it ended."""
     lines = [line.strip() for line in ended.output.splitlines() if line.strip()]
     return lines[-1] if lines else "it gives no reason"
 

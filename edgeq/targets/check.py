@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.config.structs import Kernels, Preprocessing
+from edgeq.config.structs import DeclaredTarget, Kernels, Preprocessing
 from edgeq.config.target_kinds import TargetKind
+from edgeq.errors import EdgeqError
+from edgeq.run.likeness import differences
 from edgeq.run.protocol import AnyArray
 from edgeq.run.results import Feed, Loaded, MachineState, WorkerFacts
 from edgeq.run.session import Session
 from edgeq.run.settling import FALLEN_CLOCK, HOT_CELSIUS, settle
 from edgeq.run.targets import Target, local_target
 from edgeq.targets import tiny
+from edgeq.targets.starting import boards_of, kind_of, start
 from edgeq.words import plural
 
 
@@ -72,8 +76,6 @@ class Ran:
     """The run of a tiny model on a target.
 
     Attributes:
-        arithmetic: Arithmetic of the model.
-        loaded: The model as the worker loaded it.
         differing: Number of output values that differ from the known ones.
         median_s: Median latency in seconds.
     """
@@ -89,11 +91,8 @@ class Checked:
     """The findings of a check of a target.
 
     Attributes:
-        kind: Kind of the target.
-        facts: Facts that the worker reported about itself.
         before: State of the machine before the models ran.
         after: State of the machine after they ran.
-        runs: Runs of the tiny models.
     """
 
     kind: TargetKind
@@ -192,12 +191,9 @@ def lines(checked: Checked) -> Iterator[str]:
 
 def _clock(checked: Checked) -> str:
     state = checked.after
-    texts = [
-        f"governor {checked.facts.governor or 'unknown'}",
-        f"{state.clock_mhz:.0f} MHz" if state.clock_mhz >= 0 else "frequency unknown",
-        f"{state.celsius:.0f} °C" if state.celsius >= 0 else "temperature unknown",
-    ]
-    return ", ".join(texts)
+    clock = f"{state.clock_mhz:.0f} MHz" if state.clock_mhz >= 0 else "frequency unknown"
+    heat = f"{state.celsius:.0f} °C" if state.celsius >= 0 else "temperature unknown"
+    return f"governor {checked.facts.governor or 'unknown'}, {clock}, {heat}"
 
 
 def _kernels(loaded: Loaded) -> str:
@@ -217,13 +213,7 @@ def _time(kind: TargetKind, run: Ran) -> str:
 
 @dataclass(frozen=True)
 class Beside:
-    """A model on a target compared with the same model on this machine.
-
-    Attributes:
-        here: The run on this machine.
-        there: The run on the target.
-        sameness: How far their outputs differ.
-    """
+    """A model on a target compared with the same model on this machine."""
 
     here: Loaded
     there: Loaded
@@ -250,9 +240,7 @@ def _answers(
     with Session(target, timeout_s=TIMEOUT_S, memory_limit=None, where=where) as session:
         loaded = session.load(path, threads=1, kernels=kernels)
         given = _random_inputs(loaded) if inputs is None else inputs
-        outputs = [
-            output for feed in given for output in session.infer_tensors(loaded.handle, feed)
-        ]
+        outputs = [out for feed in given for out in session.infer_tensors(loaded.handle, feed)]
     return loaded, given, outputs
 
 
@@ -274,3 +262,46 @@ def beside_lines(beside: Beside) -> Iterator[str]:
     if beside.there.arena_bytes is not None:
         yield f"arena      {beside.there.arena_bytes:,} bytes"
     yield f"answers    {beside.sameness}, on {IMAGES} random inputs"
+
+
+@dataclass(frozen=True)
+class Helpers:
+    """The further boards of a target.
+
+    Attributes:
+        alike: Those that may run portions of its evaluations, by address.
+        left_out: Why each of the others may not.
+    """
+
+    alike: Mapping[str, Target]
+    left_out: Mapping[str, str]
+
+
+def helpers(name: str, target: DeclaredTarget, root: Path, facts: WorkerFacts) -> Helpers:
+    """Check the further boards of a target, all at once, and compare them with the first."""
+    _, *others = boards_of(name, target).items()
+    if not others:
+        return Helpers({}, {})
+    alike: dict[str, Target] = {}
+    left_out: dict[str, str] = {}
+    with ThreadPoolExecutor(len(others)) as pool:
+        checks = {address: pool.submit(_look, name, board, root) for address, board in others}
+    for address, made in checks.items():
+        try:
+            started, their_facts = made.result()
+            reasons = differences(facts.runtime, their_facts.runtime)
+            if reasons:
+                left_out[address] = "; ".join(reasons)
+            else:
+                alike[address] = replace(started, name=address)
+        except EdgeqError as error:
+            left_out[address] = error.what
+    return Helpers(alike, left_out)
+
+
+def _look(name: str, board: DeclaredTarget, root: Path) -> tuple[Target, WorkerFacts]:
+    started = start(name, board, root)
+    checked = check(kind_of(board), started)
+    if checked.problems:
+        raise EdgeqError("; ".join(checked.problems))
+    return started, checked.facts

@@ -40,7 +40,6 @@ class Listed(msgspec.Struct, frozen=True):
     """Operators that may map according to one source.
 
     Attributes:
-        source: The source.
         read: When it was read.
         operators: The known limitation by operator name, ``""`` for none.
     """
@@ -119,11 +118,8 @@ def judged(model: ModelFile) -> Findings:
     """Return what the rules say about a file."""
     refusals = {operator.index: refusal(model, operator) for operator in model.operators}
     may = sum(reason is None for reason in refusals.values())
-    why = Counter(
-        f"{operator.name}: {refusals[operator.index]}"
-        for operator in model.operators
-        if refusals[operator.index] is not None
-    )
+    named = ((operator.name, refusals[operator.index]) for operator in model.operators)
+    why = Counter(f"{name}: {reason}" for name, reason in named if reason is not None)
     published, seen = rules().published, rules().seen
     lines = [
         f"rules      {published.source} (read {published.read}); {seen.source}",
@@ -171,8 +167,8 @@ def explained(log: str) -> Findings:
     lines = [f"compiler   {mapped} of {total} operators are mapped"]
     reasons = Counter[str]()
     for (_, status), count in counts.items():
-        if status != MAPPED:
-            reasons[status] += count
+        reasons[status] += count
+    del reasons[MAPPED]
     for status, count in sorted(reasons.items()):
         meaning = rules().reasons.get(status)
         lines.append(f"on the CPU {count}: {status}" + (f" ({meaning})" if meaning else ""))

@@ -87,9 +87,8 @@ def estimate(settings: EthosU, path: Path) -> NpuEstimate:
     try:
         installed = version(PACKAGE)
     except PackageNotFoundError as error:
-        raise MissingExtraError(
-            PACKAGE, extra=EXTRA, needed_for="a target of the kind ethos-u"
-        ) from error
+        needed = "a target of the kind ethos-u"
+        raise MissingExtraError(PACKAGE, extra=EXTRA, needed_for=needed) from error
     usual_system, usual_memory = _USUAL[settings.accelerator.split("-")[1]]
     system = settings.system_config or usual_system
     memory = settings.memory_mode or usual_memory

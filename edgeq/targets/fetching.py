@@ -121,11 +121,6 @@ def _run(command: Sequence[str], name: str) -> str:
 def extract(package: Path, folder: Path, keep: Callable[[str], bool]) -> dict[str, str]:
     """Write a package's regular files below a folder, and return its links, which are not created.
 
-    Args:
-        package: The ``.deb`` file.
-        folder: The folder that stands for the root.
-        keep: Returns whether a path such as ``usr/bin/x`` is needed.
-
     Returns:
         The target of every needed link by the link's path, both relative to the root.
 

@@ -37,19 +37,15 @@ def start(name: str, settings: Gpu) -> Target:
     Raises:
         EdgeqError: A package is missing, or the target was not added.
     """
-    arguments = (
-        str(_WORKER),
-        settings.precision,
-        base64.b64encode(tiny.model("float32")).decode(),
-    )
+    model = base64.b64encode(tiny.model("float32")).decode()
+    arguments = (str(_WORKER), settings.precision, model)
     explained = partial(explain, settings, name)
     if settings.driver == "installed":
         try:
             version(PACKAGE)
         except PackageNotFoundError as error:
-            raise MissingExtraError(
-                PACKAGE, extra=EXTRA, needed_for="a target of the kind gpu"
-            ) from error
+            needed = "a target of the kind gpu"
+            raise MissingExtraError(PACKAGE, extra=EXTRA, needed_for=needed) from error
         return Target(
             name,
             (sys.executable, "-P", *arguments),

@@ -68,9 +68,8 @@ class Interpreter:
             hardware_accelerators=HardwareAccelerator.GPU,
             gpu_options=GpuOptions(enforce_f32=precision == "float32"),
         )
-        compiled, self.printed = captured(
-            partial(CompiledModel.from_buffer, content, options=options)
-        )
+        create = partial(CompiledModel.from_buffer, content, options=options)
+        compiled, self.printed = captured(create)
         if isinstance(compiled, Exception):
             refusal = reason(self.printed) or str(compiled)
             advice = _ADVICE if _WEIGHT_ONLY in refusal else ""
@@ -133,8 +132,9 @@ class Interpreter:
         return [detail["index"] for detail in details].index(index)
 
 
-def captured(work: Callable[[], T]) -> tuple[T | Exception, str]:
-    """Return a function's result or exception, and what native code printed meanwhile."""
+def captured(work: Callable[[], T], *, prints: bool = True) -> tuple[T | Exception, str]:
+    """Return a function's result or exception, and what native code printed, or would have."""
+    sys.stderr.flush()
     with tempfile.TemporaryFile() as file:
         own = os.dup(2)
         os.dup2(file.fileno(), 2)
@@ -148,7 +148,8 @@ def captured(work: Callable[[], T]) -> tuple[T | Exception, str]:
             os.close(own)
         file.seek(0)
         text = file.read().decode("utf-8", "replace")
-    sys.stderr.write(text)
+    if prints:
+        sys.stderr.write(text)
     return result, text
 
 

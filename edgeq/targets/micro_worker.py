@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import os
 import re
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from edgeq.run import worker
+from edgeq.targets.gpu_worker import captured
 
-T = TypeVar("T")
 TIMES_THE_FILE, LEAST_ARENA = 16, 1 << 22
 """Arena size, as a multiple of the file's size and at least in bytes, that is never the limit."""
 
@@ -46,11 +43,12 @@ class Interpreter:
         self._names = [_name(runtime.schema_fb, code) for code in model.operatorCodes]
         arena = max(LEAST_ARENA, TIMES_THE_FILE * len(content))
         create = partial(runtime.Interpreter.from_bytes, content, arena_size=arena)
-        interpreter, printed = captured(create)
+        interpreter, printed = captured(create, prints=False)
         if isinstance(interpreter, Exception):
-            raise ValueError(f"{interpreter}: {_NOISE.sub('', printed)}")  # noqa: TRY004 - a refusal
+            refusal = _NOISE.sub("", " ".join(printed.split()))
+            raise ValueError(f"{interpreter}: {refusal}")  # noqa: TRY004 - a refusal
         self._interpreter = interpreter
-        _, printed = captured(self._interpreter.print_allocations)
+        _, printed = captured(self._interpreter.print_allocations, prints=False)
         self.arena_bytes = int(_ARENA.findall(printed)[0])
 
     def invoke(self) -> None:
@@ -105,33 +103,6 @@ def _name(schema: Any, code: Any) -> str:
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
     return str(names.get(number, number))
-
-
-@contextmanager
-def _printed_to(file: Any) -> Iterator[None]:
-    """Redirect standard error, including native code's, to a file until the block ends."""
-    sys.stderr.flush()
-    own = os.dup(2)
-    os.dup2(file.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(own, 2)
-        os.close(own)
-
-
-def captured(work: Callable[[], T]) -> tuple[T | Exception, str]:
-    """Return a function's result or exception, and what it printed, on one line."""
-    with tempfile.TemporaryFile() as file:
-        result: T | Exception
-        with _printed_to(file):
-            try:
-                result = work()
-            except Exception as error:  # noqa: BLE001 - returned to the caller
-                result = error
-        file.seek(0)
-        text = file.read().decode("utf-8", "replace")
-    return result, " ".join(text.split())
 
 
 class MicroModel(worker.Model):

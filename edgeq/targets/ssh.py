@@ -136,20 +136,13 @@ def prepare(name: str, settings: Ssh, supply: Supply) -> Iterator[str]:
 def _shell(
     settings: Ssh, text: str, socket: Path | None = None, *, keeps: bool = False
 ) -> tuple[str, ...]:
-    """Return the command that runs a shell command there.
-
-    Args:
-        settings: The target's settings.
-        text: The command.
-        socket: Path of a connection to use if it is there.
-        keeps: Whether the command's own connection is offered there to others.
-    """
-    sharing = {
+    """Return the command that runs a shell command there."""
+    named = {
+        **_OPTIONS,
         "ControlMaster": "yes" if keeps else "no",
         "ControlPath": socket or "none",
         "ControlPersist": "no",
     }
-    named = {**_OPTIONS, **sharing}
     options = [text for key, value in named.items() for text in ("-o", f"{key}={value}")]
     if settings.config is not None:
         options += ["-F", settings.config]
@@ -162,6 +155,7 @@ def _shell(
     return ("ssh", *options, "--", settings.host, shell)
 
 
+_SWITCHED_ON = "Check that it is switched on and in the network"
 _REASONS = {
     "could not resolve hostname": (
         "ssh does not find the host {host!r}",
@@ -183,18 +177,14 @@ _REASONS = {
         "{host!r} takes no ssh connection",
         "Check `port`, and that its ssh server runs",
     ),
-    "timed out": ("{host!r} does not answer", "Check that it is switched on and in the network"),
-    "no route to host": (
-        "there is no way to {host!r}",
-        "Check that it is switched on and in the network",
-    ),
+    "timed out": ("{host!r} does not answer", _SWITCHED_ON),
+    "no route to host": ("there is no way to {host!r}", _SWITCHED_ON),
 }
 
 
 def explain(name: str, settings: Ssh, ended: Ended) -> Explanation | None:
     """Return what an exit code of ``ssh`` means, None if it is the worker's own."""
-    lines = [line.strip().rstrip(".") for line in ended.output.splitlines() if line.strip()]
-    last = lines[-1] if lines else "it gives no reason"
+    last = bundle.last_line(ended).rstrip(".")
     if ended.code == SSH_FAILED:
         return _not_connected(settings.host, ended, last)
     if ended.greeted:

@@ -7,11 +7,10 @@ from pathlib import Path
 import msgspec
 
 from edgeq.config.structs import DeclaredTarget, Spec
-from edgeq.config.target_kinds import KINDS, Settings, TargetKind, function
-from edgeq.config.target_tables import BUILT_IN
+from edgeq.config.target_kinds import BUILT_IN, KINDS, NoSettings, Settings, TargetKind, function
 from edgeq.errors import EdgeqError
 from edgeq.registry import unknown
-from edgeq.run.targets import Target
+from edgeq.run.targets import Target, local_target
 
 
 def declared(name: str, spec: Spec) -> DeclaredTarget:
@@ -41,11 +40,6 @@ def settings_of(target: DeclaredTarget, root: Path) -> Settings:
 def start(name: str, target: DeclaredTarget, root: Path) -> Target:
     """Return the command line that starts the worker on a target.
 
-    Args:
-        name: Name of the target.
-        target: The target as the spec declares it.
-        root: The folder to which relative paths in the spec refer.
-
     Raises:
         EdgeqError: Its kind runs no models, or something that it needs is missing.
     """
@@ -64,6 +58,12 @@ def start(name: str, target: DeclaredTarget, root: Path) -> Target:
             remedy="Correct the package that registers the kind",
         )
     return started
+
+
+def start_here(name: str, settings: NoSettings) -> Target:
+    """Return this machine as a target, with the Python that is running."""
+    del name, settings
+    return local_target()
 
 
 def boards_of(name: str, target: DeclaredTarget) -> dict[str, DeclaredTarget]:

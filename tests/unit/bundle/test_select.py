@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import msgspec
 
+from edgeq.bundle.pack import variant_readme
 from edgeq.bundle.select import Refusal, select
-from edgeq.bundle.texts import variant_readme
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.record.structs import TargetRecord
 from tests.unit.report import records

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import config_option
+from edgeq.cli.options import config_option, record_option, spec_of
 from edgeq.cli.say import say, shown
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--prune", is_flag=True, help="Remove accepted cases that the run does not declare any more."
 )
-@click.option(
-    "--record",
-    metavar="RUN.json",
-    type=click.Path(path_type=Path),
-    help="Accept this record (default: reports/latest/run.json).",
-)
+@record_option("Accept this record (default: reports/latest/run.json).")
 @config_option
 def accept(
     expression: str, reason: str, record: Path | None, config: Path | None, *, prune: bool
@@ -44,7 +39,6 @@ def accept(
     """
     from datetime import UTC, datetime
 
-    from edgeq.config.load import load_spec
     from edgeq.history import accepted
     from edgeq.history.accept import Signature, select
     from edgeq.history.accept import accept as merge
@@ -52,7 +46,7 @@ def accept(
     from edgeq.record import structs as records
     from edgeq.store.locks import alone_in
 
-    spec = load_spec(Path(), file=config)
+    spec = spec_of(config)
     reports = shown(spec.path(spec.reports))
     folder = reports / accepted.FOLDER
     selected = select(expression)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import config_option
+from edgeq.cli.options import PATH, config_option, record_option, spec_of
 from edgeq.cli.say import say, shown
 
 if TYPE_CHECKING:
@@ -15,16 +15,11 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Pack the cleared variants, or verify a package.")
-@click.option(
-    "--record",
-    metavar="RUN.json",
-    type=click.Path(path_type=Path),
-    help="Pack from this record (default: reports/latest/run.json).",
-)
+@record_option("Pack from this record (default: reports/latest/run.json).")
 @click.option(
     "--output",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Write the package into DIR and DIR.zip (default: reports/bundle).",
 )
 @click.option(
@@ -36,19 +31,19 @@ if TYPE_CHECKING:
     "--check",
     "package",
     metavar="PATH",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Instead, verify a package (folder or zip).",
 )
 @click.option(
     "--sign",
     metavar="KEY.pem",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Sign the package's attestation with this private Ed25519 key.",
 )
 @click.option(
     "--key",
     metavar="KEY.pub",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="With --check: the attestation must be signed with this public key.",
 )
 @config_option
@@ -76,11 +71,10 @@ def bundle(
     if key is not None:
         raise click.UsageError("--key verifies a package: name it by --check; --sign signs one")
 
-    from edgeq.config.load import load_spec
     from edgeq.record import structs as records
     from edgeq.results import bundling
 
-    spec = load_spec(Path(), file=config)
+    spec = spec_of(config)
     reports = shown(spec.path(spec.reports))
     run = records.read(record or reports / "latest" / "run.json")
     if bundling.is_outdated(run, spec):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgeq.cli.options import config_option
+from edgeq.cli.options import PATH, config_option, spec_of
 from edgeq.cli.say import progress, say
 
 WIDTH = 100
@@ -26,7 +26,7 @@ WIDTH = 100
     "--json",
     "output",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Also write the result to FILE.",
 )
 def challenge(
@@ -47,7 +47,6 @@ def challenge(
     The result is written to reports/latest/challenge.json. The exit code is 1 if a fault was
     missed or a harmless change stopped, 2 if a fault's function failed.
     """
-    from edgeq.config.load import load_spec
     from edgeq.errors import SpecError
     from edgeq.faults import table
     from edgeq.faults.challenge import challenge as run
@@ -59,7 +58,7 @@ def challenge(
         for text in table.catalogue(tuple(fault for _, fault in faults()), WIDTH):
             say(text)
         return 0
-    spec = load_spec(Path(), file=config)
+    spec = spec_of(config)
     try:
         outcome = run(spec, models=models, variant=variant, names=names, say=progress)
     finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import config_option
+from edgeq.cli.options import config_option, spec_of
 from edgeq.cli.say import shown
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ def compare(
 
     folder = Path(FOLDER)
     if ACCEPTED in {before, after}:
-        from edgeq.config.load import load_spec
-
-        spec = load_spec(Path(), file=config)
+        spec = spec_of(config)
         folder = shown(spec.path(spec.reports)) / FOLDER
     changes = compare_sources(
         load(before, folder),

@@ -15,7 +15,6 @@ from edgeq.errors import EdgeqError
 if TYPE_CHECKING:
     import numpy as np
 
-    from edgeq.tflite.model_file import Tensor
 
 DEEPEST = 3
 """Levels of folders below the project that are looked into."""
@@ -178,7 +177,7 @@ def _arrays(folder: Path, paths: Sequence[Path], ready: Sequence[Path]) -> Detec
     beside = evaluation.parent / _LABELS in tables
     kinds = {dtype.name for _, dtype in sets[evaluation] if dtype.kind in "iu"}
     integers = kinds.pop() if len(kinds) == len(sets[evaluation]) == 1 else ""
-    scales = {path: scale for path in ready if (scale := _scale_of(folder / path, integers))}
+    scales = {path: scale for path in ready if (scale := scale_of(folder / path, integers))}
     alike = len({tuple(scale.items()) for scale in scales.values()}) == 1
     return DetectedArrays(
         evaluation=evaluation,
@@ -196,18 +195,18 @@ def _named_set(names: tuple[str, ...], sets: Iterable[Path]) -> Path | None:
     return next((path for name in names for path in words if name in words[path]), None)
 
 
-def _scale_of(path: Path, integers: str) -> Mapping[str, object] | None:
+def scale_of(path: Path, dtype: str) -> Mapping[str, object] | None:
+    """Return scale and zero point of a file's only input as the spec's table of samples has them.
+
+    None is returned if the file has several inputs, or one of another type or without a scale.
+    """
     from edgeq.tflite.model_file import read_model
 
     model = read_model(path)
     entries = [model.tensors[index] for index in model.inputs]
-    return own_scale(entries[0]) if [entry.dtype for entry in entries] == [integers] else None
-
-
-def own_scale(entry: Tensor) -> dict[str, object] | None:
-    """Return scale and zero point of an input as the spec's table of samples has them, or None."""
-    if entry.scales.size != 1:
+    if [entry.dtype for entry in entries] != [dtype] or entries[0].scales.size != 1:
         return None
+    entry = entries[0]
     return {"scale": float(entry.scales[0]), "zero_point": int([*entry.zero_points, 0][0])}
 
 

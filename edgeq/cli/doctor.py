@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import config_option
+from edgeq.cli.options import PATH, config_option
 from edgeq.cli.say import say
 from edgeq.words import plural
 
@@ -60,7 +60,7 @@ def _check_specs(files: Sequence[Path | None]) -> int:
     is_flag=True,
     help="Check only the spec, or each FILE: keys, names, limits, tables. For pre-commit hooks.",
 )
-@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=PATH)
 def doctor(*, config: Path | None, spec_only: bool, files: tuple[Path, ...]) -> int:
     """Report what is installed, and which weights, images, kernels and targets are available.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import config_option
+from edgeq.cli.options import config_option, record_option
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
@@ -40,12 +40,7 @@ def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[Com
 
 @click.command(short_help="Tell one case of a run whole: value, cause, next step, images.")
 @click.argument("case", metavar="CASE", shell_complete=complete)
-@click.option(
-    "--record",
-    metavar="RUN.json",
-    type=click.Path(path_type=Path),
-    help="Read another record than reports/latest/run.json.",
-)
+@record_option("Read another record than reports/latest/run.json.")
 @config_option
 def explain(case: str, record: Path | None, config: Path | None) -> int:
     """Tell everything that the record of a run says about CASE.
@@ -55,23 +50,24 @@ def explain(case: str, record: Path | None, config: Path | None) -> int:
     are listed. The exit code is 2 if there is no such case.
     """
     from edgeq.judge.verdict import Verdict
-    from edgeq.report.explain import explain as told
+    from edgeq.report.explain import explain as lines_about
     from edgeq.report.explain import matching
 
     run = _record(record, config)
     cases = matching(run, case)
     if not cases:
         raise _unknown(run, case)
-    open_ = [one for one in cases if one.status is not Verdict.PASS] if len(cases) > 1 else cases
+    several = len(cases) > 1
+    open_ = [each for each in cases if not several or each.status is not Verdict.PASS]
     if not open_:
         say(f"All {len(cases)} cases with {case!r} in their id passed. Name one of them:")
-        for one in cases[:MOST_LISTED]:
-            say(f"  {one.id}")
-        return 0
-    for place, one in enumerate(open_):
+        for each in cases[:MOST_LISTED]:
+            say(f"  {each.id}")
+    for place, each in enumerate(open_):
         if place:
             say("")
-        _tell(one.id, told(run, one))
+        _tell(each.id, lines_about(run, each))
+    return 0
     return 0
 
 
@@ -97,7 +93,7 @@ def _unknown(run: RunRecord, case: str) -> Exception:
 
     from edgeq.errors import RecordError
 
-    names = [one.id for one in run.cases]
+    names = [each.id for each in run.cases]
     close = get_close_matches(case, names, n=1, cutoff=0.5) or names[:1]
     meant = f"Did you mean {close[0]}?" if close else "The run has no case"
     return RecordError(f"no case of the run has {case!r} in its id", remedy=meant)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import config_option, targets_option
+from edgeq.cli.options import config_option, spec_of, targets_option
 from edgeq.cli.say import progress, say
 
 if TYPE_CHECKING:
@@ -78,14 +78,13 @@ def repair(
     reports/latest/repair.json. The exit code is 0 if a variant passes, 1 if none does.
     """
     from edgeq.config.check import using
-    from edgeq.config.load import load_spec
     from edgeq.record.repair import FILE, write
     from edgeq.repair.goals import parse_goal
     from edgeq.repair.repairing import repair as run
     from edgeq.repair.request import Request
     from edgeq.repair.sentences import lines
 
-    spec: Spec = load_spec(Path(), file=config)
+    spec: Spec = spec_of(config)
     if targets:
         spec = using(spec, targets)
     request = Request(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgeq.cli.options import PATH
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Render an earlier run's record again.")
-@click.argument("record", type=click.Path(path_type=Path), metavar="RUN.json")
+@click.argument("record", type=PATH, metavar="RUN.json")
 @click.option(
     "--output",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Write into DIR (default: next to the record; for a record not called run.json, a folder "
     "with its name).",
 )

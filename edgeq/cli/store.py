@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq import words
-from edgeq.cli.options import config_option
+from edgeq.cli.options import PATH, config_option, spec_of
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _folder = click.option(
     "--store",
     "folder",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The store (default: the spec's `store`).",
 )
 
@@ -108,12 +108,11 @@ def prune(config: Path | None, folder: Path | None, max_size: str) -> None:
 
 
 def _store(config: Path | None, folder: Path | None) -> Store:
-    from edgeq.config.load import load_spec
     from edgeq.store.content import Store
 
     if folder is not None:
         return Store(folder)
-    spec = load_spec(Path(), file=config)
+    spec = spec_of(config)
     return Store(spec.path(spec.store))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq import words
-from edgeq.cli.options import config_option
+from edgeq.cli.options import config_option, spec_of
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
@@ -47,10 +47,9 @@ def check(name: str, config: Path | None, model: Path | None, *, variants: bool)
     that look at predictions, compared with their baseline there; the record does not change. The
     exit code is 1 if something is wrong there or a variant fails.
     """
-    from edgeq.config.load import load_spec
     from edgeq.targets.starting import declared
 
-    spec = load_spec(Path(), file=config)
+    spec = spec_of(config)
     entry = declared(name, spec)
     wrong = _check(name, entry, spec, model)
     return _judge(name, spec) if variants and not wrong else wrong
@@ -162,12 +161,11 @@ def add(
     Root is not needed. Packages and wheels come from the sources that this machine's own apt and
     pip use; every part is verified and listed with its sha256.
     """
-    from edgeq.config.load import load_spec
     from edgeq.config.target_kinds import function
     from edgeq.targets.parts import Supply
     from edgeq.targets.starting import boards_of, declared, kind_of
 
-    spec = load_spec(Path(), file=config)
+    spec = spec_of(config)
     entry = declared(name, spec)
     kind = kind_of(entry)
     if kind.prepare is None:
@@ -184,12 +182,11 @@ def add(
 @config_option
 def remove(name: str, config: Path | None) -> None:
     """Remove everything prepared for targets of NAME's kind from the user's cache."""
-    from edgeq.config.load import load_spec
     from edgeq.store import prune
     from edgeq.targets.parts import cache
     from edgeq.targets.starting import declared, kind_of
 
-    kind = kind_of(declared(name, load_spec(Path(), file=config)))
+    kind = kind_of(declared(name, spec_of(config)))
     removed = prune.prune(cache(kind.store or kind.name), 0).removed
     freed = words.size(sum(entry.bytes for entry in removed))
     entries = words.plural(len(removed), "prepared target")
@@ -200,12 +197,11 @@ def remove(name: str, config: Path | None) -> None:
 @config_option
 def list_(config: Path | None) -> None:
     """List the targets that can be used here, and the kinds of targets."""
-    from edgeq.config.load import load_spec
     from edgeq.config.target_kinds import BUILT_IN, KINDS
     from edgeq.store import prune
     from edgeq.targets.parts import cache
 
-    spec = load_spec(Path(), file=config)
+    spec = spec_of(config)
     for name, entry in {**BUILT_IN, **spec.targets.declared}.items():
         use = "used by the gate" if name in spec.targets.use else "not used by the gate"
         store = KINDS.get(entry.kind).store or entry.kind

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import config_option
+from edgeq.cli.options import config_option, spec_of
 from edgeq.cli.say import progress, say
 
 if TYPE_CHECKING:
@@ -201,10 +201,9 @@ def _subject(
 
 
 def _of_spec(name: str, config: Path | None) -> VariantUnderTest:
-    from edgeq.config.load import load_spec
     from edgeq.pipeline.run import Run
 
-    spec = load_spec(Path(), file=config)
+    spec = spec_of(config)
     run = Run(spec, say=progress)
     return run.baseline(name) if name in spec.models else run.variant(name)
 
@@ -246,9 +245,8 @@ def _of_file(path: Path, options: Options) -> tuple[VariantUnderTest, float | No
 
 def _arrays(file: Path, options: Options) -> dict[str, object]:
     """Return the table of a file's samples, with the scale of integers if there is one."""
-    from edgeq.cli.detect import own_scale
+    from edgeq.cli.detect import scale_of
     from edgeq.samples.array_sources import headers
-    from edgeq.tflite.model_file import read_model
 
     scale, zero_point = options["scale"], options["zero-point"]
     if scale is None and zero_point is not None:
@@ -257,11 +255,7 @@ def _arrays(file: Path, options: Options) -> dict[str, object]:
         )
     table: dict[str, object] = {"evaluation": options["samples"]}
     if scale is None:
-        samples, model = Path(str(options["samples"])), read_model(file)
+        samples = Path(str(options["samples"]))
         types = [dtype.name for _, dtype in headers(samples, str(samples)).values()]
-        entries = [model.tensors[index] for index in model.inputs]
-        if [entry.dtype for entry in entries] == types and len(types) == 1:
-            quantized = own_scale(entries[0])
-            return table if quantized is None else {**table, **quantized}
-        return table
+        return {**table, **((scale_of(file, types[0]) if len(types) == 1 else None) or {})}
     return {**table, "scale": scale, "zero_point": zero_point or 0}

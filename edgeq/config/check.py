@@ -21,7 +21,7 @@ from edgeq.config.methods import (
 )
 from edgeq.config.presets import PREPROCESSING
 from edgeq.config.ranges import check_ranges
-from edgeq.config.structs import Classifier, Images, Model, ReadyVariant, Spec
+from edgeq.config.structs import Classifier, Images, Model, ReadyVariant, Samples, Spec
 from edgeq.config.tables import header, key_text
 from edgeq.config.target_kinds import BUILT_IN, LOCAL
 from edgeq.errors import SpecError
@@ -57,7 +57,7 @@ def check(spec: Spec) -> None:
         raise unknown("engine", spec.engine, ENGINES, where=f"{where}: engine")
     check_ranges(spec)
     _check_folders(spec)
-    _check_images(spec.images, f"{where}: images")
+    _check_sets(spec.images, f"{where}: images")
     _check_methods(spec.methods, f"{where}: methods", spec.engine)
     for name, model in spec.models.items():
         _check_name("model", name, where)
@@ -128,7 +128,7 @@ def _check_folders(spec: Spec) -> None:
             )
 
 
-def _check_images(images: Images, where: str) -> None:
+def _check_sets(images: Images | Samples, where: str) -> None:
     for key in ("calibration", "evaluation", "labels"):
         _check_path(getattr(images, key), f"{where}.{key}")
 
@@ -159,7 +159,7 @@ def _check_model(model: Model, where: str, spec: Spec) -> None:
     elif model.classifier is not None:
         _check_methods(spec.methods, f"{spec.origin}: methods", spec.engine, model.classifier)
     if model.images is not None:
-        _check_images(model.images, f"{where}.images")
+        _check_sets(model.images, f"{where}.images")
     _check_arrays(model, where)
     if isinstance(model.preprocessing, str):
         PREPROCESSING.get(model.preprocessing, where=f"{where}.preprocessing")
@@ -168,9 +168,8 @@ def _check_model(model: Model, where: str, spec: Spec) -> None:
         spec.methods if model.methods is None else model.methods,
         where=f"{where}.classifier",
     )
-    _check_path(model.source, f"{where}.source")
-    _check_path(model.weights, f"{where}.weights")
-    _check_path(model.labels, f"{where}.labels")
+    for key in ("source", "weights", "labels"):
+        _check_path(getattr(model, key), f"{where}.{key}")
     if model.weights == "random" and not model.allow_random_weights:
         raise SpecError(
             'weights = "random" needs a declaration, because predictions then mean nothing',
@@ -184,8 +183,7 @@ def _check_arrays(model: Model, where: str) -> None:
     arrays = model.arrays
     if arrays is None:
         return
-    for key in ("calibration", "evaluation", "labels"):
-        _check_path(getattr(arrays, key), f"{where}.samples.{key}")
+    _check_sets(arrays, f"{where}.samples")
     for key in ("images", "preprocessing", "input_size", "detection"):
         if getattr(model, key) is not None:
             raise SpecError(
@@ -355,9 +353,7 @@ def _method_names(spec: Spec, model: str) -> set[str]:
 def _check_gates(spec: Spec) -> None:
     used = {word for model in spec.models for word in _method_names(spec, model)}
     used |= set(spec.variants)
-    used |= {
-        variant.method.partition("@")[0] for variant in spec.variants.values() if variant.method
-    }
+    used |= {(variant.method or "").partition("@")[0] for variant in spec.variants.values()} - {""}
     for name in (*spec.gates.by_method, *spec.gates.off):
         where = f"{spec.origin}: {key_text('gates', name)}"
         both = set(spec.gates.off.get(name, ())) & set(spec.gates.limits(name))
@@ -427,12 +423,10 @@ def check_names(spec: Spec, methods: Mapping[str, Collection[str]]) -> None:
     Raises:
         SpecError: A name can't be a file name on every system, or two names collide.
     """
-    named = (
-        ("models", list(spec.models)),
-        ("variants", list(spec.variants)),
-        ("targets", list(spec.targets.declared)),
-    )
-    for kind, names in named:
+    declared = spec.targets.declared
+    named: Mapping[str, Collection[str]]
+    named = {"models": spec.models, "variants": spec.variants, "targets": declared}
+    for kind, names in named.items():
         for name in names:
             _check_file_name(name, f"{spec.origin}: {key_text(kind, name)}")
     _check_distinct([(name, f"the model {name!r}") for name in spec.models], spec.origin, "files")
@@ -468,13 +462,7 @@ def _check_file_name(name: str, where: str) -> None:
 
 
 def _check_distinct(names: list[tuple[str, str]], where: str, used: str) -> None:
-    """Refuse names that differ only in case.
-
-    Args:
-        names: Pairs of a name and a description of what it names.
-        where: Where the names are set.
-        used: Where they would collide.
-    """
+    """Refuse names that differ only in case."""
     seen: dict[str, str] = {}
     for name, what in names:
         other = seen.setdefault(name.casefold(), what)

@@ -75,6 +75,29 @@ def figure_gate(
     return row
 
 
+def _worsening(
+    name: str,
+    task: Task,
+    summary: str,
+    *,
+    written: Kind = "points",
+    maximum: float | None = 1.0,
+    in_table: bool = False,
+) -> Gate:
+    """Return a gate on how much worse than the baseline a variant is by the labels."""
+    return figure_gate(
+        name,
+        task,
+        summary,
+        "max",
+        labelled=True,
+        written=written,
+        minimum=-1.0,
+        maximum=maximum,
+        in_table=in_table,
+    )
+
+
 FIGURE_GATES = (
     figure_gate(
         "head_agreement",
@@ -84,24 +107,17 @@ FIGURE_GATES = (
         "min",
         of_heads=True,
     ),
-    figure_gate(
+    _worsening(
         "class_recall_drop",
         "classification",
         "greatest drop of a class's recall; applies only if you set it",
-        "max",
-        labelled=True,
-        written="points",
-        minimum=-1.0,
     ),
-    figure_gate(
+    _worsening(
         "calibration_error_rise",
         "classification",
         "expected calibration error of the variant minus that of the baseline; applies only if "
         "you set it",
-        "max",
-        labelled=True,
         written="number",
-        minimum=-1.0,
     ),
     figure_gate(
         "label_overlap",
@@ -110,14 +126,10 @@ FIGURE_GATES = (
         "min",
         in_table=True,
     ),
-    figure_gate(
+    _worsening(
         "f1_drop",
         "multilabel",
         "F1 of the baseline over all labels minus that of the variant",
-        "max",
-        labelled=True,
-        written="points",
-        minimum=-1.0,
         in_table=True,
     ),
     figure_gate(
@@ -136,14 +148,10 @@ FIGURE_GATES = (
         "min",
         in_table=True,
     ),
-    figure_gate(
+    _worsening(
         "verification_drop",
         "embedding",
         "true accept rate of the baseline minus that of the variant, at a fixed false accept rate",
-        "max",
-        labelled=True,
-        written="points",
-        minimum=-1.0,
         in_table=True,
     ),
     figure_gate(
@@ -153,14 +161,10 @@ FIGURE_GATES = (
         "min",
         in_table=True,
     ),
-    figure_gate(
+    _worsening(
         "iou_drop",
         "segmentation",
         "mean IoU with the masks of the baseline minus that of the variant",
-        "max",
-        labelled=True,
-        written="points",
-        minimum=-1.0,
         in_table=True,
     ),
     figure_gate(
@@ -200,14 +204,11 @@ FIGURE_GATES = (
         maximum=None,
         in_table=True,
     ),
-    figure_gate(
+    _worsening(
         "point_error_rise",
         "keypoints",
         "mean distance of the variant's points from the labels minus that of the baseline's",
-        "max",
-        labelled=True,
         written="number",
-        minimum=-1.0,
         maximum=None,
         in_table=True,
     ),
@@ -220,14 +221,11 @@ FIGURE_GATES = (
         maximum=None,
         in_table=True,
     ),
-    figure_gate(
+    _worsening(
         "value_error_rise",
         "regression",
         "mean distance of the variant's values from the labels minus that of the baseline's",
-        "max",
-        labelled=True,
         written="number",
-        minimum=-1.0,
         maximum=None,
         in_table=True,
     ),

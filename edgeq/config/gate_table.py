@@ -14,16 +14,8 @@ from edgeq.config.tables import header, key_text
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
 
-_UNITS = {
-    "": 1,
-    "B": 1,
-    "kB": 1000,
-    "MB": 1000**2,
-    "GB": 1000**3,
-    "KiB": 1024,
-    "MiB": 1024**2,
-    "GiB": 1024**3,
-}
+_UNITS = {"": 1, "B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
+_UNITS |= {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _WHOLE = {"bytes", "count"}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
@@ -92,21 +84,15 @@ def _limit(gate: Gate, value: Any, where: str) -> float:
     number = _number(gate, value, where)
     highest = math.inf if gate.maximum is None else gate.maximum
     if gate.unit in _WHOLE and math.isfinite(number) and number != int(number):
-        raise SpecError(
-            f"{gate.name} = {value!r} is not a whole number",
-            where=where,
-            remedy="Write a whole number",
-        )
+        what = f"{gate.name} = {value!r} is not a whole number"
+        raise SpecError(what, where=where, remedy="Write a whole number")
     if math.isfinite(number) and gate.minimum <= number <= highest:
         return number
     span = f"at least {gate.minimum:g}"
     if gate.maximum is not None:
         span = f"from {gate.minimum:g} to {gate.maximum:g}"
-    raise SpecError(
-        f"{gate.name} = {shown(value)} is outside its range",
-        where=where,
-        remedy=f"Valid: {span}",
-    )
+    what = f"{gate.name} = {shown(value)} is outside its range"
+    raise SpecError(what, where=where, remedy=f"Valid: {span}")
 
 
 def _number(gate: Gate, value: Any, where: str) -> float:

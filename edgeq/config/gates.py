@@ -460,12 +460,7 @@ def limits() -> tuple[str, ...]:
 
 
 def shipped_test(gate: str, subject: str) -> str:
-    """Return the shipped test of a gate for one subject, as pytest writes it.
-
-    Args:
-        gate: Name of the gate.
-        subject: The variant as tests are named after it, ``MODEL-VARIANT``.
-    """
+    """Return the shipped test of a gate for one subject, as pytest writes it."""
     if gate in GATES and GATES.get(gate).declared:
         return f"test_{OWN_MEASURES}[{subject}-{gate}]"
     return f"test_{gate}[{subject}]"

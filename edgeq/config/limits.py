@@ -52,13 +52,6 @@ def _is_asked(spec: Spec, gate: str) -> bool:
 
 
 def is_asked_for(spec: Spec, gate: str, variant: str, method: str | None) -> bool:
-    """Return whether the spec itself sets a limit, as opposed to a preset.
-
-    Args:
-        spec: The spec.
-        gate: Name of the gate.
-        variant: Name of the variant.
-        method: Name of its method, or None for a ready-made variant that claims none.
-    """
+    """Return whether the spec itself sets a limit, as opposed to a preset."""
     own = any(gate in spec.gates.limits(scope) for scope in ("", method or "", variant))
     return own or (gate in GATES and GATES.get(gate).declared)

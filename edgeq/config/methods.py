@@ -341,11 +341,6 @@ def choose(
 def _mixed(choice: MethodChoice, engine: str, where: str | None) -> MethodChoice:
     """Check the choice of a method whose units are not all quantized the same way; return it.
 
-    Args:
-        choice: The choice, with its units.
-        engine: Engine that the spec names for it, or ``""``.
-        where: Location in the spec, for errors.
-
     Raises:
         SpecError: No engine can make it.
     """

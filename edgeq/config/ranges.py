@@ -39,10 +39,9 @@ def check_ranges(spec: Spec) -> None:
     run, latency = spec.run, spec.latency
     _within("confidence", spec.confidence, LEAST_CONFIDENCE, 1, spec.origin, strict=True)
     _within("run.threads", run.threads, 1, MOST_THREADS, spec.origin)
-    _within("run.timeout_s", run.timeout_s, 0.001, MOST_SECONDS, spec.origin)
-    _within("run.memory_limit", run.memory_limit, 1, MOST_BYTES, spec.origin)
-    _within("make.timeout_s", spec.make.timeout_s, 0.001, MOST_SECONDS, spec.origin)
-    _within("make.memory_limit", spec.make.memory_limit, 1, MOST_BYTES, spec.origin)
+    for name, limits in (("run", run), ("make", spec.make)):
+        _within(f"{name}.timeout_s", limits.timeout_s, 0.001, MOST_SECONDS, spec.origin)
+        _within(f"{name}.memory_limit", limits.memory_limit, 1, MOST_BYTES, spec.origin)
     _within("latency.rounds", latency.rounds, 2, MOST_ROUNDS, spec.origin)
     _within("latency.block", latency.block, 1, latency.rounds, spec.origin)
     _within("latency.warmup", latency.warmup, 0, MOST_ROUNDS, spec.origin)

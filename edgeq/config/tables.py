@@ -59,12 +59,7 @@ def build(
 
 
 def header(where: str, *keys: str) -> str:
-    """Return a table's header: ``[run]``, or ``[tool.edgeq.run]`` in ``pyproject.toml``.
-
-    Args:
-        where: The file.
-        *keys: Keys of the table.
-    """
+    """Return a table's header: ``[run]``, or ``[tool.edgeq.run]`` in ``pyproject.toml``."""
     root = ("tool", "edgeq") if where.endswith(_SHARED_FILES) else ()
     return f"[{key_text(*root, *keys)}]"
 
@@ -75,12 +70,7 @@ def key_text(*keys: str) -> str:
 
 
 def as_written(text: str, where: str) -> str:
-    """Rewrite table headers in a text to match the user's own file.
-
-    Args:
-        text: Text with headers as in ``edgeq.toml``, such as ``[models.net]``.
-        where: The file.
-    """
+    """Rewrite table headers in a text to match the user's own file."""
     if not where.endswith(_SHARED_FILES):
         return text
     return _TABLE.sub("[tool.edgeq.", text)

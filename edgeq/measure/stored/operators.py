@@ -140,39 +140,44 @@ def compare_graphs(
     # A part that was rewritten with other operators may compute the same.
     certain = not (missing and added) and all(match.evidence == "graph" for match in matching.pairs)
     endings = _endings(matching)
-    for node in missing:
-        place = endings[0].get(node.place)
-        change, detail = ("missing operator", "is missing")
-        if place is not None:
-            change = LOST_ENDING
-            detail += f": output {place} holds the scores of which the baseline makes probabilities"
-        tally.findings.append(
-            Finding(
-                layer=node.label,
-                part="operator",
-                change=change,
-                detail=detail,
-                baseline_operator=node.operator.index,
-                certain=certain,
-            )
-        )
-    for node in added:
-        place = endings[1].get(node.place)
-        change, detail = ("added operator", "is not in the baseline")
-        if place is not None:
-            change = ADDED_ENDING
-            detail += f": output {place} holds probabilities, the baseline's the scores before them"
-        tally.findings.append(
-            Finding(
-                layer=node.label,
-                part="operator",
-                change=change,
-                detail=detail,
-                operator=node.operator.index,
-                certain=certain,
-            )
-        )
+    tally.findings += [
+        _of_one_file(node, side, endings[side].get(node.place), certain=certain)
+        for side, nodes in enumerate((missing, added))
+        for node in nodes
+    ]
     _compare_outputs(matching, endings[1], tally)
+
+
+def _of_one_file(node: Node, side: int, output: int | None, *, certain: bool) -> Finding:
+    """Return the finding on an operator that only one file has.
+
+    Args:
+        node: The operator.
+        side: 0 for the baseline's, 1 for the variant's.
+        output: Index of the output that it makes probabilities of, whose scores the other file
+            gives; None if it does anything else.
+        certain: As for ``Finding``.
+    """
+    added = side == 1
+    change, detail = "missing operator", "is missing"
+    if added:
+        change, detail = "added operator", "is not in the baseline"
+    if output is not None:
+        change = ADDED_ENDING if added else LOST_ENDING
+        detail += (
+            f": output {output} holds probabilities, the baseline's the scores before them"
+            if added
+            else f": output {output} holds the scores of which the baseline makes probabilities"
+        )
+    return Finding(
+        layer=node.label,
+        part="operator",
+        change=change,
+        detail=detail,
+        operator=node.operator.index if added else -1,
+        baseline_operator=-1 if added else node.operator.index,
+        certain=certain,
+    )
 
 
 def _endings(matching: Matching) -> tuple[dict[int, int], dict[int, int]]:

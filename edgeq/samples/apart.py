@@ -13,6 +13,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -34,6 +35,8 @@ TIMEOUT_S = 30.0
 MEMORY_LIMIT = 4_000_000_000
 """Memory limit of a child in bytes: enough for the largest photograph with transparency."""
 READ_BYTES = 1 << 20
+RUNNING = threading.BoundedSemaphore(os.cpu_count() or 1)
+"""As many photographs are decoded at a time as there are cores, however many threads ask."""
 _SIDES = ("width", "height")
 _REMEDY = "Scale it down, save it again, or take it out of the set"
 
@@ -161,20 +164,21 @@ def measured(photo: Photo) -> tuple[int, int]:
 def _asked(photo: Photo, request: Mapping[str, object]) -> tuple[dict[str, object], bytes]:
     """Return what a child answers about a photograph, and the bytes that follow."""
     line = msgspec.json.encode({"file": photo.file, "sha256": photo.sha256, **request})
-    child = idle.take("") or Decoder()
-    try:
-        head, pixels = child.ask(line)
-    except _SlowError:
-        child.end()
-        raise _refused(photo, f"takes longer than {TIMEOUT_S:g} s to decode") from None
-    except _EndedError:
-        child.end()
-        what = f"crashes its decoder, or takes more than {in_words(MEMORY_LIMIT)} of memory"
-        raise _refused(photo, what) from None
-    except BaseException:
-        child.end()
-        raise
-    idle.add("", child)
+    with RUNNING:
+        child = idle.take("") or Decoder()
+        try:
+            head, pixels = child.ask(line)
+        except _SlowError:
+            child.end()
+            raise _refused(photo, f"takes longer than {TIMEOUT_S:g} s to decode") from None
+        except _EndedError:
+            child.end()
+            what = f"crashes its decoder, or takes more than {in_words(MEMORY_LIMIT)} of memory"
+            raise _refused(photo, what) from None
+        except BaseException:
+            child.end()
+            raise
+        idle.add("", child)
     if "what" in head:
         where, remedy = head["where"], head["remedy"]
         raise ImageError(

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,25 @@ photos = [Photo(str(path), path.name, sha256_file(path), None)]
 write_pixels(path.with_name("p.npy"), photos, Preprocessing(), (1, 8, 8, 3), None)
 print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
+
+
+def test_many_threads_share_as_many_decoders_as_there_are_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [photo(save(tmp_path / f"{seed}.png", seed=seed)) for seed in range(8)]
+    started: list[apart.Decoder] = []
+
+    class Noted(apart.Decoder):
+        def __init__(self) -> None:
+            super().__init__()
+            started.append(self)
+
+    monkeypatch.setattr(apart, "RUNNING", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(apart, "Decoder", Noted)
+    with apart.idle.kept(), ThreadPoolExecutor(len(photos)) as pool:
+        pixels = list(pool.map(lambda one: apart.decoded(one, PLAIN, (4, 4)), photos))
+    assert len(set(pixels)) == len(photos)
+    assert 1 <= len(started) <= 2
 
 
 def test_a_vast_photograph_takes_nothing_of_the_callers_memory(tmp_path: Path) -> None:

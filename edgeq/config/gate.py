@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
     from edgeq.words import Kind
 
+Lack = Literal["training", "images", "labels"]
 Holds = Literal["every", "quantized", "fixed scales", "calibrated", "calibrated here"]
 Column = Literal["size", "reduction", "agreement", "accuracy", "latency", "memory"]
 Condition = Literal[
@@ -176,6 +177,20 @@ class Gate:
         if self.of_heads and not heads:
             return "no further output holds class scores"
         return None
+
+    def lack(self, *, trained: bool, images: bool, labels: bool) -> Lack | None:
+        """Return the first thing that the gate needs and that is not there, None if all is.
+
+        Args:
+            trained: Whether the model's weights are trained.
+            images: Whether there are evaluation images.
+            labels: Whether they have the labels that the gate looks at.
+        """
+        if self.needs_training and not trained:
+            return "training"
+        if self.needs_images and not images:
+            return "images"
+        return "labels" if self.needs_labels and not labels else None
 
     def judgement(self, variant: VariantUnderTest, limit: float) -> Judgement:
         """Judge a variant.

@@ -51,7 +51,8 @@ def _is_asked(spec: Spec, gate: str) -> bool:
     return GATES.get(gate).marker not in spec.without
 
 
-def is_asked_for(spec: Spec, gate: str, variant: str, method: str | None) -> bool:
-    """Return whether the spec itself sets a limit, as opposed to a preset."""
-    own = any(gate in spec.gates.limits(scope) for scope in ("", method or "", variant))
-    return own or (gate in GATES and GATES.get(gate).declared)
+def asked_for(spec: Spec, variant: str, method: str | None) -> frozenset[str]:
+    """Return the gates whose limit for a variant the spec itself sets, as opposed to a preset."""
+    own = (spec.gates.limits(scope) for scope in ("", method or "", variant))
+    declared = (name for name, gate in GATES if gate.declared)
+    return frozenset(declared).union(*own)

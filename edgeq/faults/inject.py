@@ -64,7 +64,7 @@ def join(good: Good, name: str, faulty: Faulty) -> Spec:
         input_size=own.input_size if own else None,
         evaluation=_samples(faulty, own),
     )
-    own_limits = {gate: limit for gate, limit in before.limits.items() if before.is_asked_for(gate)}
+    own_limits = {gate: limit for gate, limit in before.limits.items() if gate in before.asked_for}
     off = tuple(gate for gate in limits() if gate not in before.limits)
     return msgspec.structs.replace(
         spec,

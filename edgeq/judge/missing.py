@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from edgeq.config.gate import Gate
-from edgeq.config.structs import CLASSIFICATION, DETECTION
+from edgeq.config.gate import Gate, Lack
+from edgeq.config.structs import CLASSIFICATION, DETECTION, Spec
 from edgeq.errors import ConversionError, EdgeqError, ModelError
 from edgeq.judge.verdict import Judgement, Verdict
 
@@ -50,47 +50,35 @@ def missing(reason: str, *, declared: bool = False, next_step: str | None = None
     )
 
 
-def unmeasurable(
-    gate: Gate,
-    *,
-    images: int,
-    labelled: bool,
-    trained: bool,
-    allow_missing: Collection[str] = (),
-    allow_random_weights: bool = False,
-) -> Judgement | None:
-    """Return MISSING if a gate lacks what it needs, None if it can be measured.
+def lacking(gate: Gate, lack: Lack, spec: Spec, model: str) -> Judgement:
+    """Return MISSING for a gate that lacks something that it needs.
 
     Args:
         gate: The gate.
-        images: Number of evaluation images.
-        labelled: Whether they have labels.
-        trained: Whether the model's weights are trained.
-        allow_missing: Gates that the spec allows to be absent.
-        allow_random_weights: Whether the spec allows random weights.
+        lack: What it lacks.
+        spec: The spec, which may allow that.
+        model: Name of the model.
     """
-    declared = gate.name in allow_missing
-    if gate.needs_training and not trained:
+    declared = gate.name in spec.allow_missing
+    if lack == "training":
         return missing(
             RANDOM_WEIGHTS,
-            declared=declared or allow_random_weights,
+            declared=declared or spec.models[model].allow_random_weights,
             next_step="Name a weights file in the spec (`weights`)",
         )
-    if gate.needs_images and not images:
+    if lack == "images":
         return missing(
             NO_IMAGES,
             declared=declared,
             next_step="Name a set in the spec (`images.evaluation`), or switch the gate off",
         )
-    if gate.needs_labels and not labelled:
-        of_task = gate.task is not None and gate.task != CLASSIFICATION
-        return missing(
-            f"{NO_LABELS} for {gate.task}" if of_task else NO_LABELS,
-            declared=declared,
-            next_step=f"Name {labels_of(gate.task)} in the spec "
-            "(`images.labels`), or switch the gate off",
-        )
-    return None
+    of_task = gate.task is not None and gate.task != CLASSIFICATION
+    return missing(
+        f"{NO_LABELS} for {gate.task}" if of_task else NO_LABELS,
+        declared=declared,
+        next_step=f"Name {labels_of(gate.task)} in the spec "
+        "(`images.labels`), or switch the gate off",
+    )
 
 
 def not_measured(error: EdgeqError, *, gate: str, allow_missing: Collection[str] = ()) -> Judgement:

@@ -13,7 +13,7 @@ from edgeq.config.structs import Spec
 from edgeq.config.tables import header, key_text
 from edgeq.errors import ImageError, ModelError
 from edgeq.io.files import sha256_file
-from edgeq.judge.missing import unmeasurable
+from edgeq.judge.missing import lacking
 from edgeq.models.float_file import input_size
 from edgeq.models.sources import FloatFile, parse_source
 from edgeq.pipeline.image_sets import named_images
@@ -164,7 +164,7 @@ def lacks(run: Run, name: str, reading: Reading | None) -> Iterator[Lack]:
     for case in run.cases:
         if case.variant.model != name:
             continue
-        why = _lack(spec, case, reading, images=len(photos), labelled=labelled)
+        why = _lack(spec, case, reading, images=bool(photos), labelled=labelled)
         if why is not None:
             lacking.setdefault(why, {})[case.gate.name] = None
     for (reason, step, declared), gates in lacking.items():
@@ -172,7 +172,7 @@ def lacks(run: Run, name: str, reading: Reading | None) -> Iterator[Lack]:
 
 
 def _lack(
-    spec: Spec, case: Case, reading: Reading | None, *, images: int, labelled: bool
+    spec: Spec, case: Case, reading: Reading | None, *, images: bool, labelled: bool
 ) -> tuple[str, str, bool] | None:
     """Return why a case will be MISSING, what to do, and whether the spec declares it."""
     model = spec.models[case.variant.model]
@@ -185,16 +185,10 @@ def _lack(
                 f"Set `output` or `labels` in {header(spec.origin, 'models', case.variant.model)}"
             )
             return f"{unsuited}: {reading.evidence}", step, False
-    absent = unmeasurable(
-        case.gate,
-        images=images,
-        labelled=labelled,
-        trained=model.weights != _RANDOM,
-        allow_missing=spec.allow_missing,
-        allow_random_weights=model.allow_random_weights,
-    )
-    if absent is None:
+    lack = case.gate.lack(trained=model.weights != _RANDOM, images=images, labels=labelled)
+    if lack is None:
         return None
+    absent = lacking(case.gate, lack, spec, case.variant.model)
     return absent.reason, absent.next_step or "", absent.declared_missing
 
 

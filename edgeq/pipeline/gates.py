@@ -250,7 +250,7 @@ def max_partitions(variant: VariantUnderTest, limit: float) -> Judgement:
 
 def same_as_local(variant: VariantUnderTest, limit: float) -> Judgement:
     """Judge whether the outputs on a target are those of this machine."""
-    of, default = arithmetic_of(variant), not variant.is_asked_for("same_as_local")
+    of, default = arithmetic_of(variant), "same_as_local" not in variant.asked_for
     return elsewhere.same_as_local(
         variant.beside_here,
         variant.baseline.beside_here,

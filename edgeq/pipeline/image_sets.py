@@ -154,8 +154,6 @@ class ImageSets:
 
         It has no labels if its labels are of other classes than the model's.
         """
-        if named_images(self._spec, self._name, "evaluation").source is None:
-            return None
         return self._sets.get("evaluation", self._read_evaluation)
 
     def _read_evaluation(self) -> ImageSet | None:
@@ -279,8 +277,6 @@ class ImageSets:
     @property
     def calibration_set(self) -> ImageSet | None:
         """The calibration set, None if the spec names none."""
-        if named_images(self._spec, self._name, "calibration").source is None:
-            return None
         return self._sets.get("calibration", lambda: self._load("calibration"))
 
     @property
@@ -518,7 +514,9 @@ class ImageSets:
         return progress
 
     def _load(self, role: Role) -> ImageSet | None:
-        """Return a set as read, whichever classes its labels refer to."""
+        """Return a set as read, whichever classes its labels refer to; None if none is named."""
+        if named_images(self._spec, self._name, role).source is None:
+            return None
         return self._loaded.get(role, lambda: self._read_set(role, self._model.labels))
 
     def _read_set(self, role: Role, labels: LabelSet | None) -> ImageSet | None:

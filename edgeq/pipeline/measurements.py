@@ -192,7 +192,7 @@ def _operators(variant: VariantUnderTest) -> Operators:
 
 
 def _least(variant: VariantUnderTest) -> LeastSize | None:
-    if variant.method is None or variant.is_asked_for("size_reduction"):
+    if variant.method is None or "size_reduction" in variant.asked_for:
         return None
     baseline = read_model(variant.baseline.path)
     units = {} if variant.choice is None else dict(variant.choice.units)

@@ -34,11 +34,6 @@ class Place:
         """Whether it is this machine."""
         return self.name == LOCAL
 
-    @property
-    def suffix(self) -> str:
-        """The end of the names of variants and cases there, empty for this machine."""
-        return "" if self.is_here else f"@{self.name}"
-
     def run(self, run: Run) -> Run:
         """Return how models are run there, which a kind with kernels of its own decides."""
         own = self.kind.kernels

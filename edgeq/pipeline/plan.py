@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,7 @@ class Case:
         """
         return None if self.asked_of_model else self.gate.inapplicable(task, classes, heads)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The case's id in the record, ``MODEL/VARIANT/GATE``, elsewhere with ``@TARGET``."""
         variant = self.variant
@@ -160,7 +160,7 @@ def _everywhere(spec: Spec, variant: VariantUnderTest, shown: _Shown) -> Iterato
             variant,
             gate,
             limits[name],
-            asked_for=variant.is_asked_for(name),
+            asked_for=name in variant.asked_for,
             asked_of_model=gate.declared
             or name in spec.gates.limits(variant.short_name)
             or (name in spec.gates.every and len(spec.models) == 1),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgeq.errors import EdgeqError, ModelRefusedError, TargetError, UnlikeOutputsError, WorkerError
 from edgeq.pipeline.memo import Memo
 from edgeq.pipeline.places import Place, others, this_machine
 from edgeq.pipeline.plan import Case, cases, variants
-from edgeq.pipeline.schedule import NotAloneError, ProgressRelay, Say
+from edgeq.pipeline.schedule import ProgressRelay, Say
 from edgeq.pipeline.variant import BASELINE, VariantUnderTest
 from edgeq.registry import unknown
 
@@ -221,28 +221,10 @@ class Run:
         finally:
             self._shared.side_by_side = False
 
-    def measure(self, variant: VariantUnderTest, name: str) -> Any:
-        """Return a measurement of a variant, made on first access.
-
-        Args:
-            variant: The variant.
-            name: Name of the measurement.
-
-        Raises:
-            TypeError: The measurement compares with the baseline, and the variant is a baseline.
-            NotAloneError: It must run alone, and other work is in progress.
-            EdgeqError: It can't be made.
-        """
-        from edgeq.pipeline.measurements import MEASUREMENTS
-
-        row = MEASUREMENTS.get(name)
-        if row.compares and variant.is_baseline:
-            raise TypeError(f"{variant.name} is a baseline: it is compared with nothing")
-        if row.alone and self._shared.side_by_side:
-            raise NotAloneError(f"{variant.name}: {name} must be measured alone")
-        if row.of_file and variant.here is not variant:
-            return variant.results.get(name, lambda: self.here.measure(variant.here, name))
-        return variant.results.get(name, lambda: row.of(variant))
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether work is in progress beside which nothing can be measured alone."""
+        return self._shared.side_by_side
 
     @property
     def alike(self) -> Run:

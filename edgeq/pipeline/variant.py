@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 import time
 import warnings
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from edgeq.config.limits import is_asked_for, limits_for
+from edgeq.config.limits import asked_for, limits_for
 from edgeq.config.methods import METHODS, MethodChoice
 from edgeq.config.structs import CLASSIFICATION, DETECTION, StoredWeights
 from edgeq.pipeline.memo import Memo
+from edgeq.pipeline.schedule import NotAloneError
+from edgeq.record.case_ids import name_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +95,7 @@ class Measured(Generic[T]):
     def __get__(self, variant: VariantUnderTest | None, owner: type) -> Measured[T] | T:
         if variant is None:
             return self
-        result: T = variant.run.measure(variant, self.name)
+        result: T = variant.measure(self.name)
         return result
 
 
@@ -136,6 +139,7 @@ class VariantUnderTest:
             none.
         choice: Method and engine, None for the baseline and for a ready-made variant.
         is_baseline: Whether it is the baseline of its model.
+        takes_arrays: Whether its samples are arrays, not photographs.
         results: Results so far, by name of the measurement.
         diagnoses: Diagnoses of its failures, by error; the key is empty without an error.
         clock: Extra time spent on it as a control of other variants.
@@ -229,6 +233,7 @@ class VariantUnderTest:
         self.method = method
         self.choice = choice
         self.is_baseline = is_baseline
+        self.takes_arrays = run.spec.models[model].arrays is not None
         self._sampled_like = sampled_like or short_name
         self.diagnoses: Memo[str, Diagnosis] = Memo(run.relay.goes_on)
         self.clock = Clock()
@@ -266,15 +271,15 @@ class VariantUnderTest:
             raise TypeError(f"{self.name} is not declared")
         return run.undeclared(model, name, self.choice, like=self._sampled_like)
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Full name in the run, ``MODEL/VARIANT``, and ``MODEL/VARIANT@TARGET`` elsewhere."""
         return f"{self.model}/{self.name_in_model}"
 
-    @property
+    @cached_property
     def name_in_model(self) -> str:
         """Name within its model, with ``@TARGET`` on other targets than this machine."""
-        return f"{self.short_name}{self.place.suffix}"
+        return name_on(self.short_name, self.place.name)
 
     @property
     def key(self) -> str:
@@ -298,6 +303,25 @@ class VariantUnderTest:
         It may be the variant itself. None if there is none, for the reason in ``control_choice``.
         """
         return self.control_choice.variant
+
+    def measure(self, name: str) -> Any:
+        """Return a measurement by its name, made on first access.
+
+        Raises:
+            TypeError: It compares with the baseline, and this is a baseline.
+            NotAloneError: It must run alone, and other work is in progress.
+            EdgeqError: It can't be made.
+        """
+        from edgeq.pipeline.measurements import MEASUREMENTS
+
+        row = MEASUREMENTS.get(name)
+        if row.compares and self.is_baseline:
+            raise TypeError(f"{self.name} is a baseline: it is compared with nothing")
+        if row.alone and self.run.is_side_by_side:
+            raise NotAloneError(f"{self.name}: {name} must be measured alone")
+        if row.of_file and self.here is not self:
+            return self.results.get(name, lambda: self.here.measure(name))
+        return self.results.get(name, lambda: row.of(self))
 
     def known(self, measured: Measured[T]) -> T | None:
         """Return a result if it was measured before, else None, without measuring.
@@ -332,11 +356,12 @@ class VariantUnderTest:
         """The limits that apply to it, by gate."""
         return limits_for(self.spec, self.short_name, self.method, model=self.model)
 
-    def is_asked_for(self, gate: str) -> bool:
-        """Return whether the spec itself sets its limit for a gate, rather than a preset."""
-        return is_asked_for(self.spec, gate, self.short_name, self.method)
+    @cached_property
+    def asked_for(self) -> frozenset[str]:
+        """The gates for which the spec itself sets its limit, rather than a preset."""
+        return asked_for(self.spec, self.short_name, self.method)
 
-    @property
+    @cached_property
     def inputs(self) -> ModelInputs:
         """Inputs of its model: float file, images and labels."""
         return self.run.inputs(self.model)
@@ -456,11 +481,6 @@ class VariantUnderTest:
         return images.stream_of(self.samples, self.preprocessing, self.input_size)
 
     @property
-    def takes_arrays(self) -> bool:
-        """Whether its samples are arrays, not photographs."""
-        return self.inputs.images.takes_arrays
-
-    @property
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample: ``(h, w, 3)`` of a photograph, ``(d,)`` of arrays."""
         if self.takes_arrays:
@@ -513,7 +533,7 @@ class VariantUnderTest:
         Args:
             gate: Name of the gate.
         """
-        return None if self.is_asked_for(gate) else self.own_reference
+        return None if gate in self.asked_for else self.own_reference
 
     def evaluate(self, part: int = 0, parts: int = 1) -> None:
         """Run it once on one of the parts of its samples.

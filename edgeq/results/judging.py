@@ -6,7 +6,7 @@ import os
 
 import msgspec
 
-from edgeq.config.gate import Gate
+from edgeq.config.gate import Gate, Lack
 from edgeq.config.structs import DETECTION, Spec
 from edgeq.config.tables import as_written
 from edgeq.diagnosis.explaining import explained
@@ -22,7 +22,7 @@ from edgeq.errors import (
     WorkerError,
 )
 from edgeq.judge.doubt import doubted
-from edgeq.judge.missing import broken, labels_of, missing, not_measured, unmeasurable
+from edgeq.judge.missing import broken, labels_of, lacking, missing, not_measured
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.schedule import StoppedError
@@ -105,10 +105,9 @@ def in_lines(case: Case, record: CaseRecord) -> CaseRecord:
 
     What is true of images is said of samples if the model takes arrays.
     """
-    arrays = case.variant.spec.models[case.variant.model].arrays is not None
 
     def line(sentence: str) -> str:
-        return printable(of_arrays(sentence) if arrays else sentence)
+        return printable(of_arrays(sentence) if case.variant.takes_arrays else sentence)
 
     evidence = dict(record.evidence)
     if isinstance(evidence.get("resolution"), str):
@@ -149,21 +148,18 @@ def _lacks_baseline(case: Case) -> bool:
     return False
 
 
-def shortfall_of(case: Case) -> Judgement | None:
-    """Return why a case can't be measured with its model's weights and images, None if it can.
+def lack_of(case: Case) -> Lack | None:
+    """Return what a case's gate needs and its model's weights and images lack, None if nothing.
 
     Raises:
         EdgeqError: The model or its images can't be used.
     """
-    inputs = case.variant.inputs
-    images = inputs.images.evaluation if case.gate.needs_images else None
-    return unmeasurable(
-        case.gate,
-        images=0 if images is None else len(images.photos),
-        labelled=images is not None and _are_labelled(case),
+    inputs, gate = case.variant.inputs, case.gate
+    images = inputs.images.evaluation if gate.needs_images else None
+    return gate.lack(
         trained=inputs.baseline.trained,
-        allow_missing=case.variant.spec.allow_missing,
-        allow_random_weights=inputs.model.allow_random_weights,
+        images=images is not None and bool(images.photos),
+        labels=images is not None and gate.needs_labels and _are_labelled(case),
     )
 
 
@@ -202,20 +198,20 @@ def why_inapplicable(case: Case) -> str | None:
 
 def _judge(case: Case) -> Judgement:
     _refuse_unsuitable(case)
-    shortfall = shortfall_of(case)
-    if shortfall is None:
-        judgement = case.gate.judgement(case.variant, case.limit or 0.0)
-        _refuse_changed(case.variant)
-        judgement = declared_if_allowed(judgement, case.gate.name, case.variant.spec)
-        judgement = _doubted(case, judgement)
-        return _fed(case, judgement)
-    if _lacks_labels(case) and case.asked_for:
+    gate, variant, spec = case.gate, case.variant, case.variant.spec
+    lack = lack_of(case)
+    if lack == "labels" and case.asked_for:
         raise ImageError(
-            f"{case.gate.name} is asked for, but the evaluation images have no labels",
-            where=f"{case.variant.spec.origin}: gates",
-            remedy=f"{_naming_labels(case.gate)}, or remove {case.gate.name}",
+            f"{gate.name} is asked for, but the evaluation images have no labels",
+            where=f"{spec.origin}: gates",
+            remedy=f"{_naming_labels(gate)}, or remove {gate.name}",
         )
-    return shortfall
+    if lack is not None:
+        return lacking(gate, lack, spec, variant.model)
+    judgement = gate.judgement(variant, case.limit or 0.0)
+    _refuse_changed(variant)
+    judgement = declared_if_allowed(judgement, gate.name, spec)
+    return _fed(case, _doubted(case, judgement))
 
 
 def _foreseen(case: Case) -> Judgement:
@@ -288,14 +284,6 @@ def _fed(case: Case, judgement: Judgement) -> Judgement:
     if not sentence:
         return judgement
     return msgspec.structs.replace(judgement, reason=f"{judgement.reason}; {sentence}")
-
-
-def _lacks_labels(case: Case) -> bool:
-    """Return whether labels are the only thing missing: trained weights and images are there."""
-    inputs = case.variant.inputs
-    if not case.gate.needs_labels or (case.gate.needs_training and not inputs.baseline.trained):
-        return False
-    return inputs.images.evaluation is not None and not _are_labelled(case)
 
 
 def recorded(case: Case, judgement: Judgement) -> CaseRecord:

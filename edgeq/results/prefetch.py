@@ -30,8 +30,9 @@ from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Stage, Task, carry_out
 from edgeq.pipeline.variant import VariantUnderTest
+from edgeq.record.case_ids import name_on
 from edgeq.results.contact_sheet import PER_RUN, sheet_of
-from edgeq.results.judging import judge, shortfall_of, why_inapplicable
+from edgeq.results.judging import judge, lack_of, why_inapplicable
 from edgeq.run.workers import Workers
 from edgeq.samples.apart import idle as decoders
 from edgeq.samples.sets import ROLES, Role
@@ -87,7 +88,7 @@ def prefetch(
     tasks.insert(0, Task("ending the engines' processes", idle.end_all, making))
     pools = _pools(models)
     for name, pool in pools.items():
-        tasks.insert(0, Task(f"ending the workers{name}", pool.end_idle, used))
+        tasks.insert(0, Task(name_on("ending the workers", name), pool.end_idle, used))
     with ExitStack() as kept:
         for context in (idle.kept(), decoders.kept(), *(each.kept() for each in pools.values())):
             kept.enter_context(context)
@@ -102,11 +103,11 @@ def prefetch(
 
 
 def _pools(models: Iterable[_ModelTasks]) -> dict[str, Workers]:
-    """Return the workers of every target that the models' cases run on, by the target's suffix."""
+    """Return the workers of every target that the models' cases run on, by the target's name."""
     pools = {}
     for run in dict.fromkeys(variant.run for model in models for variant in model.variants):
         with suppress(EdgeqError):  # raised again by the cases on that target
-            pools[run.place.suffix] = run.executor.workers
+            pools[run.place.name] = run.executor.workers
     return pools
 
 
@@ -241,7 +242,7 @@ class _ModelTasks:
     def _fetching(self, variant: VariantUnderTest, row: Measurement[object]) -> _Work:
         def work() -> None:
             if any(self._asks_for(case, variant, row) for case in self.cases):
-                self.run.measure(variant, row.name)
+                variant.measure(row.name)
 
         return work
 
@@ -360,7 +361,7 @@ class _ModelTasks:
         return roles
 
     def _is_to_be_run(self, case: Case) -> bool:
-        return case.gate.needs_images and shortfall_of(case) is None
+        return case.gate.needs_images and lack_of(case) is None
 
     def _is_followed(self, cases: Iterable[Case]) -> bool:
         """Return whether a case uses an evaluation if there is one, without requiring it."""
@@ -396,7 +397,7 @@ class _ModelTasks:
 
 def _named(variant: VariantUnderTest) -> str:
     """Return what the tasks of a variant are called; those of a baseline, like the model."""
-    return f"{variant.model}{variant.place.suffix}" if variant.is_baseline else variant.name
+    return name_on(variant.model, variant.place.name) if variant.is_baseline else variant.name
 
 
 def _single(variant: VariantUnderTest) -> str:

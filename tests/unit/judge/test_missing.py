@@ -3,11 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-import pytest
 
+from edgeq.config.gate import Lack
 from edgeq.config.gates import GATES
+from edgeq.config.structs import Model, Spec
 from edgeq.errors import ConversionError, ModelError, WorkerTimeoutError
-from edgeq.judge.missing import broken, is_broken, missing, not_measured, unmeasurable
+from edgeq.judge.missing import broken, is_broken, lacking, missing, not_measured
 from edgeq.judge.verdict import Judgement, Verdict
 
 
@@ -19,50 +20,19 @@ def test_absence_by_declaration_is_in_the_words() -> None:
     assert declared.status is Verdict.MISSING
 
 
-@pytest.mark.parametrize(
-    ("gate", "images", "labelled", "trained", "words"),
-    [
-        ("top1_agreement", 20, True, False, "random weights"),
-        ("top1_agreement", 0, False, True, "no evaluation images"),
-        ("outputs", 0, False, True, "no evaluation images"),
-        ("accuracy_drop", 20, False, True, "no labels"),
-        ("value_error_rise", 20, False, True, "no labels for regression"),
-        ("top1_agreement", 20, False, True, None),
-        ("outputs", 20, False, False, None),
-        ("size_reduction", 0, False, False, None),
-        ("latency_ratio", 0, False, False, None),
-    ],
-)
-def test_a_gate_is_missing_what_its_data_says(
-    gate: str, images: int, labelled: bool, trained: bool, words: str | None
-) -> None:
-    found = unmeasurable(GATES.get(gate), images=images, labelled=labelled, trained=trained)
-    if words is None:
-        assert found is None
-        return
-    assert found is not None
-    assert found.status is Verdict.MISSING
-    assert words in found.reason
-    assert not found.declared_missing
-    assert found.next_step is not None
+def lacked(*allowed: str, gate: str, lack: Lack, random: bool = False) -> Judgement:
+    model = Model(source="net.tflite", allow_random_weights=random)
+    spec = Spec(root=Path(), origin="", models={"net": model}, allow_missing=allowed)
+    return lacking(GATES.get(gate), lack, spec, "net")
 
 
 def test_what_the_spec_allows_is_declared() -> None:
-    gate = GATES.get("accuracy_drop")
-    by_name = unmeasurable(
-        gate, images=20, labelled=False, trained=True, allow_missing=("accuracy_drop",)
-    )
-    by_weights = unmeasurable(
-        gate, images=20, labelled=True, trained=False, allow_random_weights=True
-    )
-    assert by_name is not None
-    assert by_weights is not None
-    assert by_name.declared_missing
-    assert by_weights.declared_missing
+    assert lacked("accuracy_drop", gate="accuracy_drop", lack="labels").declared_missing
+    assert lacked(gate="accuracy_drop", lack="training", random=True).declared_missing
     # random weights declared absent say nothing about absent labels
-    labels = unmeasurable(gate, images=20, labelled=False, trained=True, allow_random_weights=True)
-    assert labels is not None
-    assert not labels.declared_missing
+    assert not lacked(gate="accuracy_drop", lack="labels", random=True).declared_missing
+    assert not lacked(gate="accuracy_drop", lack="images", random=True).declared_missing
+    assert not lacked("types", gate="accuracy_drop", lack="training").declared_missing
 
 
 def test_a_broken_variant_fails_with_the_reason_and_the_log() -> None:
@@ -92,35 +62,30 @@ def test_a_file_that_is_to_blame_is_named() -> None:
 
 
 def test_what_to_do_and_what_is_declared_by_each_lack() -> None:
-    gate = GATES.get("accuracy_drop")
-
-    def judged(*allowed: str, images: int = 1, **facts: bool) -> Judgement | None:
-        known = {"labelled": True, "trained": True, **facts}
-        return unmeasurable(gate, images=images, allow_missing=allowed, **known)
-
-    assert judged("accuracy_drop", trained=False) == Judgement(
+    assert lacked("accuracy_drop", gate="accuracy_drop", lack="training") == Judgement(
         status=Verdict.MISSING,
         reason="not measured: the model has random weights, so its answers mean nothing "
         "(absent by declaration)",
         next_step="Name a weights file in the spec (`weights`)",
         declared_missing=True,
     )
-    assert judged("accuracy_drop", images=0) == Judgement(
+    assert lacked("accuracy_drop", gate="accuracy_drop", lack="images") == Judgement(
         status=Verdict.MISSING,
         reason="not measured: there are no evaluation images (absent by declaration)",
         next_step="Name a set in the spec (`images.evaluation`), or switch the gate off",
         declared_missing=True,
     )
-    assert judged("outputs", images=0) == Judgement(
+    assert lacked("accuracy_drop", gate="outputs", lack="images") == Judgement(
         status=Verdict.MISSING,
         reason="not measured: there are no evaluation images",
         next_step="Name a set in the spec (`images.evaluation`), or switch the gate off",
     )
-    assert judged(labelled=False) == Judgement(
+    assert lacked(gate="accuracy_drop", lack="labels") == Judgement(
         status=Verdict.MISSING,
         reason="not measured: the evaluation images have no labels",
         next_step="Name a csv in the spec (`images.labels`), or switch the gate off",
     )
+    assert "no labels for regression" in lacked(gate="value_error_rise", lack="labels").reason
 
 
 def test_an_error_says_what_to_do_about_it() -> None:

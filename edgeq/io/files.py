@@ -17,11 +17,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from edgeq.errors import StoreError
+from edgeq.errors import ChangedFileError, StoreError
 from edgeq.words import size as in_words
 
 CHUNK_BYTES = 1 << 20
@@ -29,10 +30,14 @@ STEP_NS = 2_500_000_000
 PART = ".part"
 ABANDONED_S = 60.0
 
-
 MOST_TEXT_BYTES = 64_000_000
 """Size limit for text files such as labels, specs and records: ten times the largest one seen, and
 still read within a second."""
+MOST_MODEL_BYTES = 4 << 30
+"""Size limit for models: a flatbuffer has at most 2 GiB, and what follows it is rarely more."""
+_SHOWN = 12
+"""Digits of a hash that are shown."""
+_REMEDY = "Run again when nothing writes it"
 _HERE = -100
 """``AT_FDCWD``: relative paths start from the current folder."""
 _EXCHANGE = 2
@@ -150,11 +155,49 @@ def is_settled(stamp: Stamp) -> bool:
 
     File systems count time in steps of milliseconds up to two seconds (FAT), so a file that was
     just written may be written again within the same step. Git calls such stamps racy.
-
-    File systems count time in steps, of milliseconds and up to two seconds (FAT): a file written
-    just before may be written again within the same step. Git calls such stamps racy.
     """
     return max(stamp.modified_ns, stamp.changed_ns) < time.time_ns() - STEP_NS
+
+
+@dataclass(frozen=True)
+class Original:
+    """A file of the project and the copy that a run works on.
+
+    Attributes:
+        path: The project's file.
+        copy: Copy in the store, with the content that was read.
+        sha256: Hash of that content.
+        stamp: Stamp of the file when it was read.
+    """
+
+    path: Path
+    copy: Path
+    sha256: str
+    stamp: Stamp
+
+    def require_unchanged(self) -> None:
+        """Check that the file still holds the content that was read.
+
+        Raises:
+            ChangedFileError: The file has been written, replaced or removed since.
+        """
+        try:
+            if stamp_of(self.path) == self.stamp:
+                return
+            now = sha256_file(self.path, MOST_MODEL_BYTES)
+        except OSError as error:
+            raise ChangedFileError(
+                f"changed during the run: it can't be read any more: {error.strerror or error}",
+                where=self.path,
+                remedy=_REMEDY,
+            ) from error
+        if now != self.sha256:
+            raise ChangedFileError(
+                f"changed during the run: the run used the sha256 {self.sha256[:_SHOWN]}, "
+                f"the file now has {now[:_SHOWN]}",
+                where=self.path,
+                remedy=_REMEDY,
+            )
 
 
 @contextmanager

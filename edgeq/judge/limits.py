@@ -22,13 +22,9 @@ from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.clusters import Clusters
 from edgeq.measure.least_size import LeastSize
-from edgeq.measure.planning import (
-    best_provable_rate,
-    images_needed,
-    images_needed_for_drop,
-    samples_needed,
-)
+from edgeq.measure.planning import images_needed, images_needed_for_drop, samples_needed
 from edgeq.measure.size import Size
+from edgeq.measure.statistics import best_provable_rate
 
 
 def size_reduction(

@@ -6,9 +6,9 @@ Every statistical verdict carries it as ``evidence["resolution"]``.
 from __future__ import annotations
 
 from edgeq import words
-from edgeq.measure.clusters import Clusters
-from edgeq.measure.planning import POWER, best_provable_rate, differing_at_limit, drop_to_see
-from edgeq.measure.statistics import Interval
+from edgeq.measure.clusters import Clusters, independent
+from edgeq.measure.planning import POWER, drop_to_see
+from edgeq.measure.statistics import Interval, best_provable_rate, differing_at_limit
 from edgeq.words import plural, share
 
 _OFTEN = f"at least {words.percentage(POWER)} of such sets would"
@@ -23,7 +23,8 @@ def worth(clusters: Clusters | None, text: str) -> str:
     """Return what a set resolves, preceded by how many images its clusters count as."""
     if clusters is None:
         return text
-    return f"{clusters.text} count as {plural(max(int(clusters.effective), 1), 'image')}: {text}"
+    count = independent(clusters.images, clusters)
+    return f"{clusters.text} count as {plural(count, 'image')}: {text}"
 
 
 def of_rate(images: int, limit: float, confidence: float, *, others: str = "differ") -> str:

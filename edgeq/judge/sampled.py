@@ -11,7 +11,7 @@ from edgeq.judge.doubt import Doubt
 from edgeq.judge.limits import cluster_facts
 from edgeq.judge.missing import missing
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.measure.clusters import Clusters, effective
+from edgeq.measure.clusters import Clusters, independent
 from edgeq.measure.figures import Figure, TaskFigures
 from edgeq.measure.own_measures import OwnMeasure
 from edgeq.measure.planning import samples_needed
@@ -51,7 +51,7 @@ def judged(
         failing: What to do if it fails.
     """
     status = Verdict.INCONCLUSIVE if interval is None else decide(value, interval, limit, sense)
-    worth = max(int(effective(images, clusters)), 1)
+    have = independent(images, clusters)
     step = None
     if status is Verdict.FAIL:
         step = failing
@@ -62,10 +62,10 @@ def judged(
         highest = 1.0 if sense == "min" and kind == "percent" else None
         open_ = open_value.OpenValue(noun, kind, value, interval, limit, sense, fine, highest)
         towards = half_towards(value, interval, limit)
-        needed = samples_needed(value, towards, worth, limit)
-        step = more_images(open_, needed, worth, clusters)
+        needed = samples_needed(value, towards, have, limit)
+        step = more_images(open_, needed, have, clusters)
         if not open_.is_known and not open_.is_unreachable and needed is not None:
-            evidence = {**evidence, "images_needed": max(needed, worth + 1)}
+            evidence = {**evidence, "images_needed": max(needed, have + 1)}
     return Judgement(
         status=status,
         reason=f"{of}: {words.against(kind, value, limit, sense, interval)}",
@@ -76,7 +76,7 @@ def judged(
         evidence={
             **evidence,
             "resolution": resolution.worth(
-                clusters, resolution.of_interval(worth, "image", kind, interval)
+                clusters, resolution.of_interval(have, "image", kind, interval)
             ),
             **cluster_facts(clusters),
         },

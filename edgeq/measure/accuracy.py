@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.agreement import checked_labels, require_same_shape
-from edgeq.measure.clusters import Clusters, difference_interval, effective, rate_interval
+from edgeq.measure.clusters import Clusters, Sampled, difference_interval, effective, rate_interval
 from edgeq.measure.predictions import Booleans, Floats, Integers, Predictions
 from edgeq.measure.rows import by_rows, pack
 from edgeq.measure.statistics import mcnemar_exact
@@ -29,7 +29,7 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     interval: tuple[float, float]
 
 
-class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+class Accuracy(Sampled, msgspec.Struct, frozen=True, kw_only=True):
     """Top-1 and top-5 accuracy of both models, and the paired drop of top-1.
 
     The baseline is right if its first greatest score is the label's. The variant is right only if
@@ -70,11 +70,6 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     clusters: Clusters | None = None
     baseline_right: str = ""
     variant_right: str = ""
-
-    @property
-    def worth(self) -> int:
-        """The number of independent images the set counts as."""
-        return max(int(effective(self.images, self.clusters)), 1)
 
 
 def accuracy(

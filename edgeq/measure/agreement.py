@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ImageError, ModelError
-from edgeq.measure.clusters import Clusters, effective, rate_interval
+from edgeq.measure.clusters import Clusters, Sampled, effective, rate_interval
 from edgeq.measure.divergence import Doubles, divergence
 from edgeq.measure.flips import Flip, FlipCounts, WorstImage, count_flips, find_flips, worst_images
 from edgeq.measure.predictions import Booleans, Integers, Predictions
@@ -36,7 +36,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     percentiles: tuple[float, ...] = ()
 
 
-class Agreement(msgspec.Struct, frozen=True, kw_only=True):
+class Agreement(Sampled, msgspec.Struct, frozen=True, kw_only=True):
     """How well a variant's predictions agree with its baseline's.
 
     An image agrees only if the variant's greatest score is unique and belongs to the baseline's
@@ -111,11 +111,6 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     drift_interval: tuple[float, float] | None = None
     lowest_cosines: tuple[float, ...] = ()
     agreeing_images: str = ""
-
-    @property
-    def worth(self) -> int:
-        """The number of independent images the set counts as."""
-        return max(int(effective(self.images, self.clusters)), 1)
 
 
 def agreement(

@@ -70,6 +70,24 @@ def effective(n: int, clusters: Clusters | None) -> float:
     return n if clusters is None else clusters.effective
 
 
+def independent(n: int, clusters: Clusters | None) -> int:
+    """Return the number of whole independent images that n images count as, at least 1."""
+    return max(int(effective(n, clusters)), 1)
+
+
+class Sampled:
+    """What was measured on ``images`` of which some may belong together, in ``clusters``."""
+
+    __slots__ = ()
+    images: int
+    clusters: Clusters | None
+
+    @property
+    def worth(self) -> int:
+        """The number of independent images the set counts as."""
+        return independent(self.images, self.clusters)
+
+
 def rate_interval(
     count: int, n: int, confidence: float, clusters: Clusters | None = None
 ) -> Interval:

@@ -5,7 +5,6 @@ Repeated looks at samples that grow until they decide must not raise more false 
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections.abc import Callable
 
@@ -87,11 +86,6 @@ def samples_needed(value: float, half_width: float, n: int, limit: float) -> int
     return math.ceil(needed) if needed <= MOST_IMAGES else None
 
 
-def best_provable_rate(n: int, confidence: float) -> float:
-    """Return the rate that n images prove if all of them agree."""
-    return clopper_pearson(n, n, confidence)[0]
-
-
 def drop_to_see(
     images: int, flips: float, *, allowed: float = 0.0, confidence: float
 ) -> float | None:
@@ -118,29 +112,6 @@ def drop_to_see(
     by_drop = (square + math.sqrt(square * (square + 4.0 * images * allowed))) / (2.0 * images)
     share = allowed + max(by_flips, by_drop)
     return share if share <= 1.0 else None
-
-
-def differing_at_limit(
-    images: int, limit: float, confidence: float
-) -> tuple[int | None, int | None]:
-    """Return how many of n images may differ for a PASS, and the least number that is a FAIL.
-
-    Args:
-        images: Number of images n, above 0.
-        limit: Lowest rate allowed, in [0, 1].
-        confidence: Confidence level of the two-sided Clopper-Pearson interval.
-
-    Returns:
-        The two counts; None for a verdict that no count reaches.
-    """
-
-    def interval(differing: int) -> tuple[float, float]:
-        return clopper_pearson(images - differing, images, confidence)
-
-    counts = range(images + 1)
-    passing = bisect.bisect_left(counts, x=True, key=lambda k: interval(k)[0] < limit) - 1
-    failing = bisect.bisect_left(counts, x=True, key=lambda k: interval(k)[1] < limit)
-    return passing if passing >= 0 else None, failing if failing <= images else None
 
 
 def _least(settled: Callable[[int], bool]) -> int | None:

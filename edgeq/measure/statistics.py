@@ -1,4 +1,4 @@
-"""Intervals for rates, means and paired differences, lowest values, summaries of distributions.
+"""Intervals for rates, means and paired differences, what they prove, lowest values, summaries.
 
 All intervals are two-sided at the given confidence. A one-sided statement ("at least") that uses
 one end of a 95 % interval therefore has 97.5 % confidence.
@@ -11,6 +11,7 @@ compared with the limit.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import math
 
@@ -78,6 +79,34 @@ def clopper_pearson(successes: float, n: float, confidence: float) -> Interval:
     low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
     high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
     return low, high
+
+
+def best_provable_rate(n: int, confidence: float) -> float:
+    """Return the rate that n images prove if all of them agree."""
+    return clopper_pearson(n, n, confidence)[0]
+
+
+def differing_at_limit(
+    images: int, limit: float, confidence: float
+) -> tuple[int | None, int | None]:
+    """Return how many of n images may differ for a PASS, and the least number that is a FAIL.
+
+    Args:
+        images: Number of images n, above 0.
+        limit: Lowest rate allowed, in [0, 1].
+        confidence: Confidence level of the two-sided Clopper-Pearson interval.
+
+    Returns:
+        The two counts; None for a verdict that no count reaches.
+    """
+
+    def interval(differing: int) -> tuple[float, float]:
+        return clopper_pearson(images - differing, images, confidence)
+
+    counts = range(images + 1)
+    passing = bisect.bisect_left(counts, x=True, key=lambda k: interval(k)[0] < limit) - 1
+    failing = bisect.bisect_left(counts, x=True, key=lambda k: interval(k)[1] < limit)
+    return passing if passing >= 0 else None, failing if failing <= images else None
 
 
 def paired_difference(lost: float, gained: float, n: float, confidence: float) -> Interval:

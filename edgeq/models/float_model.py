@@ -12,14 +12,14 @@ from edgeq.config.methods import choose
 from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import Make, Model, Preprocessing, Spec
 from edgeq.errors import ModelError
-from edgeq.io.files import write_bytes
+from edgeq.io.files import Original, write_bytes
 from edgeq.models import lite0
 from edgeq.models.application_model import export_application
 from edgeq.models.export_request import ArrayInput
 from edgeq.models.exporting import WITHOUT_TENSORFLOW, Exported, export_float, export_folder
 from edgeq.models.float_file import has_open_batch, has_quantized_weights, input_size, require_float
 from edgeq.models.open_size import size_note, with_size
-from edgeq.models.originals import Original, take
+from edgeq.models.originals import take
 from edgeq.models.sources import Export, FloatFile, parse_source
 from edgeq.store.content import Store
 from edgeq.tflite.image_input import holds_pixels, is_integer, unchanged_note, unchanged_pixels

@@ -16,8 +16,9 @@ import numpy as np
 
 from edgeq.config.structs import Make
 from edgeq.io import structs
+from edgeq.io.files import Original
 from edgeq.models.child import log_path, run_child
-from edgeq.models.originals import FILE, Original
+from edgeq.models.originals import FILE
 from edgeq.store.content import Store
 from edgeq.tflite.image_input import image_input
 from edgeq.tflite.model_file import ModelFile, read_model

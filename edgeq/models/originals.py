@@ -6,59 +6,14 @@ one copy, addressed by its content; the file itself is checked again when it is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from edgeq.errors import ChangedFileError
-from edgeq.io.files import Stamp, sha256_file, stamp_of
+from edgeq.io.files import Original, Stamp, stamp_of
 from edgeq.store.content import Store
-from edgeq.tflite.model_file import MOST_BYTES, ModelFile, read_content, read_whole
+from edgeq.tflite.model_file import ModelFile, read_content, read_whole
 
 KIND = "originals"
 FILE = "model.tflite"
-_SHOWN = 12
-_REMEDY = "Run again when nothing writes it"
-
-
-@dataclass(frozen=True)
-class Original:
-    """A file of the project and its copy.
-
-    Attributes:
-        path: The project's file.
-        copy: Copy in the store, with the content that was read.
-        sha256: Hash of that content.
-        stamp: Stamp of the file when it was read.
-    """
-
-    path: Path
-    copy: Path
-    sha256: str
-    stamp: Stamp
-
-    def require_unchanged(self) -> None:
-        """Check that the file still holds the content that was read.
-
-        Raises:
-            ChangedFileError: The file has been written, replaced or removed since.
-        """
-        try:
-            if stamp_of(self.path) == self.stamp:
-                return
-            now = sha256_file(self.path, MOST_BYTES)
-        except OSError as error:
-            raise ChangedFileError(
-                f"changed during the run: it can't be read any more: {error.strerror or error}",
-                where=self.path,
-                remedy=_REMEDY,
-            ) from error
-        if now != self.sha256:
-            raise ChangedFileError(
-                f"changed during the run: the run used the sha256 {self.sha256[:_SHOWN]}, "
-                f"the file now has {now[:_SHOWN]}",
-                where=self.path,
-                remedy=_REMEDY,
-            )
 
 
 def take(path: Path, store: Store) -> tuple[ModelFile, Original]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from edgeq.config.structs import Preprocessing
+from edgeq.io.files import Original
 from edgeq.io.structs import Json
-from edgeq.models.originals import Original
 
 
 class MadeOf(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ from edgeq import words
 from edgeq.config.gate import Gate
 from edgeq.config.gates import GATES
 from edgeq.errors import SpecError
-from edgeq.measure.planning import best_provable_rate, images_needed, images_needed_for_drop
-from edgeq.measure.statistics import paired_difference
+from edgeq.measure.planning import images_needed, images_needed_for_drop
+from edgeq.measure.statistics import best_provable_rate, paired_difference
 from edgeq.registry import unknown
 
 WHERE = "--until"

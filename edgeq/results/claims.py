@@ -11,7 +11,7 @@ from edgeq.judge.claims import Claim, Measured, judge_claim
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.accuracy import accuracy
 from edgeq.measure.average_precision import mean_precision
-from edgeq.measure.clusters import effective, find_clusters
+from edgeq.measure.clusters import find_clusters, independent
 from edgeq.measure.statistics import clopper_pearson
 from edgeq.pipeline.variant import VariantUnderTest
 
@@ -105,7 +105,7 @@ def _precision(variant: VariantUnderTest) -> Measured:
         interval=own.variant_interval,
         confidence=own.confidence,
         sample=resolution.sample(own.images, own.clusters),
-        worth=max(int(effective(own.images, own.clusters)), 1),
+        worth=independent(own.images, own.clusters),
     )
 
 

@@ -30,8 +30,6 @@ from edgeq.words import plural
 
 _LFS = b"version https://git-lfs"
 IDENTIFIER = b"TFL3"
-MOST_BYTES = 4 << 30
-"""Greatest size of a file: a flatbuffer has at most 2 GiB, and what follows it is rarely more."""
 POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"
 """The only custom operator that the runtime has; it decodes boxes and suppresses overlaps."""
 
@@ -355,7 +353,7 @@ def read_whole(path: Path) -> bytes:
         ModelError: The file is missing or can't be read.
     """
     try:
-        return files.read_whole(path, MOST_BYTES)
+        return files.read_whole(path, files.MOST_MODEL_BYTES)
     except FileNotFoundError:
         raise ModelError("no such file", where=path, remedy="Check the path in the spec") from None
     except OSError as error:

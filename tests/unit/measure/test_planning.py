@@ -15,8 +15,6 @@ from edgeq.measure.planning import (
     LOOKS,
     MOST_ROUNDS,
     POWER,
-    best_provable_rate,
-    differing_at_limit,
     drop_to_see,
     images_needed,
     images_needed_for_drop,
@@ -24,7 +22,7 @@ from edgeq.measure.planning import (
     rounds_at,
     samples_needed,
 )
-from edgeq.measure.statistics import clopper_pearson, paired_difference
+from edgeq.measure.statistics import best_provable_rate, clopper_pearson, paired_difference
 
 
 def test_a_perfect_rate_needs_the_closed_form() -> None:
@@ -109,15 +107,6 @@ def test_no_drop_shows_on_a_handful_of_images() -> None:
     )
 
 
-@given(st.integers(1, 400), st.floats(0.0, 1.0))
-def test_the_counts_at_a_limit_are_where_the_verdict_turns(n: int, limit: float) -> None:
-    passing, failing = differing_at_limit(n, limit, 0.95)
-    for differing in range(n + 1):
-        low, high = clopper_pearson(n - differing, n, 0.95)
-        assert (low >= limit) is (passing is not None and differing <= passing)
-        assert (high < limit) is (failing is not None and differing >= failing)
-
-
 @given(
     st.integers(10, 5000), st.floats(0.0, 0.3), st.floats(0.0, 0.2), st.sampled_from([0.9, 0.95])
 )
@@ -156,7 +145,6 @@ def test_the_confidence_counts_in_every_plan(confidence: float) -> None:
     tail = (1 - confidence) / 2
     assert images_needed(1.0, 0.97, confidence) == math.ceil(math.log(tail) / math.log(0.97))
     assert images_needed(0.0, 0.03, confidence) == math.ceil(math.log(tail) / math.log(0.97))
-    assert best_provable_rate(50, confidence) == pytest.approx(tail ** (1 / 50))
     # Without gains, the drop's interval is that of a rate: none lost of n.
     assert images_needed_for_drop(0.0, 0.0, 0.03, confidence) == math.ceil(
         math.log(tail) / math.log(0.97)
@@ -166,21 +154,6 @@ def test_the_confidence_counts_in_every_plan(confidence: float) -> None:
     assert paired_difference(0.1 * n, 0.04 * n, n, confidence)[0] > 0.02
     fewer = paired_difference(0.1 * (n - 1), 0.04 * (n - 1), n - 1, confidence)
     assert fewer[0] <= 0.02
-    counts = differing_at_limit(200, 0.9, confidence)
-    inside = [clopper_pearson(200 - k, 200, confidence) for k in range(201)]
-    assert counts == (
-        max(k for k in range(201) if inside[k][0] >= 0.9),
-        min(k for k in range(201) if inside[k][1] < 0.9),
-    )
-
-
-def test_limits_that_every_count_or_none_reaches() -> None:
-    assert differing_at_limit(5, 0.0, 0.95) == (5, None)
-    assert differing_at_limit(5, 1.0, 0.95) == (None, 1)
-    assert differing_at_limit(1, 0.5, 0.95) == (None, None)
-    # All of 200 differ: the high end is 1.8 %, the last count that can fail.
-    high = 1 - 0.025 ** (1 / 200)
-    assert differing_at_limit(200, high + 1e-9, 0.95)[1] == 200
 
 
 def test_plans_end_at_ten_million_images(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,10 +16,12 @@ from edgeq.measure.statistics import (
     FEW,
     RARE,
     WHOLE,
+    best_provable_rate,
     binomial_tail,
     bounded_mean,
     chance_below_zero,
     clopper_pearson,
+    differing_at_limit,
     lowest,
     mcnemar_exact,
     most_by_chance,
@@ -45,6 +47,36 @@ def test_clopper_pearson_inverts_the_binomial_tails_by_brute_force() -> None:
 
     assert tail(low, range(10, 21)) == pytest.approx(0.025)
     assert tail(high, range(11)) == pytest.approx(0.025)
+
+
+@given(st.integers(1, 400), st.floats(0.0, 1.0))
+def test_the_counts_at_a_limit_are_where_the_verdict_turns(n: int, limit: float) -> None:
+    passing, failing = differing_at_limit(n, limit, 0.95)
+    for differing in range(n + 1):
+        low, high = clopper_pearson(n - differing, n, 0.95)
+        assert (low >= limit) is (passing is not None and differing <= passing)
+        assert (high < limit) is (failing is not None and differing >= failing)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.99])
+def test_the_confidence_counts_in_what_a_set_proves(confidence: float) -> None:
+    tail = (1 - confidence) / 2
+    assert best_provable_rate(50, confidence) == pytest.approx(tail ** (1 / 50))
+    counts = differing_at_limit(200, 0.9, confidence)
+    inside = [clopper_pearson(200 - k, 200, confidence) for k in range(201)]
+    assert counts == (
+        max(k for k in range(201) if inside[k][0] >= 0.9),
+        min(k for k in range(201) if inside[k][1] < 0.9),
+    )
+
+
+def test_limits_that_every_count_or_none_reaches() -> None:
+    assert differing_at_limit(5, 0.0, 0.95) == (5, None)
+    assert differing_at_limit(5, 1.0, 0.95) == (None, 1)
+    assert differing_at_limit(1, 0.5, 0.95) == (None, None)
+    # All of 200 differ: the high end is 1.8 %, the last count that can fail.
+    high = 1 - 0.025 ** (1 / 200)
+    assert differing_at_limit(200, high + 1e-9, 0.95)[1] == 200
 
 
 @pytest.mark.parametrize("arguments", [(1, 0, 0.95), (3, 2, 0.95), (-1, 2, 0.95), (1, 2, 1.0)])

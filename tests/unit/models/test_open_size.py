@@ -9,9 +9,10 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from edgeq.config.structs import Make
+from edgeq.io.files import Original
 from edgeq.models import open_size
 from edgeq.models.open_size import open_shape, size_note, with_size, work
-from edgeq.models.originals import Original, take
+from edgeq.models.originals import take
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 from tests.unit.tiny_model import Op, Tensor, build, classifier

@@ -6,7 +6,7 @@ import pytest
 
 from edgeq.config.gates import GATES
 from edgeq.errors import SpecError
-from edgeq.measure.planning import best_provable_rate
+from edgeq.measure.statistics import best_provable_rate
 from edgeq.repair.goals import corrected, parse_goal, provable_with
 
 AGREEMENT = GATES.get("top1_agreement")

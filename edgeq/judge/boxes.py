@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeq import words
-from edgeq.judge import resolution
+from edgeq.judge import sampled
 from edgeq.judge.decide import Sense
 from edgeq.judge.doubt import Doubt, nothing_to_lose
 from edgeq.judge.missing import missing
@@ -219,7 +219,7 @@ def _at_score(boxes: BoxAgreement, count: int) -> str:
 
 
 def _sample(precision: MeanPrecision) -> str:
-    of = resolution.sample(precision.images, precision.clusters)
+    of = sampled.sample(precision.images, precision.clusters)
     return f"{of} with {plural(precision.boxes, 'labelled box', 'labelled boxes')}"
 
 

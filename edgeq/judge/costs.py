@@ -10,7 +10,7 @@ from edgeq.judge.advice import in_all, more_rounds, more_seconds
 from edgeq.judge.decide import decide, half_towards
 from edgeq.judge.missing import missing
 from edgeq.judge.open_value import OpenValue, of_time
-from edgeq.judge.resolution import of_interval
+from edgeq.judge.sampled import of_interval
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.bootstrap import least_blocks
 from edgeq.measure.growth import Watched

@@ -10,19 +10,19 @@ import math
 import msgspec
 
 from edgeq import words
-from edgeq.judge import control, open_value, resolution
-from edgeq.judge.advice import SMALLER_METHOD, another_method, in_all, more_images
+from edgeq.judge import control, sampled
+from edgeq.judge.advice import SMALLER_METHOD, another_method
 from edgeq.judge.control import Reference
-from edgeq.judge.decide import decide, half_towards
+from edgeq.judge.decide import decide
 from edgeq.judge.doubt import Doubt, doubted, nothing_to_lose
 from edgeq.judge.lowest import Lowest, another_look
 from edgeq.judge.missing import missing
+from edgeq.judge.sampled import judged
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
-from edgeq.measure.clusters import Clusters
 from edgeq.measure.least_size import LeastSize
-from edgeq.measure.planning import images_needed, images_needed_for_drop, samples_needed
+from edgeq.measure.planning import images_needed, images_needed_for_drop
 from edgeq.measure.size import Size
 from edgeq.measure.statistics import best_provable_rate
 
@@ -122,26 +122,24 @@ def top1_agreement(
     tightened = control.of_agreement(reference, limit, agreement.confidence)
     status, limit = tightened.with_status(alone), tightened.limit
     ties = f", {words.plural(agreement.ties, 'tie')} counted against it" if agreement.ties else ""
-    step, open_ = None, {}
-    if status is Verdict.INCONCLUSIVE:
-        rate_ = open_value.of_rate("rate", agreement.top1, agreement.top1_interval, limit)
-        needed = images_needed(agreement.top1, limit, agreement.confidence)
-        needed = needed if alone is status else tightened.needed
-        step = more_images(rate_, needed, agreement.worth, agreement.clusters)
-        open_ = _needed(rate_, needed, agreement.worth)
-    elif status is Verdict.FAIL:
-        step = another_method(method) if alone is status else tightened.advice
-    sample = resolution.sample(agreement.images, agreement.clusters)
-    return Judgement(
+    judgement = judged(
+        agreement.top1,
+        agreement.top1_interval,
+        limit,
+        f"agrees on {agreement.agreeing:,} of {_sample(agreement)}{ties}",
+        sense="min",
+        kind="percent",
+        images=agreement.images,
+        clusters=agreement.clusters,
+        noun="rate",
         status=status,
-        reason=tightened.said(
-            f"agrees on {agreement.agreeing:,} of {sample}{ties}: "
-            f"{words.against('percent', agreement.top1, limit, 'min', agreement.top1_interval)}"
+        needed=lambda: (
+            images_needed(agreement.top1, limit, agreement.confidence)
+            if alone is status
+            else tightened.needed
         ),
-        value=agreement.top1,
-        limit=limit,
-        interval=agreement.top1_interval,
-        next_step=step,
+        failing=another_method(method) if alone is status else tightened.advice,
+        resolved=sampled.of_rate(agreement.worth, limit, agreement.confidence),
         evidence={
             "images": agreement.images,
             "agreeing": agreement.agreeing,
@@ -151,13 +149,9 @@ def top1_agreement(
             "interval_method": "Clopper-Pearson",
             "best_provable_rate": best_provable_rate(agreement.worth, agreement.confidence),
             "control": tightened.facts,
-            "resolution": resolution.worth(
-                agreement.clusters, resolution.of_rate(agreement.worth, limit, agreement.confidence)
-            ),
-            **cluster_facts(agreement.clusters),
-            **open_,
         },
     )
+    return msgspec.structs.replace(judgement, reason=tightened.said(judgement.reason))
 
 
 def top5_overlap(agreement: Agreement, limit: float, *, method: str | None = None) -> Judgement:
@@ -171,34 +165,21 @@ def top5_overlap(agreement: Agreement, limit: float, *, method: str | None = Non
             f"the model has {agreement.classes} classes: five of them say nothing",
             next_step="Set `top5_overlap = false` for it",
         )
-    status = decide(value, interval, limit, "min")
-    step, open_ = None, {}
-    if status is Verdict.INCONCLUSIVE:
-        overlap = open_value.of_rate("overlap", value, interval, limit)
-        half = half_towards(value, interval, limit)
-        needed = samples_needed(value, half, agreement.worth, limit)
-        step = more_images(overlap, needed, agreement.worth, agreement.clusters)
-        open_ = _needed(overlap, needed, agreement.worth)
-    elif status is Verdict.FAIL:
-        step = another_method(method)
-    return Judgement(
-        status=status,
-        reason=f"top-5 overlap on {resolution.sample(agreement.images, agreement.clusters)}: "
-        f"{words.against('percent', value, limit, 'min', interval)}",
-        value=value,
-        limit=limit,
-        interval=interval,
-        next_step=step,
+    return judged(
+        value,
+        interval,
+        limit,
+        f"top-5 overlap on {_sample(agreement)}",
+        sense="min",
+        kind="percent",
+        images=agreement.images,
+        clusters=agreement.clusters,
+        noun="overlap",
+        failing=another_method(method),
         evidence={
             "images": agreement.images,
             "confidence": agreement.confidence,
             "interval_method": "Gaffke's bounds",
-            "resolution": resolution.worth(
-                agreement.clusters,
-                resolution.of_interval(agreement.worth, "image", "percent", interval),
-            ),
-            **cluster_facts(agreement.clusters),
-            **open_,
         },
     )
 
@@ -263,31 +244,26 @@ def _drop(
     tightened = control.of_drop(reference, limit, accuracy.baseline_top1.value, accuracy.confidence)
     status, limit = tightened.with_status(alone), tightened.limit
     of = f"{accuracy.images:,}" if accuracy.clusters is None else accuracy.clusters.text
+    lost, gained = accuracy.lost / accuracy.images, accuracy.gained / accuracy.images
     top1 = words.change("percent", accuracy.baseline_top1.value, accuracy.variant_top1.value)
-    step, open_ = None, {}
-    if status is Verdict.INCONCLUSIVE:
-        drop = open_value.of_drop(accuracy.drop, accuracy.drop_interval, limit)
-        needed = images_needed_for_drop(
-            accuracy.lost / accuracy.images,
-            accuracy.gained / accuracy.images,
-            limit,
-            accuracy.confidence,
-        )
-        needed = needed if alone is status else tightened.needed
-        step = more_images(drop, needed, accuracy.worth, accuracy.clusters)
-        open_ = _needed(drop, needed, accuracy.worth)
-    elif status is Verdict.FAIL:
-        step = another_method(method) if alone is status else tightened.advice
-    return Judgement(
+    judgement = judged(
+        accuracy.drop,
+        accuracy.drop_interval,
+        limit,
+        f"top-1 {top1}, {accuracy.lost:,} lost and {accuracy.gained:,} gained of {of}",
+        sense="max",
+        kind="points",
+        images=accuracy.images,
+        clusters=accuracy.clusters,
+        noun="drop",
         status=status,
-        reason=tightened.said(
-            f"top-1 {top1}, {accuracy.lost:,} lost and {accuracy.gained:,} gained of {of}: "
-            f"{words.against('points', accuracy.drop, limit, 'max', accuracy.drop_interval)}"
+        needed=lambda: (
+            images_needed_for_drop(lost, gained, limit, accuracy.confidence)
+            if alone is status
+            else tightened.needed
         ),
-        value=accuracy.drop,
-        limit=limit,
-        interval=accuracy.drop_interval,
-        next_step=step,
+        failing=another_method(method) if alone is status else tightened.advice,
+        resolved=sampled.of_drop(accuracy.worth, lost + gained, limit, accuracy.confidence),
         evidence={
             "images": accuracy.images,
             "lost": accuracy.lost,
@@ -296,19 +272,9 @@ def _drop(
             "control": tightened.facts,
             "confidence": accuracy.confidence,
             "interval_method": "Gaffke's bounds of a paired difference",
-            "resolution": resolution.worth(
-                accuracy.clusters,
-                resolution.of_drop(
-                    accuracy.worth,
-                    (accuracy.lost + accuracy.gained) / accuracy.images,
-                    limit,
-                    accuracy.confidence,
-                ),
-            ),
-            **cluster_facts(accuracy.clusters),
-            **open_,
         },
     )
+    return msgspec.structs.replace(judgement, reason=tightened.said(judgement.reason))
 
 
 def min_accuracy(accuracy: Accuracy, limit: float, *, method: str | None = None) -> Judgement:
@@ -317,57 +283,33 @@ def min_accuracy(accuracy: Accuracy, limit: float, *, method: str | None = None)
     The advice says if the baseline does not reach the limit either: no method makes up for that.
     """
     top1, baseline = accuracy.variant_top1, accuracy.baseline_top1
-    status = decide(top1.value, top1.interval, limit, "min")
-    step, open_ = None, {}
-    if status is Verdict.INCONCLUSIVE:
-        rate_ = open_value.of_rate("accuracy", top1.value, top1.interval, limit)
-        needed = images_needed(top1.value, limit, accuracy.confidence)
-        step = more_images(rate_, needed, accuracy.worth, accuracy.clusters)
-        open_ = _needed(rate_, needed, accuracy.worth)
-    elif status is Verdict.FAIL:
-        further = "Train the baseline further: it is below the limit, too"
-        step = another_method(method) if baseline.value >= limit else further
-    sample = resolution.sample(accuracy.images, accuracy.clusters)
-    return Judgement(
-        status=status,
-        reason=f"top-1 right on {top1.images:,} of {sample} "
-        f"(baseline {words.value('percent', baseline.value)}): "
-        f"{words.against('percent', top1.value, limit, 'min', top1.interval)}",
-        value=top1.value,
-        limit=limit,
-        interval=top1.interval,
-        next_step=step,
+    further = "Train the baseline further: it is below the limit, too"
+    return judged(
+        top1.value,
+        top1.interval,
+        limit,
+        f"top-1 right on {top1.images:,} of {_sample(accuracy)} "
+        f"(baseline {words.value('percent', baseline.value)})",
+        sense="min",
+        kind="percent",
+        images=accuracy.images,
+        clusters=accuracy.clusters,
+        noun="accuracy",
+        needed=lambda: images_needed(top1.value, limit, accuracy.confidence),
+        failing=another_method(method) if baseline.value >= limit else further,
+        resolved=sampled.of_rate(accuracy.worth, limit, accuracy.confidence, others="are wrong"),
         evidence={
             "images": accuracy.images,
             "right": top1.images,
             "baseline_top1": baseline.value,
             "confidence": accuracy.confidence,
             "interval_method": "Clopper-Pearson",
-            "resolution": resolution.worth(
-                accuracy.clusters,
-                resolution.of_rate(accuracy.worth, limit, accuracy.confidence, others="are wrong"),
-            ),
-            **cluster_facts(accuracy.clusters),
-            **open_,
         },
     )
 
 
-def cluster_facts(clusters: Clusters | None) -> dict[str, object]:
-    """Return facts for the evidence about images that belong together; empty if none do."""
-    if clusters is None:
-        return {}
-    return {
-        "photographs": clusters.photographs,
-        "effective_images": clusters.effective,
-        "cluster_method": "as many equal clusters as have the third cumulant, alike within each",
-    }
-
-
-def _needed(open_: open_value.OpenValue, needed: int | None, have: int) -> dict[str, object]:
-    """Return the total number of images that would settle a value; empty if unknown."""
-    total = None if open_.is_known or open_.is_unreachable else in_all(needed, have)
-    return {} if total is None else {"images_needed": total}
+def _sample(measured: Agreement | Accuracy) -> str:
+    return sampled.sample(measured.images, measured.clusters)
 
 
 def _smaller(size: Size, method: str | None) -> str:

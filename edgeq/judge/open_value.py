@@ -69,11 +69,6 @@ def of_rate(noun: str, value: float, interval: tuple[float, float], limit: float
     return OpenValue(noun, "percent", value, interval, limit, "min", fine, highest=1.0)
 
 
-def of_drop(value: float, interval: tuple[float, float], limit: float) -> OpenValue:
-    """Return the open value of a drop in accuracy."""
-    return OpenValue("drop", "points", value, interval, limit, "max", FINE_RATE)
-
-
 def of_time(
     noun: str, kind: Kind, value: float, interval: tuple[float, float], limit: float
 ) -> OpenValue:

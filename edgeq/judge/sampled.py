@@ -1,24 +1,25 @@
-"""Verdicts on sampled values: the figures of tasks, and a project's own measures."""
+"""Verdicts on sampled values: what the samples prove, what they can resolve, how to settle them.
+
+Every statistical verdict says in one sentence what its images or rounds can resolve, as
+``evidence["resolution"]``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edgeq import words
-from edgeq.config.gate import Gate
-from edgeq.judge import open_value, resolution
-from edgeq.judge.advice import another_method, more_images
+from edgeq.judge import open_value
+from edgeq.judge.advice import in_all, more_images
 from edgeq.judge.decide import Sense, decide, half_towards
-from edgeq.judge.doubt import Doubt
-from edgeq.judge.limits import cluster_facts
-from edgeq.judge.missing import missing
+from edgeq.judge.open_value import FINE_RATE, OpenValue
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.clusters import Clusters, independent
-from edgeq.measure.figures import Figure, TaskFigures
-from edgeq.measure.own_measures import OwnMeasure
-from edgeq.measure.planning import samples_needed
-from edgeq.measure.statistics import Interval
-from edgeq.words import Kind
+from edgeq.measure.planning import POWER, drop_to_see, samples_needed
+from edgeq.measure.statistics import Interval, best_provable_rate, differing_at_limit
+from edgeq.words import Kind, plural, share
 
-_LOOK = "Look at the samples on which the measure differs most, or try a method that is more exact"
+_OFTEN = f"at least {words.percentage(POWER)} of such sets would"
 
 
 def judged(
@@ -34,6 +35,9 @@ def judged(
     noun: str,
     evidence: dict[str, object],
     failing: str,
+    status: Verdict | None = None,
+    needed: Callable[[], int | None] | None = None,
+    resolved: str | None = None,
 ) -> Judgement:
     """Return the judgement of a sampled value.
 
@@ -49,23 +53,30 @@ def judged(
         noun: Name of the value in advice.
         evidence: The facts behind the value.
         failing: What to do if it fails.
+        status: The verdict, if more than the value and its limit decide it.
+        needed: Returns the total number of images that would settle it, None if unknown; without
+            it, they are estimated from the width of the interval.
+        resolved: What the images can resolve, if the width of the interval does not say it.
     """
-    status = Verdict.INCONCLUSIVE if interval is None else decide(value, interval, limit, sense)
     have = independent(images, clusters)
-    step = None
+    if status is None:
+        status = Verdict.INCONCLUSIVE if interval is None else decide(value, interval, limit, sense)
+    step, settling = None, dict[str, object]()
     if status is Verdict.FAIL:
         step = failing
     elif status is Verdict.INCONCLUSIVE and interval is None:
         step = "Evaluate more images: a single one can't settle it"
     elif status is Verdict.INCONCLUSIVE and interval is not None:
-        fine = open_value.FINE_RATE
-        highest = 1.0 if sense == "min" and kind == "percent" else None
-        open_ = open_value.OpenValue(noun, kind, value, interval, limit, sense, fine, highest)
-        towards = half_towards(value, interval, limit)
-        needed = samples_needed(value, towards, have, limit)
-        step = more_images(open_, needed, have, clusters)
-        if not open_.is_known and not open_.is_unreachable and needed is not None:
-            evidence = {**evidence, "images_needed": max(needed, have + 1)}
+        open_ = OpenValue(noun, kind, value, interval, limit, sense, FINE_RATE)
+        if sense == "min" and kind == "percent":
+            open_ = open_value.of_rate(noun, value, interval, limit)
+        half = half_towards(value, interval, limit)
+        plan = samples_needed(value, half, have, limit) if needed is None else needed()
+        step = more_images(open_, plan, have, clusters)
+        total = None if open_.is_known or open_.is_unreachable else in_all(plan, have)
+        settling = {} if total is None else {"images_needed": total}
+    if resolved is None:
+        resolved = of_interval(have, "image", kind, interval)
     return Judgement(
         status=status,
         reason=f"{of}: {words.against(kind, value, limit, sense, interval)}",
@@ -75,119 +86,90 @@ def judged(
         next_step=step,
         evidence={
             **evidence,
-            "resolution": resolution.worth(
-                clusters, resolution.of_interval(have, "image", kind, interval)
-            ),
+            "resolution": counted(clusters, resolved),
             **cluster_facts(clusters),
+            **settling,
         },
     )
 
 
-def figure(figures: TaskFigures, limit: float, gate: Gate, *, method: str | None) -> Judgement:
-    """Judge the figure that has the name of a gate.
-
-    Args:
-        figures: The figures of the variant's task.
-        limit: The limit, in the gate's unit.
-        gate: The gate, which has a sense.
-        method: The variant's method, for advice.
-    """
-    measured = figures.get(gate.name)
-    if measured is None:
-        why = figures.absent.get(gate.name, f"the task has no figure {gate.name!r}")
-        return missing(why, next_step=f"Evaluate other samples, or set `{gate.name} = false`")
-    return judged(
-        measured.value,
-        measured.interval,
-        limit,
-        _about(measured, figures, gate),
-        sense="min" if gate.sense == "min" else "max",
-        kind=gate.kind,
-        images=measured.images,
-        clusters=figures.clusters,
-        noun="value",
-        evidence={
-            "images": measured.images,
-            "baseline": measured.baseline,
-            "variant": measured.variant,
-            "confidence": figures.confidence,
-            "interval_method": measured.method,
-        },
-        failing=another_method(method),
-    )
-
-
-def _about(measured: Figure, figures: TaskFigures, gate: Gate) -> str:
-    """Return what a figure is about, with both models' own if it is their difference."""
-    sample = resolution.sample(measured.images, figures.clusters)
-    if measured.baseline is None or measured.variant is None:
-        return f"{measured.text} on {sample}"
-    kind = "percent" if gate.kind == "points" else gate.kind
-    both = words.change(kind, measured.baseline, measured.variant)
-    return f"{measured.text} {both}, on {sample}"
-
-
-def doubt_of_figures(figures: TaskFigures) -> Doubt | None:
-    """Return why a baseline's predictions prove nothing in the terms of its task; None if not."""
-    return Doubt(figures.doubt, figures.doubt_step) if figures.doubt else None
-
-
-def own_value(measure: OwnMeasure, limit: float) -> Judgement:
-    """Judge the variant's own value of a measure.
-
-    Args:
-        measure: The measure.
-        limit: Least value allowed, or greatest if lower values are better.
-    """
-    of = resolution.sample(measure.images, measure.clusters)
-    baseline = words.value("number", measure.baseline)
-    return judged(
-        measure.variant,
-        measure.variant_interval,
-        limit,
-        f"own measure {measure.name} on {of} (baseline {baseline})",
-        sense="max" if measure.better == "lower" else "min",
-        kind="number",
-        images=measure.images,
-        clusters=measure.clusters,
-        noun=measure.name,
-        evidence=_facts(measure),
-        failing=_LOOK,
-    )
-
-
-def own_drop(measure: OwnMeasure, limit: float) -> Judgement:
-    """Judge how much worse the variant's value of a measure is than the baseline's.
-
-    Args:
-        measure: The measure.
-        limit: Greatest drop allowed.
-    """
-    of = resolution.sample(measure.images, measure.clusters)
-    both = words.change("number", measure.baseline, measure.variant)
-    return judged(
-        measure.drop,
-        measure.drop_interval,
-        limit,
-        f"own measure {measure.name} {both} on {of}, {measure.better} is better; worse by",
-        sense="max",
-        kind="number",
-        images=measure.images,
-        clusters=measure.clusters,
-        noun="drop",
-        evidence=_facts(measure),
-        failing=_LOOK,
-    )
-
-
-def _facts(measure: OwnMeasure) -> dict[str, object]:
+def cluster_facts(clusters: Clusters | None) -> dict[str, object]:
+    """Return facts for the evidence about images that belong together; empty if none do."""
+    if clusters is None:
+        return {}
     return {
-        "measure": measure.name,
-        "better": measure.better,
-        "images": measure.images,
-        "baseline": measure.baseline,
-        "variant": measure.variant,
-        "drop": measure.drop,
-        "confidence": measure.confidence,
-        "interval_method": measure.method,
+        "photographs": clusters.photographs,
+        "effective_images": clusters.effective,
+        "cluster_method": "as many equal clusters as have the third cumulant, alike within each",
     }
+
+
+def sample(images: int, clusters: Clusters | None) -> str:
+    """Return how many images there are, for example ``"500 crops of 100 photographs"``."""
+    return plural(images, "image") if clusters is None else clusters.text
+
+
+def counted(clusters: Clusters | None, text: str) -> str:
+    """Return what a set resolves, preceded by how many images its clusters count as."""
+    if clusters is None:
+        return text
+    count = independent(clusters.images, clusters)
+    return f"{clusters.text} count as {plural(count, 'image')}: {text}"
+
+
+def of_rate(images: int, limit: float, confidence: float, *, others: str = "differ") -> str:
+    """Return what images can prove about a rate: the highest rate, and the decisive counts.
+
+    Args:
+        images: Number of images.
+        limit: Lowest rate allowed, in [0, 1].
+        confidence: Confidence level of the two-sided Clopper-Pearson interval.
+        others: Verb phrase for the images that do not count.
+    """
+    passing, failing = differing_at_limit(images, limit, confidence)
+    best = f"{_these(images)} can prove {share(best_provable_rate(images, confidence))} at best"
+    yes = "no PASS is possible" if passing is None else f"PASS with up to {passing:,} that {others}"
+    no = "no FAIL is possible" if failing is None else f"FAIL from {failing:,}"
+    return f"{best}: {yes}, {no}"
+
+
+def of_drop(images: int, flips: float, limit: float, confidence: float) -> str:
+    """Return which accuracy drops images can show.
+
+    Args:
+        images: Number of labelled images.
+        flips: Share of them that became right or wrong.
+        limit: Highest drop allowed.
+        confidence: Confidence level of the two-sided interval.
+    """
+    least = drop_to_see(images, flips, confidence=confidence)
+    if least is None:
+        return f"{_these(images)} can't show any drop"
+    shown = f"{_these(images)} can show a drop of {words.distance('points', least)} ({_OFTEN})"
+    if limit <= 0.0:
+        return shown
+    beyond = drop_to_see(images, flips, allowed=limit, confidence=confidence)
+    allowed = f"where {words.distance('points', limit)} may be lost"
+    if beyond is None:
+        return f"{shown}; {allowed} none is large enough for a FAIL"
+    return f"{shown}; {allowed}, one of {words.distance('points', beyond)} is a FAIL as often"
+
+
+def of_interval(count: int, noun: str, kind: Kind, interval: Interval | None) -> str:
+    """Return what samples can resolve, given the width of their interval.
+
+    Args:
+        count: Number of images or rounds.
+        noun: ``"image"`` or ``"round"``.
+        kind: How the values are written.
+        interval: Interval of the mean or ratio; None if there are too few samples for one.
+    """
+    who = _these(count, noun)
+    if interval is None:
+        return f"{who} can't tell any difference"
+    half = words.distance(kind, (interval[1] - interval[0]) / 2)
+    return f"{who} tell values apart that differ by {half} or more"
+
+
+def _these(count: int, noun: str = "image") -> str:
+    return f"{'this' if count == 1 else 'these'} {plural(count, noun)}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from edgeq import words
-from edgeq.judge import advice, control, resolution
+from edgeq.judge import advice, control, sampled
 from edgeq.judge.advice import another_method
 from edgeq.judge.control import Reference, Tightened
 from edgeq.judge.decide import decide
@@ -234,7 +234,7 @@ class _Judged:
         """
         error, status, limit = self.error, self.status, self.tightened.limit
         text = words.against("number", self.value, limit, "max", error.interval)
-        of = resolution.sample(error.images, error.clusters)
+        of = sampled.sample(error.images, error.clusters)
         reason = self.tightened.said(f"{self.what} of {error.label} on {of}: {text}")
         if status is Verdict.FAIL and self.tightened.facts.get("reference") == "itself":
             reason = f"{method} collapses on this model: {reason}"
@@ -259,9 +259,9 @@ class _Judged:
                 **({"outputs": means} if means else {}),
                 "ceiling": self.ceiling,
                 "control": self.tightened.facts,
-                "resolution": resolution.worth(
+                "resolution": sampled.counted(
                     error.clusters,
-                    resolution.of_interval(error.images, "image", "number", error.interval),
+                    sampled.of_interval(error.images, "image", "number", error.interval),
                 ),
             },
         )

@@ -9,7 +9,7 @@ import msgspec
 from edgeq.config.gate import Gate
 from edgeq.config.methods import METHODS, Method
 from edgeq.errors import EdgeqError
-from edgeq.judge import boxes, costs, elsewhere, growing, limits, proofs, running, sampled, tensors
+from edgeq.judge import boxes, costs, elsewhere, figures, growing, limits, proofs, running, tensors
 from edgeq.judge import conversion as converted
 from edgeq.judge import ranges as fixed
 from edgeq.judge import weights as stored
@@ -287,7 +287,7 @@ def max_arena(variant: VariantUnderTest, limit: float) -> Judgement:
 
 def figure(variant: VariantUnderTest, limit: float, gate: Gate) -> Judgement:
     """Judge the figure that has the name of a gate."""
-    return sampled.figure(variant.figures, limit, gate, method=variant.method)
+    return figures.figure(variant.figures, limit, gate, method=variant.method)
 
 
 def box_recall(variant: VariantUnderTest, limit: float) -> Judgement:

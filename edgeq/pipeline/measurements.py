@@ -21,7 +21,7 @@ from edgeq.errors import MissingExtraError, UnlikeOutputsError
 from edgeq.io.files import sha256_bytes
 from edgeq.judge.boxes import doubt_of_boxes
 from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
-from edgeq.judge.sampled import doubt_of_figures
+from edgeq.judge.figures import doubt_of_figures
 from edgeq.judge.tensors import mismatch
 from edgeq.measure import stored
 from edgeq.measure.accuracy import Accuracy, accuracy

@@ -12,7 +12,7 @@ from edgeq.config.functions import load_function
 from edgeq.config.measures import measure_of
 from edgeq.config.tables import key_text
 from edgeq.errors import EdgeqError, SpecError
-from edgeq.judge import sampled
+from edgeq.judge import figures
 from edgeq.judge.verdict import Judgement
 from edgeq.measure.own_measures import Measured, OwnMeasure, compare_measure
 
@@ -25,12 +25,12 @@ Integers = npt.NDArray[np.int64]
 
 def value(variant: VariantUnderTest, gate: str, limit: float) -> Judgement:
     """Judge the variant's own value of a measure."""
-    return sampled.own_value(own_measure(variant, measure_of(gate)), limit)
+    return figures.own_value(own_measure(variant, measure_of(gate)), limit)
 
 
 def drop(variant: VariantUnderTest, gate: str, limit: float) -> Judgement:
     """Judge how much worse the variant's value of a measure is than the baseline's."""
-    return sampled.own_drop(own_measure(variant, measure_of(gate)), limit)
+    return figures.own_drop(own_measure(variant, measure_of(gate)), limit)
 
 
 def own_measure(variant: VariantUnderTest, name: str) -> OwnMeasure:

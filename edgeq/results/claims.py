@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edgeq.diagnosis.correction import Correction, correction
 from edgeq.errors import ModelError
-from edgeq.judge import resolution
+from edgeq.judge import sampled
 from edgeq.judge.claims import Claim, Measured, judge_claim
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.accuracy import accuracy
@@ -84,7 +84,7 @@ def _accuracy(variant: VariantUnderTest) -> Measured:
         value=top1.value,
         interval=top1.interval,
         confidence=own.confidence,
-        sample=resolution.sample(own.images, clusters),
+        sample=sampled.sample(own.images, clusters),
         worth=own.worth,
     )
 
@@ -104,7 +104,7 @@ def _precision(variant: VariantUnderTest) -> Measured:
         value=own.variant_map,
         interval=own.variant_interval,
         confidence=own.confidence,
-        sample=resolution.sample(own.images, own.clusters),
+        sample=sampled.sample(own.images, own.clusters),
         worth=independent(own.images, own.clusters),
     )
 

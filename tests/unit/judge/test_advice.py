@@ -179,9 +179,6 @@ def test_what_is_open_about_a_rate_a_drop_and_a_time() -> None:
     # Near 1 a tenth of what is left, and nothing beyond.
     assert open_value.of_rate("rate", 0.94, ends, 0.995).fine == pytest.approx(0.0005)
     assert open_value.of_rate("rate", 0.94, ends, 1.5).fine == 0.0
-    assert open_value.of_drop(0.02, ends, 0.03) == OpenValue(
-        "drop", "points", 0.02, ends, 0.03, "max", 0.001
-    )
     assert open_value.of_time("ratio", "times", 0.5, ends, -2.0) == OpenValue(
         "ratio", "times", 0.5, ends, -2.0, "max", 0.02
     )

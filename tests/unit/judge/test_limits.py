@@ -20,7 +20,7 @@ from edgeq.judge.limits import (
     top5_overlap,
     worst_cosine,
 )
-from edgeq.judge.resolution import of_drop, of_rate
+from edgeq.judge.sampled import of_drop, of_rate
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy, Rate, accuracy
 from edgeq.measure.agreement import Agreement, agreement

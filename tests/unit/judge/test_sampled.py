@@ -1,118 +1,100 @@
-"""Verdicts on the figures of tasks.
-
-Verdicts on a project's own measures.
-"""
-
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 
-from edgeq.config.gates import GATES
-from edgeq.judge.sampled import doubt_of_figures, figure, own_drop, own_value
-from edgeq.judge.verdict import Verdict
-from edgeq.measure.figures import Figure, TaskFigures
-from edgeq.measure.own_measures import OwnMeasure
-
-IOU = Figure(name="mean_iou", value=0.9, interval=(0.85, 0.95), text="mean IoU", images=50)
-DROP = Figure(
-    name="psnr_drop",
-    value=2.0,
-    interval=(1.5, 2.5),
-    text="mean PSNR",
-    images=50,
-    baseline=32.0,
-    variant=30.0,
-)
+from edgeq.judge.sampled import counted, of_drop, of_interval, of_rate, sample
+from edgeq.measure.clusters import find_clusters
+from edgeq.measure.statistics import clopper_pearson
 
 
-def figures(*every: Figure, **more: object) -> TaskFigures:
-    return TaskFigures(images=50, confidence=0.95, figures=every, **more)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("limit", "status"),
-    [(0.8, Verdict.PASS), (0.9, Verdict.INCONCLUSIVE), (0.97, Verdict.FAIL)],
-)
-def test_the_interval_decides(limit: float, status: Verdict) -> None:
-    judged = figure(figures(IOU), limit, GATES.get("mean_iou"), method="int8")
-    assert judged.status is status
-    assert (judged.value, judged.interval, judged.limit) == (0.9, (0.85, 0.95), limit)
-    assert judged.reason.startswith("mean IoU on 50 images: 90.0 % (85.0 to 95.0 %; limit: at")
-    assert (judged.next_step is None) is (status is Verdict.PASS)
-
-
-def test_a_difference_names_the_figures_of_both() -> None:
-    judged = figure(figures(DROP), 1.0, GATES.get("psnr_drop"), method=None)
-    assert judged.status is Verdict.FAIL
-    assert "mean PSNR 32 -> 30 dB, on 50 images: 2 dB (1.5 to 2.5 dB; limit: at most 1 dB)" in (
-        judged.reason.replace(".0", "").replace("00", "")
+def test_the_counts_that_decide_a_rate() -> None:
+    said = of_rate(500, 0.93, 0.95)
+    assert said == (
+        "these 500 images can prove 99.3 % at best: PASS with up to 23 that differ, FAIL from 48"
     )
-    assert judged.evidence["baseline"] == 32.0
+    assert clopper_pearson(477, 500, 0.95)[0] >= 0.93 > clopper_pearson(476, 500, 0.95)[0]
+    assert clopper_pearson(453, 500, 0.95)[1] >= 0.93 > clopper_pearson(452, 500, 0.95)[1]
 
 
-def test_a_figure_that_could_not_be_computed_is_missing_with_the_reason() -> None:
-    judged = figure(
-        figures(absent={"mean_iou": "there is no map"}), 0.9, GATES.get("mean_iou"), method=None
+def test_too_few_images_say_what_they_cant() -> None:
+    assert "83.2 % at best: no PASS is possible, FAIL from 4" in of_rate(20, 0.95, 0.95)
+    assert of_rate(1, 0.0, 0.95).startswith("this 1 image can")
+    assert of_rate(1, 0.0, 0.95).endswith("no FAIL is possible")
+
+
+def test_a_drop_is_named_in_points_of_accuracy() -> None:
+    assert of_drop(500, 0.02, 0.0, 0.95) == (
+        "these 500 images can show a drop of 1.8 points (at least 80 % of such sets would)"
     )
-    assert judged.status is Verdict.MISSING
-    assert judged.reason == "there is no map"
-    other = figure(figures(), 0.9, GATES.get("mean_iou"), method=None)
-    assert "no figure 'mean_iou'" in other.reason
 
 
-def test_a_doubt_about_the_baseline() -> None:
-    assert doubt_of_figures(figures(IOU)) is None
-    doubt = doubt_of_figures(figures(IOU, doubt="it sees nothing", doubt_step="Look"))
-    assert doubt is not None
-    assert (doubt.reason, doubt.next_step) == ("it sees nothing", "Look")
-
-
-def measure(**changes: Any) -> OwnMeasure:
-    facts: dict[str, Any] = {
-        "name": "word_error",
-        "better": "lower",
-        "images": 500,
-        "confidence": 0.95,
-        "baseline": 0.1,
-        "variant": 0.12,
-        "variant_interval": (0.1, 0.14),
-        "drop": 0.02,
-        "drop_interval": (0.01, 0.03),
-        "method": "Gaffke's bounds",
-    }
-    return OwnMeasure(**(facts | changes))
+def test_an_allowed_drop_is_told_from_a_greater_one() -> None:
+    said = of_drop(500, 0.03, 0.03, 0.95)
+    assert "where 3 points may be lost, one of 6.1 points is a FAIL as often" in said
+    assert "none is large enough" in of_drop(12, 0.0, 0.5, 0.95)
+    assert of_drop(5, 0.0, 0.0, 0.95) == "these 5 images can't show any drop"
 
 
 @pytest.mark.parametrize(
-    ("limit", "verdict"),
-    [(0.05, Verdict.PASS), (0.025, Verdict.INCONCLUSIVE), (0.005, Verdict.FAIL)],
+    ("interval", "said"), [((0.9, 1.1), "differ by 0.1 or more"), (None, "can't tell")]
 )
-def test_the_drop_is_held_against_its_limit(limit: float, verdict: Verdict) -> None:
-    judgement = own_drop(measure(), limit)
-    assert judgement.status is verdict
-    assert "word_error 0.100 -> 0.120 on 500 images, lower is better; worse by" in judgement.reason
-
-
-@pytest.mark.parametrize(
-    ("better", "limit", "verdict"),
-    [
-        ("lower", 0.15, Verdict.PASS),
-        ("lower", 0.09, Verdict.FAIL),
-        ("higher", 0.09, Verdict.PASS),
-        ("higher", 0.15, Verdict.FAIL),
-    ],
-)
-def test_the_value_is_held_against_its_limit_on_its_side(
-    better: str, limit: float, verdict: Verdict
+def test_samples_resolve_half_their_interval(
+    interval: tuple[float, float] | None, said: str
 ) -> None:
-    judgement = own_value(measure(better=better), limit)
-    assert (judgement.status, judgement.value) == (verdict, 0.12)
-    assert "baseline 0.100" in judgement.reason
+    assert said in of_interval(64, "round", "times", interval)
 
 
-def test_without_an_interval_nothing_is_settled() -> None:
-    judgement = own_drop(measure(drop=0.0, drop_interval=None), 0.1)
-    assert judgement.status is Verdict.INCONCLUSIVE
-    assert judgement.next_step
+def test_clusters_are_named_with_what_they_count_as() -> None:
+    clusters = find_clusters([number // 5 for number in range(500)])
+    assert counted(clusters, "these 100 images can show a drop") == (
+        "500 crops of 100 photographs count as 100 images: these 100 images can show a drop"
+    )
+    assert counted(None, "said") == "said"
+
+
+def test_all_that_a_rate_resolves() -> None:
+    assert of_rate(20, 0.95, 0.95) == (
+        "these 20 images can prove 83.2 % at best: no PASS is possible, FAIL from 4"
+    )
+    assert of_rate(5000, 0.5, 0.9, others="are wrong") == (
+        "these 5,000 images can prove 99.9 % at best: PASS with up to 2,441 that are wrong, FAIL "
+        "from 2,559"
+    )
+    assert clopper_pearson(5000 - 2441, 5000, 0.9)[0] >= 0.5
+    assert clopper_pearson(5000 - 2442, 5000, 0.9)[0] < 0.5
+    assert sample(1200, None) == "1,200 images"
+    assert sample(1, None) == "1 image"
+    clusters = find_clusters([number // 5 for number in range(500)])
+    assert sample(500, clusters) == "500 crops of 100 photographs"
+
+
+def test_all_that_a_drop_resolves() -> None:
+    often = "(at least 80 % of such sets would)"
+    assert of_drop(500, 0.03, 0.03, 0.95) == (
+        f"these 500 images can show a drop of 2.2 points {often}; where 3 points may be lost, one "
+        "of 6.1 points is a FAIL as often"
+    )
+    assert of_drop(12, 0.0, 0.5, 0.95) == (
+        f"these 12 images can show a drop of 65 points {often}; where 50 points may be lost none "
+        "is large enough for a FAIL"
+    )
+    assert of_drop(500, 0.03, -0.01, 0.95).endswith(often)
+    assert of_drop(500, 0.03, 0.001, 0.95).endswith(
+        "; where 0.1 points may be lost, one of 2.3 points is a FAIL as often"
+    )
+    # With less confidence less is needed: 2.486 standard deviations in place of 2.802.
+    assert of_drop(500, 0.03, 0.0, 0.9) == f"these 500 images can show a drop of 1.9 points {often}"
+
+
+def test_all_that_an_interval_resolves() -> None:
+    assert of_interval(1, "image", "percent", None) == ("this 1 image can't tell any difference")
+    assert of_interval(64, "round", "ms", (9.0, 10.0)) == (
+        "these 64 rounds tell values apart that differ by 0.5 ms or more"
+    )
+
+
+def test_a_cluster_counts_as_one_image_at_least() -> None:
+    one = find_clusters([0] * 9)
+    assert counted(one, "x") == "9 crops of 1 photograph count as 1 image: x"
+    uneven = find_clusters([0] * 8 + [1, 2])
+    assert counted(uneven, "x").startswith("10 crops of 3 photographs count as 1 image: ")

@@ -84,7 +84,7 @@ def _moved(count: int) -> str:
 
 
 def _check(name: str, entry: DeclaredTarget, spec: Spec, model: Path | None) -> int:
-    from edgeq.run.likeness import differences
+    from edgeq.run.targets import differences
     from edgeq.targets.starting import boards_of
 
     wrong, first = 0, None

@@ -18,7 +18,7 @@ from edgeq.cluster.node import Node
 from edgeq.cluster.work import Answer, Job, Made, Making, NodeFacts, Portion, Unseen
 from edgeq.errors import ClusterError, MissingExtraError, ModelError
 from edgeq.processes.environment import numeric
-from edgeq.run.likeness import differences
+from edgeq.run.targets import differences
 from edgeq.words import plural
 
 AUTOMATIC = "ray"

@@ -313,8 +313,7 @@ class Collector:
             self._state.take(file)
 
     def _write(self, session: pytest.Session) -> None:
-        from edgeq.plugin.junit import note_answers
-        from edgeq.plugin.writing import write
+        from edgeq.plugin.writing import note_answers, write
         from edgeq.store.locks import alone_in
 
         try:

@@ -1,4 +1,7 @@
-"""The end of a session: builds its record, compares it with earlier ones, and writes the files."""
+"""The end of a session: builds its record, compares it with earlier ones, and writes the files.
+
+The answers about the variants also become properties of the suite in JUnit's file.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import re
 import shlex
 import time
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import msgspec
 import pytest
@@ -22,8 +26,9 @@ from edgeq.pipeline.carrying import carried_once
 from edgeq.plugin.left_out import LeftOut
 from edgeq.plugin.state import State
 from edgeq.record.challenge import last
+from edgeq.record.exit_code import exit_code
 from edgeq.record.repair import last as last_repair
-from edgeq.record.ship_decision import answered, with_error
+from edgeq.record.ship_decision import answer, answered, with_error
 from edgeq.record.structs import CaseRecord, RunRecord, read
 from edgeq.report.model_sentences import findings
 from edgeq.report.trends import trends
@@ -156,3 +161,32 @@ def portable(word: str, start: Path) -> str:
         return path.name
 
     return _ABSOLUTE.sub(shorten, word)
+
+
+@runtime_checkable
+class _Suite(Protocol):
+    """Pytest's writer of JUnit files, which is registered only with ``--junitxml``."""
+
+    def add_global_property(self, name: str, value: object) -> None: ...
+
+
+def note_answers(config: pytest.Config, record: RunRecord) -> None:
+    """Add the answers, whether all variants may ship, and the exit code to the suite properties."""
+    for plugin in config.pluginmanager.get_plugins():
+        if isinstance(plugin, _Suite):
+            for name, value in answers(record).items():
+                plugin.add_global_property(name, value)
+
+
+def answers(record: RunRecord) -> dict[str, str]:
+    """Return the answers as properties of a suite."""
+    each = {
+        f"edgeq.answer.{model.name}/{variant.name}": answer(record, model.name, variant).value
+        for model in record.models
+        for variant in model.variants
+    }
+    return {
+        **each,
+        "edgeq.may_ship": "true" if record.summary.may_ship else "false",
+        "edgeq.exit_code": str(exit_code(record)),
+    }

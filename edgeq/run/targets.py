@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,3 +77,20 @@ def local_target() -> Target:
     other packages' modules.
     """
     return Target("local", (sys.executable, "-P", str(WORKER)), local_files=True)
+
+
+def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a machine has otherwise than another, as ``"processor: A, not B"``.
+
+    Predictions are stored under the runtime and the processor that made them, so a machine with
+    other ones can't run a portion of an evaluation that the other's record describes.
+
+    Args:
+        ours: What the predictions of a machine depend on.
+        theirs: The same for the one that is to stand in for it.
+    """
+    return tuple(
+        f"{key}: {theirs.get(key, 'none')}, not {ours.get(key, 'none')}"
+        for key in sorted(ours.keys() | theirs.keys())
+        if ours.get(key) != theirs.get(key)
+    )

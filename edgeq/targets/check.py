@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edgeq.config.structs import DeclaredTarget, Kernels, Preprocessing
 from edgeq.config.target_kinds import TargetKind
 from edgeq.errors import EdgeqError
-from edgeq.run.likeness import differences
+from edgeq.run.targets import differences
 from edgeq.run.protocol import AnyArray
 from edgeq.run.results import Feed, Loaded, MachineState, WorkerFacts
 from edgeq.run.session import Session

@@ -1,12 +1,16 @@
-"""The worker is found, and started without its neighbours in the import path."""
+"""How the worker starts, and which machines may stand in for another."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-from edgeq.run.targets import WORKER, Target, local_target
+import pytest
+
+from edgeq.run.targets import WORKER, Target, differences, local_target
 from tests.patience import PATIENCE_S
+
+HERE = {"processor": "A", "ai-edge-litert": "2.3", "pillow": "12"}
 
 
 def test_the_local_target_is_this_python() -> None:
@@ -34,3 +38,18 @@ def test_neighbours_of_the_worker_shadow_nothing() -> None:
 
 def test_a_target_reads_no_local_files_unless_it_says_so() -> None:
     assert not Target("board", ("ssh", "board", "python3", "worker.py")).local_files
+
+
+def test_equal_facts_make_no_difference() -> None:
+    assert differences(HERE, dict(HERE)) == ()
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        ({**HERE, "processor": "B"}, "processor: B, not A"),
+        ({key: HERE[key] for key in HERE if key != "pillow"}, "pillow: none, not 12"),
+    ],
+)
+def test_each_difference_is_named(other: dict[str, str], text: str) -> None:
+    assert differences(HERE, other) == (text,)

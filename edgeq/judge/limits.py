@@ -138,7 +138,8 @@ def top1_agreement(
             if alone is status
             else tightened.needed
         ),
-        failing=another_method(method) if alone is status else tightened.advice,
+        method=method,
+        failing=None if alone is status else tightened.advice,
         resolved=sampled.of_rate(agreement.worth, limit, agreement.confidence),
         evidence={
             "images": agreement.images,
@@ -175,7 +176,7 @@ def top5_overlap(agreement: Agreement, limit: float, *, method: str | None = Non
         images=agreement.images,
         clusters=agreement.clusters,
         noun="overlap",
-        failing=another_method(method),
+        method=method,
         evidence={
             "images": agreement.images,
             "confidence": agreement.confidence,
@@ -262,7 +263,8 @@ def _drop(
             if alone is status
             else tightened.needed
         ),
-        failing=another_method(method) if alone is status else tightened.advice,
+        method=method,
+        failing=None if alone is status else tightened.advice,
         resolved=sampled.of_drop(accuracy.worth, lost + gained, limit, accuracy.confidence),
         evidence={
             "images": accuracy.images,
@@ -296,7 +298,8 @@ def min_accuracy(accuracy: Accuracy, limit: float, *, method: str | None = None)
         clusters=accuracy.clusters,
         noun="accuracy",
         needed=lambda: images_needed(top1.value, limit, accuracy.confidence),
-        failing=another_method(method) if baseline.value >= limit else further,
+        method=method,
+        failing=None if baseline.value >= limit else further,
         resolved=sampled.of_rate(accuracy.worth, limit, accuracy.confidence, others="are wrong"),
         evidence={
             "images": accuracy.images,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from edgeq import words
 from edgeq.judge import open_value
-from edgeq.judge.advice import in_all, more_images
+from edgeq.judge.advice import another_method, in_all, more_images
 from edgeq.judge.decide import Sense, decide, half_towards
 from edgeq.judge.open_value import FINE_RATE, OpenValue
 from edgeq.judge.verdict import Judgement, Verdict
@@ -34,7 +34,8 @@ def judged(
     clusters: Clusters | None,
     noun: str,
     evidence: dict[str, object],
-    failing: str,
+    method: str | None = None,
+    failing: str | None = None,
     status: Verdict | None = None,
     needed: Callable[[], int | None] | None = None,
     resolved: str | None = None,
@@ -52,7 +53,8 @@ def judged(
         clusters: Which images belong together.
         noun: Name of the value in advice.
         evidence: The facts behind the value.
-        failing: What to do if it fails.
+        method: The variant's method, in place of which another one is advised if it fails.
+        failing: What to do if it fails, if not that.
         status: The verdict, if more than the value and its limit decide it.
         needed: Returns the total number of images that would settle it, None if unknown; without
             it, they are estimated from the width of the interval.
@@ -63,7 +65,7 @@ def judged(
         status = Verdict.INCONCLUSIVE if interval is None else decide(value, interval, limit, sense)
     step, settling = None, dict[str, object]()
     if status is Verdict.FAIL:
-        step = failing
+        step = another_method(method) if failing is None else failing
     elif status is Verdict.INCONCLUSIVE and interval is None:
         step = "Evaluate more images: a single one can't settle it"
     elif status is Verdict.INCONCLUSIVE and interval is not None:

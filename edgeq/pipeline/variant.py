@@ -125,20 +125,14 @@ class VariantUnderTest:
     Args:
         run: The run to which it belongs.
         model: Name of the model.
-        short_name: Name of the variant within its model.
-        method: Name of the method.
-        choice: Method and engine.
-        is_baseline: Whether it is the baseline of its model.
-        sampled_like: The variant in the spec whose samples it is evaluated on, itself if None.
-
-    Attributes:
-        run: The run to which it belongs.
-        model: Name of the model.
         short_name: Name within the model: the method as the spec writes it, or a name of its own.
         method: Name of the method, None for the baseline and for a ready-made variant that claims
             none.
         choice: Method and engine, None for the baseline and for a ready-made variant.
         is_baseline: Whether it is the baseline of its model.
+        sampled_like: The variant in the spec whose samples it is evaluated on, itself if None.
+
+    Attributes, besides the arguments:
         takes_arrays: Whether its samples are arrays, not photographs.
         results: Results so far, by name of the measurement.
         diagnoses: Diagnoses of its failures, by error; the key is empty without an error.

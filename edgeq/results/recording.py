@@ -14,7 +14,7 @@ import msgspec
 
 import edgeq
 from edgeq.config.load import spec_sha256
-from edgeq.config.structs import CLASSIFICATION, DETECTION, Preprocessing, Spec
+from edgeq.config.structs import CLASSIFICATION, DETECTION, Spec
 from edgeq.errors import EdgeqError, encodable
 from edgeq.io import structs
 from edgeq.judge import growing
@@ -135,26 +135,35 @@ def describe_variant(variant: VariantUnderTest) -> ModelRecord:
     The result holds only what the variant's figures depend on, without notes and what else only a
     report shows.
     """
-    inputs = variant.inputs
-    baseline = inputs.known_baseline()
+    known, baseline = _known(variant.baseline, (variant,)), variant.inputs.known_baseline()
+    if baseline is None or variant.place.is_here:
+        return known
+    target = _target(variant.run, variant.model, baseline)
+    return msgspec.structs.replace(known, targets=(target,))
+
+
+def _known(baseline: VariantUnderTest, variants: tuple[VariantUnderTest, ...]) -> ModelRecord:
+    """Return what figures of variants depend on: the variants, their baseline and its samples."""
+    inputs = baseline.inputs
     known = ModelRecord(
-        name=variant.model,
+        name=baseline.model,
         source=inputs.model.source,
         trained=False,
         baseline=VariantRecord(name=BASELINE, method="float"),
-        variants=(_variant(variant),),
+        variants=tuple(map(_variant, variants)),
     )
-    if baseline is None:
+    model = inputs.known_baseline()
+    if model is None:
         return known
+    beside = (variant for variant in variants if variant.run is baseline.run)
     return msgspec.structs.replace(
         known,
-        trained=baseline.trained,
-        baseline=_baseline(variant.baseline, baseline, (variant,)),
-        targets=() if variant.place.is_here else (_target(variant.run, variant.model, baseline),),
+        trained=model.trained,
+        baseline=_baseline(baseline, model, beside),
         images=_images(inputs),
         image_keys=_image_keys(inputs),
-        preprocessing=_preprocessing(inputs, baseline),
-        arrays=inputs.images.takes_arrays,
+        preprocessing=None if baseline.takes_arrays else model.preprocessing,
+        arrays=baseline.takes_arrays,
     )
 
 
@@ -189,27 +198,16 @@ def tool_versions() -> Mapping[str, str]:
 
 def _model(run: Run, name: str) -> ModelRecord:
     inputs = run.inputs(name)
-    declared = tuple(variant for variant in run.everywhere if variant.model == name)
+    known = _known(run.baseline(name), tuple(each for each in run.everywhere if each.model == name))
     baseline = inputs.known_baseline()
-    variants = tuple(map(_variant, declared))
+    targets = _targets(run, name, baseline)
     if baseline is None:
-        return ModelRecord(
-            name=name,
-            source=inputs.model.source,
-            trained=False,
-            baseline=VariantRecord(name=BASELINE, method="float"),
-            variants=variants,
-            targets=_targets(run, name, None),
-        )
+        return msgspec.structs.replace(known, targets=targets)
     labels, reading = inputs.labels, inputs.known_reading()
     decoder = _decoder(run.baseline(name), reading)
-    return ModelRecord(
-        name=name,
-        source=inputs.model.source,
-        trained=baseline.trained,
-        baseline=_baseline(run.baseline(name), baseline, run.variants_of(name)),
-        variants=variants,
-        targets=_targets(run, name, baseline),
+    return msgspec.structs.replace(
+        known,
+        targets=targets,
         notes=(
             *baseline.notes,
             *inputs.assumptions(),
@@ -227,19 +225,10 @@ def _model(run: Run, name: str) -> ModelRecord:
         output=0 if reading is None else reading.output,
         tensors=0 if reading is None else reading.tensors,
         heads=0 if reading is None else len(reading.heads),
-        images=_images(inputs),
-        image_keys=_image_keys(inputs),
-        preprocessing=_preprocessing(inputs, baseline),
-        arrays=inputs.images.takes_arrays,
         labels=None if labels is None else RecordedLabels(name=labels.name, count=labels.classes),
         licence=baseline.licence,
         attribution=baseline.attribution,
     )
-
-
-def _preprocessing(inputs: ModelInputs, baseline: FloatModel) -> Preprocessing | None:
-    """Return how photographs become a model's input, None if it takes arrays."""
-    return None if inputs.images.takes_arrays else baseline.preprocessing
 
 
 def _targets(run: Run, model: str, baseline: FloatModel | None) -> tuple[TargetRecord, ...]:

@@ -26,8 +26,10 @@ from edgeq.judge.verdict import Verdict
 from edgeq.models import originals
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.pipeline import gates, making
+from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
 from edgeq.record.structs import CaseRecord
+from edgeq.results import judging
 from edgeq.results.judging import judge
 from edgeq.run.workers import Workers
 from tests.unit.bad_models import growing, large
@@ -179,6 +181,20 @@ def test_a_limit_that_the_spec_sets_needs_labels(project: Path, unlabelled: dict
         assert isinstance(error, ImageError)
         assert "accuracy_drop is asked for, but the evaluation images have no labels" in str(error)
         assert "csv" in (error.remedy or "")
+
+
+def test_labels_are_looked_at_only_for_gates_that_need_them(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(_: Case) -> bool:
+        raise ImageError("labels can't be read")
+
+    monkeypatch.setattr(judging, "_are_labelled", unreadable)
+    agreement, none = answer(run, "same", "top1_agreement")
+    drop, error = answer(run, "same", "accuracy_drop")
+    assert (agreement.status is Verdict.MISSING, none) == (False, None)
+    assert drop.status is Verdict.MISSING
+    assert isinstance(error, ImageError)
 
 
 @pytest.mark.parametrize("labelled", [True, False])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ from edgeq.run.session import Session
 from edgeq.run.targets import Target
 from edgeq.run.workers import Workers
 from edgeq.samples.sets import Photo
+from edgeq.store import cached
 from edgeq.store.content import Store, key_of
 from edgeq.store.rows import Ledger
 from edgeq.tflite.edits import Edit
@@ -194,9 +195,8 @@ class Executor:
         self, variant: VariantUnderTest, count: int
     ) -> tuple[npt.NDArray[np.float32], ...]:
         """Return all outputs of a variant for its first photographs, ``(count, d)`` each."""
-        ledger, photographs = self.kept_answers(variant), variant.photographs
-        places = range(variant.readout.places)
-        return tuple(KeptRows(ledger, photographs, at)[:count, :] for at in places)
+        every = self._stored(variant, range(variant.readout.places))
+        return tuple(rows[:count, :] for rows in every)
 
     def rows(self, variant: VariantUnderTest) -> tuple[KeptRows, ...]:
         """Return the variant's outputs for its photographs that are judged as tensors.
@@ -205,8 +205,7 @@ class Executor:
             WorkerError: The variant does not run.
         """
         self.evaluate(variant)
-        ledger, photographs = self.kept_answers(variant), variant.photographs
-        return tuple(KeptRows(ledger, photographs, output.at) for output in variant.readout.judged)
+        return self._stored(variant, [output.at for output in variant.readout.judged])
 
     def outputs(self, variant: VariantUnderTest) -> tuple[KeptRows, ...]:
         """Return the model's own outputs for its photographs, in its order.
@@ -215,8 +214,11 @@ class Executor:
             WorkerError: The variant does not run.
         """
         self.evaluate(variant)
+        return self._stored(variant, range(variant.readout.outputs))
+
+    def _stored(self, variant: VariantUnderTest, places: Iterable[int]) -> tuple[KeptRows, ...]:
         ledger, photographs = self.kept_answers(variant), variant.photographs
-        return tuple(KeptRows(ledger, photographs, at) for at in range(variant.readout.outputs))
+        return tuple(KeptRows(ledger, photographs, at) for at in places)
 
     def own_outputs(self, variant: VariantUnderTest) -> list[npt.NDArray[Any]]:
         """Return the model's own outputs for its samples, ``(n, ...)`` each, memory-mapped.
@@ -384,11 +386,10 @@ class Executor:
             WorkerError: The model does not run.
         """
 
-        def make(folder: Path) -> None:
+        def make() -> MemoryUse:
             self._say(f"{variant.name}: measuring memory")
             with blaming(variant):
-                used = self._measure(variant, photographs())
-            (folder / "memory.json").write_bytes(msgspec.json.encode(used))
+                return self._measure(variant, photographs())
 
         facts = {
             **self._facts(variant),
@@ -396,8 +397,7 @@ class Executor:
             "sampled": list(sampled),
             "preprocessing": msgspec.to_builtins(variant.preprocessing),
         }
-        entry = self._store.get_or_make("memory", facts, make)
-        return structs.from_json((entry.folder / "memory.json").read_bytes(), MemoryUse)
+        return cached.keep(self._store, "memory", facts, make, MemoryUse)
 
     def _measure(self, variant: VariantUnderTest, images: npt.NDArray[Any]) -> MemoryUse:
         return measure_memory(

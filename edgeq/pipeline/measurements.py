@@ -8,7 +8,7 @@ that need them, and nothing else runs during a measurement that must be made alo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -129,7 +129,7 @@ class Ahead:
     applies: Callable[[VariantUnderTest], bool] = lambda _: True
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Measurement(Generic[T]):
     """One thing that can be measured of a variant.
 
@@ -137,10 +137,10 @@ class Measurement(Generic[T]):
         name: Name of the property of ``VariantUnderTest``.
         make: Function that measures it.
         struct: Type of the result.
-        group: Group of its entries in the store.
         depends: Returns everything that the result depends on, which is the address of its entry.
             None if it has no entry, because its sources are stored or it is quick to measure; the
             function returns None if nothing shows everything that this result depends on.
+        group: Group of its entries in the store, its name if empty.
         compares: Whether it compares the variant with its baseline; a baseline has no such value.
         alone: Whether nothing else may run during the measurement.
         of_file: Whether it is about the file alone, so that it is made once for all targets.
@@ -150,8 +150,9 @@ class Measurement(Generic[T]):
     name: str
     make: Callable[[VariantUnderTest], T]
     struct: type[T] | None = None
-    group: str = ""
     depends: Callable[[VariantUnderTest], Mapping[str, object] | None] | None = None
+    _: KW_ONLY
+    group: str = ""
     compares: bool = False
     alone: bool = False
     of_file: bool = False
@@ -166,7 +167,8 @@ class Measurement(Generic[T]):
         facts = None if self.depends is None else self.depends(variant)
         if facts is None or self.struct is None:
             return self.make(variant)
-        return keep(variant.run.store, self.group, facts, lambda: self.make(variant), self.struct)
+        group = self.group or self.name
+        return keep(variant.run.store, group, facts, lambda: self.make(variant), self.struct)
 
 
 class InputRange(msgspec.Struct, frozen=True):
@@ -460,194 +462,66 @@ def _own_calibration(variant: VariantUnderTest) -> ImageSet | None:
     return variant.inputs.images.calibration_set if variant.is_calibrated else None
 
 
-MEASUREMENTS: Registry[Measurement[Any]] = Registry(
-    "measurement",
-    (
-        (row.name, row)
-        for row in (
-            Measurement(name="artifact", make=make, compares=True, of_file=True),
-            Measurement(name="loaded", make=lambda variant: variant.run.executor.load(variant)),
-            Measurement(
-                name="size",
-                make=_size,
-                struct=Size,
-                group="sizes",
-                depends=file_facts,
-                of_file=True,
-            ),
-            Measurement(
-                name="operators",
-                make=_operators,
-                struct=Operators,
-                group="operators",
-                depends=file_facts,
-                of_file=True,
-            ),
-            Measurement(
-                name="conversion",
-                make=conversion_of,
-                struct=Conversion,
-                group="conversion",
-                depends=conversion_facts,
-                of_file=True,
-            ),
-            Measurement(
-                name="sparsity",
-                make=_sparsity,
-                struct=Sparsity,
-                group="sparsity",
-                depends=file_facts,
-                of_file=True,
-            ),
-            Measurement(name="least", make=_least, compares=True, of_file=True),
-            Measurement(
-                name="stored",
-                make=_stored,
-                struct=FileComparison,
-                group="stored",
-                depends=_stored_facts,
-                compares=True,
-                of_file=True,
-            ),
-            Measurement(name="predictions", make=_predictions),
-            Measurement(
-                name="output_facts",
-                make=_output_facts,
-                struct=OutputFacts,
-                group="outputs",
-                depends=_prediction_facts,
-            ),
-            Measurement(name="tensors", make=_tensors),
-            Measurement(
-                name="outputs",
-                make=_outputs,
-                struct=tuple[Fit, ...],
-                group="fits",
-                depends=fits_facts,
-                compares=True,
-            ),
-            Measurement(
-                name="agreement",
-                make=_agreement,
-                struct=Agreement,
-                group="agreement",
-                depends=pair_facts,
-                compares=True,
-            ),
-            Measurement(
-                name="accuracy",
-                make=_accuracy,
-                struct=Accuracy,
-                group="accuracy",
-                depends=pair_facts,
-                compares=True,
-            ),
-            Measurement(
-                name="renaming",
-                make=_renaming,
-                struct=Renaming,
-                group="renaming",
-                depends=_renaming_facts,
-            ),
-            Measurement(
-                name="detections",
-                make=detections_of,
-                struct=Detections,
-                group="detections",
-                depends=detection_facts,
-            ),
-            Measurement(
-                name="boxes",
-                make=boxes_of,
-                struct=BoxAgreement,
-                group="boxes",
-                depends=boxes_facts,
-                compares=True,
-            ),
-            Measurement(name="labelled_precision", make=labelled_precision_of),
-            Measurement(
-                name="precision",
-                make=precision_of,
-                struct=MeanPrecision,
-                group="precision",
-                depends=precision_facts,
-                compares=True,
-            ),
-            Measurement(
-                name="figures",
-                make=figures_of,
-                struct=TaskFigures,
-                group="task_figures",
-                depends=figures_facts,
-                compares=True,
-            ),
-            Measurement(name="doubt", make=_doubt, compares=True),
-            Measurement(name="control_choice", make=find_control, compares=True),
-            Measurement(name="beside_control", make=beside_control_of, compares=True),
-            Measurement(name="own_reference", make=reference_of, compares=True),
-            Measurement(name="feeding", make=_feeding, compares=True, of_file=True),
-            Measurement(name="asked_again", make=ask_again),
-            Measurement(
-                name="other_kernels",
-                make=ask_others,
-                ahead=Ahead(
-                    "kernels",
-                    "asking other kernels",
-                    after="file",
-                    applies=lambda variant: variant.quantizes_activations,
-                ),
-            ),
-            Measurement(
-                name="noise",
-                make=noise,
-                struct=Noise,
-                group="noise",
-                depends=repeated_facts,
-                compares=True,
-            ),
-            Measurement(
-                name="steadiness",
-                make=steadiness,
-                struct=Steadiness,
-                group="steadiness",
-                depends=repeated_facts,
-                compares=True,
-            ),
-            Measurement(
-                name="input_range",
-                make=_input_range,
-                struct=InputRange,
-                group="input_range",
-                depends=_input_range_facts,
-                of_file=True,
-            ),
-            Measurement(
-                name="activations",
-                make=computed,
-                ahead=Ahead(
-                    "ranges", "looking at activations", after="predictions", of_baseline=True
-                ),
-            ),
-            Measurement(
-                name="ranges",
-                make=ranges_of,
-                struct=Ranges,
-                group="ranges",
-                depends=ranges_facts,
-                compares=True,
-                ahead=Ahead("ranges", "trying ranges", after="predictions"),
-            ),
-            Measurement(
-                name="beside_here",
-                make=beside_here_of,
-                struct=BesideHere,
-                group="beside_here",
-                depends=beside_here_facts,
-            ),
-            Measurement(name="examined", make=examine),
-            Measurement(name="timed", make=timed_of, compares=True, alone=True),
-            Measurement(name="memory", make=memory_of, alone=True),
-            Measurement(name="growth", make=watch),
-        )
+_ROWS: tuple[Measurement[Any], ...] = (
+    Measurement("artifact", make, compares=True, of_file=True),
+    Measurement("loaded", lambda variant: variant.run.executor.load(variant)),
+    Measurement("size", _size, Size, file_facts, group="sizes", of_file=True),
+    Measurement("operators", _operators, Operators, file_facts, of_file=True),
+    Measurement("conversion", conversion_of, Conversion, conversion_facts, of_file=True),
+    Measurement("sparsity", _sparsity, Sparsity, file_facts, of_file=True),
+    Measurement("least", _least, compares=True, of_file=True),
+    Measurement("stored", _stored, FileComparison, _stored_facts, compares=True, of_file=True),
+    Measurement("predictions", _predictions),
+    Measurement("output_facts", _output_facts, OutputFacts, _prediction_facts, group="outputs"),
+    Measurement("tensors", _tensors),
+    Measurement("outputs", _outputs, tuple[Fit, ...], fits_facts, group="fits", compares=True),
+    Measurement("agreement", _agreement, Agreement, pair_facts, compares=True),
+    Measurement("accuracy", _accuracy, Accuracy, pair_facts, compares=True),
+    Measurement("renaming", _renaming, Renaming, _renaming_facts),
+    Measurement("detections", detections_of, Detections, detection_facts),
+    Measurement("boxes", boxes_of, BoxAgreement, boxes_facts, compares=True),
+    Measurement("labelled_precision", labelled_precision_of),
+    Measurement("precision", precision_of, MeanPrecision, precision_facts, compares=True),
+    Measurement(
+        "figures", figures_of, TaskFigures, figures_facts, group="task_figures", compares=True
     ),
+    Measurement("doubt", _doubt, compares=True),
+    Measurement("control_choice", find_control, compares=True),
+    Measurement("beside_control", beside_control_of, compares=True),
+    Measurement("own_reference", reference_of, compares=True),
+    Measurement("feeding", _feeding, compares=True, of_file=True),
+    Measurement("asked_again", ask_again),
+    Measurement(
+        "other_kernels",
+        ask_others,
+        ahead=Ahead(
+            "kernels",
+            "asking other kernels",
+            after="file",
+            applies=lambda variant: variant.quantizes_activations,
+        ),
+    ),
+    Measurement("noise", noise, Noise, repeated_facts, compares=True),
+    Measurement("steadiness", steadiness, Steadiness, repeated_facts, compares=True),
+    Measurement("input_range", _input_range, InputRange, _input_range_facts, of_file=True),
+    Measurement(
+        "activations",
+        computed,
+        ahead=Ahead("ranges", "looking at activations", after="predictions", of_baseline=True),
+    ),
+    Measurement(
+        "ranges",
+        ranges_of,
+        Ranges,
+        ranges_facts,
+        compares=True,
+        ahead=Ahead("ranges", "trying ranges", after="predictions"),
+    ),
+    Measurement("beside_here", beside_here_of, BesideHere, beside_here_facts),
+    Measurement("examined", examine),
+    Measurement("timed", timed_of, compares=True, alone=True),
+    Measurement("memory", memory_of, alone=True),
+    Measurement("growth", watch),
 )
+
+MEASUREMENTS = Registry("measurement", ((row.name, row) for row in _ROWS))

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BASELINE = "baseline"
+"""Short name of every baseline, which no variant of a spec can have."""
 
 
 class Measured(Generic[T]):
@@ -343,7 +344,7 @@ class VariantUnderTest:
     @property
     def declaration(self) -> ReadyVariant | None:
         """The spec's declaration of a named variant, None if it has no name of its own."""
-        return None if self.is_baseline else self.spec.variants.get(self.short_name)
+        return self.spec.variants.get(self.short_name)
 
     @property
     def limits(self) -> Limits:
@@ -394,24 +395,17 @@ class VariantUnderTest:
     @property
     def preprocessing(self) -> Preprocessing:
         """How photographs are turned into its input."""
-        inputs = self.inputs
-        if self.is_baseline:
-            return inputs.baseline.preprocessing
-        return inputs.preprocessing_of(self.short_name)
+        return self.inputs.preprocessing_of(self.short_name)
 
     @property
     def input_size(self) -> tuple[int, int]:
         """Height and width of its input."""
-        inputs = self.inputs
-        if self.is_baseline:
-            return inputs.baseline.input_size
-        return inputs.input_size_of(self.short_name)
+        return self.inputs.input_size_of(self.short_name)
 
     @property
     def labels(self) -> LabelSet | None:
         """Its classes, None if they are unknown."""
-        inputs = self.inputs
-        return inputs.labels if self.is_baseline else inputs.labels_of(self.short_name)
+        return self.inputs.labels_of(self.short_name)
 
     @property
     def reading(self) -> Reading:
@@ -449,7 +443,7 @@ class VariantUnderTest:
     @property
     def own_samples(self) -> ImageSet | None:
         """The samples that the spec names for it alone, None if it names none."""
-        return None if self.is_baseline else self.inputs.images.own_samples(self._sampled_like)
+        return self.inputs.images.own_samples(self._sampled_like)
 
     @property
     def calibration(self) -> Calibration | None:

@@ -15,12 +15,11 @@ import numpy.typing as npt
 from edgeq.config.structs import DeclaredTarget, Kernels, Preprocessing
 from edgeq.config.target_kinds import TargetKind
 from edgeq.errors import EdgeqError
-from edgeq.run.targets import differences
 from edgeq.run.protocol import AnyArray
 from edgeq.run.results import Feed, Loaded, MachineState, WorkerFacts
 from edgeq.run.session import Session
 from edgeq.run.settling import FALLEN_CLOCK, HOT_CELSIUS, settle
-from edgeq.run.targets import Target, local_target
+from edgeq.run.targets import Target, differences, local_target
 from edgeq.targets import tiny
 from edgeq.targets.starting import boards_of, kind_of, start
 from edgeq.words import plural

@@ -15,9 +15,9 @@ from edgeq.results.judging import judge
 from edgeq.results.prefetch import STAGES_FILE, prefetch
 from edgeq.run.session import Session
 from edgeq.run.workers import Workers
-from edgeq.samples import apart
 from edgeq.store.content import Store
 from tests.unit.pipeline.project import case, spec, variant
+from tests.unit.samples.decoders import started_decoders
 
 GATES = {
     "size_reduction": -10,
@@ -111,15 +111,8 @@ def test_one_decoder_decodes_all_that_a_core_does(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(spec(project, {"methods": ("int8",)}, gates=GATES, store=".one_decoder"))
-    started: list[apart.Decoder] = []
-
-    class Noted(apart.Decoder):
-        def __init__(self) -> None:
-            super().__init__()
-            started.append(self)
-
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    monkeypatch.setattr(apart, "Decoder", Noted)
+    started = started_decoders(monkeypatch)
     prefetch(run, run.cases, workers=1)
     assert (run.store.root / "pixels").is_dir()  # of the calibration set, beside the other's
     assert len(started) == 1

@@ -16,8 +16,8 @@ from edgeq.results import thumbnails
 from edgeq.results.judging import judge
 from edgeq.results.recording import describe_models, record_run
 from edgeq.results.thumbnails import Illustrated, illustrated
-from edgeq.samples import apart
 from tests.unit.pipeline.project import CALIBRATION, EVALUATION, NAMES, case, lay_out, spec
+from tests.unit.samples.decoders import started_decoders
 from tests.unit.tiny_model import classifier
 
 
@@ -82,15 +82,8 @@ def test_one_decoder_decodes_all_photographs_that_are_shown(
     run = Run(spec(project, gates={"top1_agreement": 0.5}))
     record, _ = judge(case(run, "net/other/top1_agreement"))
     models = describe_models(run)
-    started: list[apart.Decoder] = []
-
-    class Noted(apart.Decoder):
-        def __init__(self) -> None:
-            super().__init__()
-            started.append(self)
-
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    monkeypatch.setattr(apart, "Decoder", Noted)
+    started = started_decoders(monkeypatch)
     found = illustrated(run, record_run(run, (record,), models, started="2026", duration_s=1))
     assert len(found.record.models[0].pictures) > 1
     assert len(started) == 1

@@ -18,6 +18,7 @@ from edgeq.errors import ImageError
 from edgeq.io.files import sha256_file
 from edgeq.samples import apart
 from edgeq.samples.sets import Photo
+from tests.unit.samples.decoders import started_decoders
 from tests.unit.samples.pictures import open_photo, save
 
 SIDE = 9400
@@ -116,15 +117,8 @@ def test_many_threads_share_as_many_decoders_as_there_are_cores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos = [photo(save(tmp_path / f"{seed}.png", seed=seed)) for seed in range(8)]
-    started: list[apart.Decoder] = []
-
-    class Noted(apart.Decoder):
-        def __init__(self) -> None:
-            super().__init__()
-            started.append(self)
-
     monkeypatch.setattr(apart, "RUNNING", threading.BoundedSemaphore(2))
-    monkeypatch.setattr(apart, "Decoder", Noted)
+    started = started_decoders(monkeypatch)
     with apart.idle.kept(), ThreadPoolExecutor(len(photos)) as pool:
         pixels = list(pool.map(lambda one: apart.decoded(one, PLAIN, (4, 4)), photos))
     assert len(set(pixels)) == len(photos)

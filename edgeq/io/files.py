@@ -35,6 +35,8 @@ MOST_TEXT_BYTES = 64_000_000
 still read within a second."""
 MOST_MODEL_BYTES = 4 << 30
 """Size limit for models: a flatbuffer has at most 2 GiB, and what follows it is rarely more."""
+LFS_POINTER = b"version https://git-lfs"
+"""How a file begins that Git LFS has left in place of a large one."""
 _SHOWN = 12
 """Digits of a hash that are shown."""
 _REMEDY = "Run again when nothing writes it"

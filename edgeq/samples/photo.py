@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeq.errors import ImageError
-from edgeq.io.files import read_whole, sha256_bytes
+from edgeq.io.files import LFS_POINTER, read_whole, sha256_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -176,6 +176,10 @@ def _content(path: Path, sha256: str | None) -> bytes:
         raise _refused(path, "has changed since the set was loaded", "Run again")
     if not content:
         raise _refused(path, "is empty")
+    if content.startswith(LFS_POINTER):
+        raise _refused(
+            path, "is a pointer of Git LFS, not the photograph itself", "Run git lfs pull"
+        )
     return content
 
 

@@ -430,7 +430,7 @@ def folder_of(source: str, role: Role, root: Path) -> Path:
 def _hash(digest: Callable[[Path], str], item: SampleFile) -> str:
     try:
         if not item.path.is_file():
-            problem = "a broken symbolic link" if item.path.is_symlink() else "not a regular file"
+            problem = "not a regular file" if item.path.exists() else "a broken symbolic link"
             raise ImageError(f"is {problem}", where=item.path, remedy="Replace or remove it")
         if item.path.stat().st_size > MOST_BYTES:
             raise ImageError(

@@ -28,7 +28,6 @@ from edgeq.tflite.options import Options, read_options
 from edgeq.tflite.sparsity import SparseLayout, sparse_layout
 from edgeq.words import plural
 
-_LFS = b"version https://git-lfs"
 IDENTIFIER = b"TFL3"
 POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"
 """The only custom operator that the runtime has; it decodes boxes and suppresses overlaps."""
@@ -331,7 +330,7 @@ def open_content(path: Path, content: bytes) -> Flatbuffer:
     Raises:
         ModelError: The content is not a model.
     """
-    if content.startswith(_LFS):
+    if content.startswith(files.LFS_POINTER):
         raise ModelError(
             "is a pointer of Git LFS, not the model itself", where=path, remedy="Run git lfs pull"
         )

@@ -181,13 +181,11 @@ class _Builder:
     def _is_through(self, operator: Operator) -> bool:
         if not operator.inputs or operator.inputs[0] < 0 or not operator.outputs:
             return False
-        if (
-            operator.name == "CAST"
-        ):  # to integers it truncates values, of steps it drops their scale
-            given, made = (
-                self.model.tensors[at] for at in (operator.inputs[0], operator.outputs[0])
-            )
-            return made.dtype.startswith("float") and not given.scales.size
+        if operator.name == "CAST":
+            # To integers it truncates values; of quantized steps it drops the scale.
+            tensors = self.model.tensors
+            source, result = tensors[operator.inputs[0]], tensors[operator.outputs[0]]
+            return result.dtype.startswith("float") and not source.scales.size
         return operator.name in _THROUGH or self.wiring.only_reshapes(operator)
 
     def _node(self, place: int, operator: Operator, fused: set[int]) -> Node:

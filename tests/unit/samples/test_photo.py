@@ -182,7 +182,13 @@ def test_truncated_files_are_refused_by_name(tmp_path: Path, ending: str, share:
 
 
 @pytest.mark.parametrize(
-    ("content", "what"), [(b"", "is empty"), (b"hello", "is not an image"), (b"\xff\xd8\xff", "is")]
+    ("content", "what"),
+    [
+        (b"", "is empty"),
+        (b"hello", "is not an image"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+        (b"\xff\xd8\xff", "is"),
+    ],
 )
 def test_files_that_are_no_image(tmp_path: Path, content: bytes, what: str) -> None:
     path = tmp_path / "a.jpg"

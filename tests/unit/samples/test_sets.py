@@ -197,6 +197,11 @@ def test_broken_link_and_unreadable_kinds_of_files(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"a\.png: is not a regular file"):
         load_set(str(tmp_path), "evaluation", root=tmp_path)
 
+    (tmp_path / "a.png").unlink()
+    (tmp_path / "a.png").symlink_to("/dev/null")
+    with pytest.raises(ImageError, match=r"a\.png: is not a regular file"):
+        load_set(str(tmp_path), "evaluation", root=tmp_path)
+
 
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     make(tmp_path, {"a.png": "x"})

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from edgeq.judge.sampled import counted, of_drop, of_interval, of_rate, sample
+from edgeq.judge.decide import Sense
+from edgeq.judge.sampled import counted, judged, of_drop, of_interval, of_rate, sample
+from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.statistics import clopper_pearson
+from edgeq.words import Kind
 
 
 def test_the_counts_that_decide_a_rate() -> None:
@@ -98,3 +101,39 @@ def test_a_cluster_counts_as_one_image_at_least() -> None:
     assert counted(one, "x") == "9 crops of 1 photograph count as 1 image: x"
     uneven = find_clusters([0] * 8 + [1, 2])
     assert counted(uneven, "x").startswith("10 crops of 3 photographs count as 1 image: ")
+
+
+def open_judgement(
+    value: float, interval: tuple[float, float], limit: float, *, sense: Sense, kind: Kind
+) -> Judgement:
+    judgement = judged(
+        value,
+        interval,
+        limit,
+        "something on 500 images",
+        sense=sense,
+        kind=kind,
+        images=500,
+        clusters=None,
+        noun="figure",
+        evidence={},
+    )
+    assert judgement.status is Verdict.INCONCLUSIVE
+    return judgement
+
+
+def test_a_value_that_equals_its_limit_practically_is_written_in_its_own_unit() -> None:
+    step = open_judgement(0.0301, (0.0295, 0.0305), 0.03, sense="max", kind="points").next_step
+    assert step is not None
+    assert step.startswith("No set of images settles this: ")
+    assert "point" in step
+
+
+@pytest.mark.parametrize(("value", "verdict"), [(20.5, "FAILS"), (21.5, "PASSES")])
+def test_a_value_that_must_reach_its_limit_and_is_not_a_rate_has_no_highest_value(
+    value: float, verdict: str
+) -> None:
+    step = open_judgement(value, (18.0, 24.0), 21.0, sense="min", kind="number").next_step
+    assert step is not None
+    assert "would settle it" in step
+    assert step.endswith(f"it {verdict}")

@@ -16,7 +16,7 @@ from edgeq.measure.accuracy import accuracy
 from edgeq.measure.agreement import agreement
 from edgeq.measure.beside_control import BesideControl, Three, beside_control
 from edgeq.measure.contrast import Contrast, Paired, contrast
-from edgeq.measure.planning import images_needed_for_drop
+from edgeq.measure.planning import images_needed, images_needed_for_drop
 from edgeq.measure.predictions import Predictions, make_answers
 
 ALLOWED = Allowance(
@@ -225,6 +225,24 @@ def test_a_limit_that_the_control_may_miss_too_fails_only_what_is_proven_to_be_w
             assert "perhaps by chance: only what is worse fails by this limit" in found.reason
         if status is Verdict.INCONCLUSIVE:
             assert "images in all would settle it" in str(found.next_step)
+
+
+def test_a_doubted_limit_says_what_the_control_reaches_and_what_would_settle_it() -> None:
+    three, beside = shares(26, 18, 10)
+    share = 1 - 18 / IMAGES
+    agreed = control.of_agreement(reference(beside), 0.93, 0.95)
+    dropped = control.of_drop(reference(beside), 0.07, 1.0, 0.95)
+    assert agreed.sentence.startswith(f"edgeq's own int8 agrees on {100 * share:.1f} %")
+    assert dropped.sentence.startswith("edgeq's own int8 loses 9 points, perhaps by chance")
+    assert agreed.needed == images_needed(share, 0.93, 0.95)
+    assert dropped.needed == images_needed_for_drop(1 - share, 0.0, 0.07, 0.95)
+    for tightened in (agreed, dropped):
+        assert tightened.doubted
+        assert tightened.facts["doubted"] is True
+        assert tightened.facts["margin"] == 0.0
+    own = agreement(three.baseline, three.variant)
+    found = limits.top1_agreement(own, 0.93, reference=reference(beside))
+    assert found.evidence["control"] == agreed.facts
 
 
 def test_probabilities_that_moved_further_than_the_controls_fail() -> None:

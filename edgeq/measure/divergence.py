@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.measure.predictions import Booleans, Predictions
+from edgeq.measure.predictions import Booleans, Predictions, softmax
 from edgeq.measure.rows import AT_ONCE, by_rows, release
 
 Doubles = npt.NDArray[np.float64]
@@ -106,13 +106,6 @@ def divergence(baseline: Predictions, variant: Predictions, *, best: int = 5) ->
         variant_confidence=confidences[1],
         usable=usable,
     )
-
-
-def softmax(logits: Doubles) -> Doubles:
-    """Return probabilities along the last axis."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probabilities: Doubles = powers / powers.sum(axis=-1, keepdims=True)
-    return probabilities
 
 
 def jensen_shannon(p: Doubles, q: Doubles) -> Doubles:

@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.measure.divergence import Divergence, softmax
-from edgeq.measure.predictions import Booleans, Integers, Predictions
+from edgeq.measure.divergence import Divergence
+from edgeq.measure.predictions import Booleans, Integers, Predictions, softmax
 from edgeq.measure.rows import release
 from edgeq.measure.statistics import short
 

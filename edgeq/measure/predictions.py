@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from edgeq.errors import ImageError, ModelError
 from edgeq.measure.rows import by_rows
 
 Floats = npt.NDArray[np.float32]
+_Real = TypeVar("_Real", np.float32, np.float64)
 Booleans = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 LogitsSource = Literal["softmax_input", "scores", "log_probabilities"]
@@ -191,9 +192,15 @@ def _greatest_distance(answers: Predictions) -> float | None:
 
 def _beside_softmax(scores: Floats, logits: Floats) -> Floats:
     with np.errstate(invalid="ignore"):  # rows that are not finite
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = powers / powers.sum(axis=1, keepdims=True)
+        probabilities = softmax(logits)
     return np.asarray(np.abs(scores - probabilities).max(axis=1), np.float32)
+
+
+def softmax(logits: npt.NDArray[_Real]) -> npt.NDArray[_Real]:
+    """Return probabilities along the last axis."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities: npt.NDArray[_Real] = powers / powers.sum(axis=-1, keepdims=True)
+    return probabilities
 
 
 def _nonfinite_values(scores: Floats) -> Integers:

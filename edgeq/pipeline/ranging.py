@@ -17,8 +17,8 @@ from edgeq.measure.agreement import agreeing
 from edgeq.measure.box_agreement import Detected, errors_of_boxes, mean_error
 from edgeq.measure.clusters import effective, find_clusters
 from edgeq.measure.contrast import ratio_interval
-from edgeq.measure.divergence import divergence, softmax
-from edgeq.measure.predictions import Predictions
+from edgeq.measure.divergence import divergence
+from edgeq.measure.predictions import Predictions, softmax
 from edgeq.measure.ranges import (
     Need,
     Place,

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.clusters import effective, rate_interval
-from edgeq.measure.divergence import softmax
 from edgeq.measure.figures import ClassFigure, Doubles, Figure, TaskData, TaskFigures
-from edgeq.measure.predictions import Predictions
+from edgeq.measure.predictions import Predictions, softmax
 from edgeq.measure.statistics import paired_difference
 
 Booleans = npt.NDArray[np.bool_]

@@ -12,11 +12,10 @@ from edgeq.measure import divergence as module
 from edgeq.measure.divergence import (
     divergence,
     jensen_shannon,
-    softmax,
     top_overlap,
     total_variation,
 )
-from edgeq.measure.predictions import Predictions, make_answers
+from edgeq.measure.predictions import Predictions, make_answers, softmax
 
 LOGITS = hnp.arrays(
     np.float32,

@@ -207,7 +207,7 @@ def scale_of(path: Path, dtype: str) -> Mapping[str, object] | None:
     if [entry.dtype for entry in entries] != [dtype] or entries[0].scales.size != 1:
         return None
     entry = entries[0]
-    return {"scale": float(entry.scales[0]), "zero_point": int([*entry.zero_points, 0][0])}
+    return {"scale": float(entry.scales[0]), "zero_point": entry.zero_point}
 
 
 def _entries(folder: Path) -> Iterator[Path]:

@@ -267,7 +267,7 @@ class Ranging:
             place = "last"
         return range_fit(
             values,
-            Scale(tensor.dtype, float(tensor.scales[0]), int([*tensor.zero_points, 0][0])),
+            Scale(tensor.dtype, float(tensor.scales[0]), tensor.zero_point),
             needed,
             name=short(tensor.name),
             tensor=tensor.index,
@@ -351,7 +351,7 @@ class Ranging:
         tensors = [self.file.tensors[at] for at in activation.group]
         for constant in tensors:
             if constant.data_bytes:
-                best = float(constant.scales[0]), int([*constant.zero_points, 0][0])
+                best = float(constant.scales[0]), constant.zero_point
         return {tensor.index: best for tensor in tensors if not tensor.data_bytes}
 
     def _trial(
@@ -449,7 +449,7 @@ class Ranging:
         if not tensors:
             return None
         own = {
-            at: (float(tensor.scales[0]), int([*tensor.zero_points, 0][0]))
+            at: (float(tensor.scales[0]), tensor.zero_point)
             for at in tensors
             for tensor in [self.file.tensors[at]]
         }

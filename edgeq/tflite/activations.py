@@ -62,7 +62,7 @@ class Activation:
             return False
         scale, zero_point = self.bound
         same = math.isclose(float(self.tensor.scales[0]), scale, rel_tol=1e-6)
-        return same and int([*self.tensor.zero_points, 0][0]) == zero_point
+        return same and self.tensor.zero_point == zero_point
 
 
 def activations(

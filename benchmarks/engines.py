@@ -33,7 +33,7 @@ from edgeq.run.targets import local_target
 from edgeq.samples.decode import Pixels, decode
 from edgeq.samples.sets import ImageSet, load_set
 from edgeq.store.content import Store
-from edgeq.tflite.edits import logits_edits
+from tests.unit.graphs import logits_edits
 
 # 0.3 to 0.5 s an image: no kernel of XNNPACK takes 16-bit activations.
 SLOW = {"int16x8": 100}

@@ -61,7 +61,7 @@ from edgeq.quantize import recipes
 from edgeq.quantize.make import make_variant
 from edgeq.tflite.activations import Activation, activations
 from edgeq.tflite.edits import apply_edits, quantization_edits, ranges_edits
-from edgeq.tflite.model_file import read_model
+from edgeq.tflite.model_file import open_model, read_model
 
 IMAGES = 64
 DEPTHS = (0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1)
@@ -336,10 +336,11 @@ def _scaled(one: Activation, factor: float) -> dict[int, tuple[float, int]]:
 def _alone(path: Path, one: Activation, factor: float, steps: int) -> tuple[Any, ...]:
     """Return the edits of scales and zero points alone."""
     step, point = float(one.tensor.scales[0]), int(one.tensor.zero_points[0])
+    described = open_model(path).root().tables(2)[0].tables(0)
     return tuple(
         edit
         for at in one.group
-        for edit in quantization_edits(path, at, step * factor, point + steps)
+        for edit in quantization_edits(path, described[at], at, step * factor, point + steps)
     )
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edgeq.tflite.edits import logits_edits
+from tests.unit.graphs import logits_edits
 
 POINT = 0.01
 COSINE = 0.05

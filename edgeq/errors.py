@@ -49,6 +49,11 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def reason_of(error: Exception) -> str:
+    """Return why a file can't be used, without the number and path that an ``OSError`` adds."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 class EdgeqError(Exception):
     """Bad input or a failed tool, in one line: what went wrong, where, and what to do.
 

@@ -32,10 +32,10 @@ from edgeq.measure.predictions import make_answers, outputs_facts
 from edgeq.measure.size import measure_size
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
-from edgeq.tflite.edits import logits_edits
 from edgeq.tflite.metadata import read_metadata
 from edgeq.tflite.model_file import read_model, require_runnable
 from tests.unit import bad_models, tiny_metadata, tiny_model
+from tests.unit.graphs import logits_edits
 
 TIMEOUT_S = 10.0
 SLACK_S = 20.0

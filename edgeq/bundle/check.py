@@ -21,9 +21,9 @@ import msgspec
 from edgeq.bundle import archive, attestation, signing
 from edgeq.bundle.archive import ATTESTATION, MANIFEST, FileEntry, Manifest
 from edgeq.bundle.attestation import Result
-from edgeq.errors import BundleError
+from edgeq.errors import BundleError, reason_of
 from edgeq.io import structs
-from edgeq.io.files import opened, read_whole, sha256_bytes
+from edgeq.io.files import is_portable, opened, read_whole, sha256_bytes
 from edgeq.judge.verdict import ShipDecision
 from edgeq.words import names
 from edgeq.words.escape import printable
@@ -31,7 +31,6 @@ from edgeq.words.escape import printable
 _MANIFEST_MAX_BYTES = 16_000_000
 _SHOWN = 10
 _PART = re.compile(r"[A-Za-z0-9._@+-]{1,200}")
-_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 _SIGN, _LOCAL = b"PK\3\4", struct.Struct("<4s2xHH4xIIIHH")
 _SIZES_ELSEWHERE = (0xFFFFFFFF, 0xFFFFFFFF)
 """Sizes in a header if the real ones need more than 32 bits."""
@@ -105,8 +104,9 @@ def check(path: Path, key: Path | None = None) -> Checked:
     except BundleError:
         raise
     except Exception as error:  # a damaged zip can raise any exception
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise BundleError(f"can't be read: {reason}", where=path, remedy=_REMEDY) from error
+        raise BundleError(
+            f"can't be read: {reason_of(error)}", where=path, remedy=_REMEDY
+        ) from error
     problems = _compare(manifest.files, files)
     if contents.attestation is None and manifest.schema == archive.SCHEMA:
         problems.append(f"missing: {ATTESTATION}")
@@ -271,7 +271,7 @@ def _unsafe(name: str) -> str | None:
     parts = [part for part in name.split("/") if part not in {"", ".", ".."}]
     if not parts or not all(map(_PART.fullmatch, parts)):
         return "is not a plain relative name"
-    if any(part.endswith(".") or _DEVICE.fullmatch(part) for part in parts):
+    if not all(map(is_portable, parts)):
         return "is not a valid name on every system"
     if name.startswith("/") or ".." in PurePosixPath(name).parts:
         return "points outside the package"

@@ -11,7 +11,7 @@ import msgspec
 from edgeq.bundle import running
 from edgeq.bundle.select import MEASURES, Chosen
 from edgeq.config.structs import CLASSIFICATION, Preprocessing
-from edgeq.errors import BundleError
+from edgeq.errors import BundleError, reason_of
 from edgeq.io import structs
 from edgeq.io.files import read_whole
 from edgeq.judge.verdict import Verdict
@@ -221,8 +221,9 @@ def packed_claim(path: Path) -> PackedClaim:
     try:
         known = structs.from_json(read_whole(file, _MOST_BYTES), _Metadata)
     except OSError as error:
-        reason = error.strerror or error
-        raise BundleError(f"can't be read: {reason}", where=file, remedy=_REMEDY) from error
+        raise BundleError(
+            f"can't be read: {reason_of(error)}", where=file, remedy=_REMEDY
+        ) from error
     except msgspec.MsgspecError as error:
         raise BundleError(f"is damaged: {error}", where=file, remedy=_REMEDY) from error
     if known.preprocessing is None:

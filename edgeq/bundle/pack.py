@@ -18,7 +18,7 @@ from edgeq.bundle import archive, attestation, metadata, signing
 from edgeq.bundle.running import UnusableError
 from edgeq.bundle.select import Chosen, Refusal, select
 from edgeq.config.structs import DETECTION
-from edgeq.errors import BundleError, ModelError
+from edgeq.errors import BundleError, ModelError, reason_of
 from edgeq.io import structs
 from edgeq.io.files import atomic_path, replace_folder, restore_folder, sha256_file
 from edgeq.judge.verdict import ShipDecision
@@ -113,7 +113,7 @@ def pack(
                     replace_folder(target, new)
     except OSError as error:
         raise BundleError(
-            f"can't be written: {error.strerror or error}",
+            f"can't be written: {reason_of(error)}",
             where=target,
             remedy="Free some space or permit writing there, or choose another folder",
         ) from error

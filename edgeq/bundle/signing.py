@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from edgeq.bundle.attestation import Envelope, Signature, signed_bytes
-from edgeq.errors import BundleError, MissingExtraError
+from edgeq.errors import BundleError, MissingExtraError, reason_of
 from edgeq.io.files import read_whole
 
 PASSPHRASE = "EDGEQ_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
@@ -114,7 +114,7 @@ def _read(key: Path) -> bytes:
     try:
         return read_whole(key, _MOST_BYTES)
     except OSError as error:
-        raise BundleError(f"can't be read: {error.strerror or error}", where=key) from error
+        raise BundleError(f"can't be read: {reason_of(error)}", where=key) from error
 
 
 def _libraries() -> tuple[Any, Any]:

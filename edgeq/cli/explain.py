@@ -68,7 +68,6 @@ def explain(case: str, record: Path | None, config: Path | None) -> int:
             say("")
         _tell(each.id, lines_about(run, each))
     return 0
-    return 0
 
 
 def _record(record: Path | None, config: Path | None) -> RunRecord:

@@ -62,7 +62,7 @@ def report(record: Path, output: Path | None, *, show: bool) -> int:
 
 
 def _read(path: Path) -> RunRecord:
-    from edgeq.errors import RecordError
+    from edgeq.errors import RecordError, reason_of
     from edgeq.io.files import read_text
     from edgeq.record import structs as records
     from edgeq.report.embedded_record import MOST_PAGE_BYTES, embedded_record
@@ -72,6 +72,5 @@ def _read(path: Path) -> RunRecord:
     try:
         page = read_text(path, MOST_PAGE_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise RecordError(f"can't be read: {reason}", where=path) from error
+        raise RecordError(f"can't be read: {reason_of(error)}", where=path) from error
     return embedded_record(page, where=path)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from edgeq.cluster.work import Answer, Job, Portion, Ran, Unseen
-from edgeq.errors import ClusterError, EdgeqError, ImageError, WorkerCrashedError
+from edgeq.errors import ClusterError, EdgeqError, ImageError, WorkerCrashedError, reason_of
 from edgeq.io.files import read_whole
 from edgeq.samples.photo import MOST_BYTES
 from edgeq.samples.sets import Photo
@@ -283,4 +283,4 @@ def _content(photo: Photo) -> bytes:
     try:
         return read_whole(photo.path, MOST_BYTES)
     except OSError as error:
-        raise ImageError(f"can't be read: {error.strerror or error}", where=photo.path) from error
+        raise ImageError(f"can't be read: {reason_of(error)}", where=photo.path) from error

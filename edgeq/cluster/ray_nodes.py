@@ -16,7 +16,7 @@ import numpy as np
 from edgeq.cluster.driver import NodeLostError
 from edgeq.cluster.node import Node
 from edgeq.cluster.work import Answer, Job, Made, Making, NodeFacts, Portion, Unseen
-from edgeq.errors import ClusterError, MissingExtraError, ModelError
+from edgeq.errors import ClusterError, MissingExtraError, ModelError, reason_of
 from edgeq.processes.environment import numeric
 from edgeq.run.targets import differences
 from edgeq.words import plural
@@ -112,7 +112,7 @@ class RayNodes:
         try:
             content = np.fromfile(path, np.uint8)
         except OSError as error:
-            raise ModelError(f"can't be read: {error.strerror or error}", where=path) from error
+            raise ModelError(f"can't be read: {reason_of(error)}", where=path) from error
         return self._asked(lambda: self._ray.put(content))
 
     def submit(self, member: str, job: Job, model: object, portion: Portion) -> Any:

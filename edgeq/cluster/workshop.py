@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from edgeq.cluster.work import Bytes, Made, Making, Source, Unseen
+from edgeq.errors import reason_of
 from edgeq.io import structs
 from edgeq.io.files import sha256_file
 from edgeq.models.child import carry_out, path_named
@@ -85,7 +86,7 @@ class Workshop:
             with self._scratch() as scratch:
                 return _made(making, contents, scratch)
         except OSError as error:
-            reason = f"can't be written on a node of the cluster: {error.strerror or error}"
+            reason = f"can't be written on a node of the cluster: {reason_of(error)}"
             return Made(Response(failure=Failure(reason, kind=NO_ROOM)), b"", {})
 
     @contextmanager

@@ -25,6 +25,7 @@ from edgeq.config.structs import Classifier, Images, Model, ReadyVariant, Sample
 from edgeq.config.tables import header, key_text
 from edgeq.config.target_kinds import BUILT_IN, LOCAL
 from edgeq.errors import SpecError
+from edgeq.io.files import is_portable
 from edgeq.registry import unknown
 
 BASELINE = "baseline"
@@ -35,9 +36,6 @@ _TARGET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _LEAST = 1e-9
 LONGEST = 100
 """Maximum length of a name: file names have at most 255 characters, with endings and hashes."""
-
-_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
-"""Names that Windows reserves for devices, with any ending."""
 
 
 def check(spec: Spec) -> None:
@@ -455,7 +453,7 @@ def _check_file_name(name: str, where: str) -> None:
             where=where[:LONGEST],
             remedy=f"Use at most {LONGEST}",
         )
-    if name.endswith(".") or _DEVICE.fullmatch(name):
+    if not is_portable(name):
         raise SpecError(
             "is not a valid file name on every system", where=where, remedy="Choose another name"
         )

@@ -15,7 +15,7 @@ from edgeq.config.presets import built_in
 from edgeq.config.structs import Gates, Spec
 from edgeq.config.tables import build
 from edgeq.config.target_kinds import parse_targets
-from edgeq.errors import SpecError
+from edgeq.errors import SpecError, reason_of
 from edgeq.io.files import read_text, sha256_bytes
 
 OWN_FILE = "edgeq.toml"
@@ -92,7 +92,7 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_text(path, encoding="utf-8-sig"))
     except OSError as error:
         raise SpecError(
-            f"can't be read: {error.strerror or error}",
+            f"can't be read: {reason_of(error)}",
             where=path,
             remedy="Name an existing file, or write one with `edgeq init`",
         ) from error

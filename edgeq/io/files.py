@@ -11,6 +11,7 @@ import fcntl
 import glob
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -22,7 +23,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from edgeq.errors import ChangedFileError, StoreError
+from edgeq.errors import ChangedFileError, StoreError, reason_of
 from edgeq.words import size as in_words
 
 CHUNK_BYTES = 1 << 20
@@ -37,6 +38,8 @@ MOST_MODEL_BYTES = 4 << 30
 """Size limit for models: a flatbuffer has at most 2 GiB, and what follows it is rarely more."""
 LFS_POINTER = b"version https://git-lfs"
 """How a file begins that Git LFS has left in place of a large one."""
+_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+"""Names that Windows reserves for devices, with any ending."""
 _SHOWN = 12
 """Digits of a hash that are shown."""
 _REMEDY = "Run again when nothing writes it"
@@ -109,6 +112,14 @@ def read_text(path: Path, most: int = MOST_TEXT_BYTES, encoding: str = "utf-8") 
     """
     text = read_whole(path, most).decode(encoding)
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def is_portable(name: str) -> bool:
+    """Return whether Windows allows a file of this name: it is not a device's and ends in no dot.
+
+    Signs that are not allowed there are not looked for.
+    """
+    return not (name.endswith(".") or _DEVICE.fullmatch(name))
 
 
 def _too_large(path: Path, most: int) -> OSError:
@@ -189,7 +200,7 @@ class Original:
             now = sha256_file(self.path, MOST_MODEL_BYTES)
         except OSError as error:
             raise ChangedFileError(
-                f"changed during the run: it can't be read any more: {error.strerror or error}",
+                f"changed during the run: it can't be read any more: {reason_of(error)}",
                 where=self.path,
                 remedy=_REMEDY,
             ) from error
@@ -284,7 +295,7 @@ def _remove_abandoned(target: Path) -> None:
 
 def _cannot_write(target: Path, error: OSError) -> StoreError:
     return StoreError(
-        f"can't be written: {error.strerror or error}",
+        f"can't be written: {reason_of(error)}",
         where=target,
         remedy="Free some space or permit writing there, or choose another folder",
     )

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from edgeq.errors import RecordError
+from edgeq.errors import RecordError, reason_of
 from edgeq.io import structs
 from edgeq.io.files import read_whole
 
@@ -30,7 +30,7 @@ def content_of(path: Path, *, remedy: str | None = None) -> bytes:
     try:
         return read_whole(path)
     except OSError as error:
-        what = f"can't be read: {error.strerror}"
+        what = f"can't be read: {reason_of(error)}"
         raise RecordError(what, where=path, remedy=remedy) from error
 
 

@@ -172,16 +172,15 @@ def box_agreement(
     )
 
 
-def matched(first: Boxes, second: Boxes, least: float = MATCHING_IOU) -> npt.NDArray[np.int64]:
+def matched(first: Boxes, second: Boxes) -> npt.NDArray[np.int64]:
     """Return the index of the second model's box for each of the first's, -1 without one.
 
     The first model's most certain boxes choose first, each the box of its class with the greatest
-    IoU that no other has chosen.
+    IoU that no other has chosen, if that is at least ``MATCHING_IOU``.
 
     Args:
         first: Boxes of one image, ``(n, ...)``.
         second: Boxes of the same image.
-        least: IoU from which two boxes are the same.
     """
     pairs = np.full(len(first), -1, np.int64)
     if not len(second):
@@ -190,7 +189,7 @@ def matched(first: Boxes, second: Boxes, least: float = MATCHING_IOU) -> npt.NDA
     close[first.classes[:, None] != second.classes[None, :]] = 0
     for at in np.argsort(-first.scores, kind="stable"):
         best = int(close[at].argmax())
-        if close[at, best] >= least:
+        if close[at, best] >= MATCHING_IOU:
             pairs[at] = best
             close[:, best] = 0
     return pairs

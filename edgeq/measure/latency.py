@@ -123,7 +123,6 @@ def latency(
     inits: tuple[float, float],
     firsts: tuple[float, float],
     confidence: float,
-    seed: int = 0,
 ) -> Latency:
     """Summarize paired samples.
 
@@ -134,7 +133,6 @@ def latency(
         inits: Seconds to load the baseline and the variant.
         firsts: Seconds of their first inferences.
         confidence: Confidence level of the intervals, in (0, 1).
-        seed: Seed of the bootstrap.
 
     Raises:
         ValueError: There are no samples, they are not paired, or one is not above 0.
@@ -151,7 +149,7 @@ def latency(
     both = np.concatenate([baseline, variant])
     if not bool((np.isfinite(both) & (both > 0)).all()):
         raise ValueError("a sample is not a time above 0")
-    intervals = median_intervals(baseline, variant, numbers, confidence, seed)
+    intervals = median_intervals(baseline, variant, numbers, confidence, seed=0)
     return Latency(
         baseline=_timing(baseline, inits[0], firsts[0], intervals.first if intervals else None),
         variant=_timing(variant, inits[1], firsts[1], intervals.second if intervals else None),

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from edgeq.errors import ModelError
+from edgeq.errors import ModelError, reason_of
 from edgeq.tflite.constants import Constants, along_axis
 from edgeq.tflite.model_file import ModelFile, Tensor
 from edgeq.tflite.wiring import Wiring
@@ -61,7 +61,7 @@ def gzip_bytes(path: Path) -> int:
             while chunk := file.read(_CHUNK_BYTES):
                 total += len(compressor.compress(chunk))
     except OSError as error:
-        raise ModelError(f"can't be read: {error.strerror or error}", where=path) from error
+        raise ModelError(f"can't be read: {reason_of(error)}", where=path) from error
     return total + len(compressor.flush())
 
 

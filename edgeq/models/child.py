@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edgeq.config.structs import Make
-from edgeq.errors import ConversionError, EdgeqError, StoreError
+from edgeq.errors import ConversionError, EdgeqError, StoreError, reason_of
 from edgeq.models.children import Child, TooMuchError, idle, too_much_memory
 from edgeq.models.serving import (
     NO_MEMORY,
@@ -141,7 +141,7 @@ def run_child(
     except TooMuchError as stopped:
         raise ConversionError(stopped.what, where=what, remedy=stopped.remedy, log=log) from None
     except OSError as error:
-        raise _no_room(f"can't be written: {error.strerror or error}", log) from error
+        raise _no_room(f"can't be written: {reason_of(error)}", log) from error
     if not isinstance(answer, Response):
         raise ConversionError(_ending(answer, log), where=what, remedy=f"See {log}", log=log)
     if answer.failure is not None:

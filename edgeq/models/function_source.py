@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-from edgeq.errors import ModelError
+from edgeq.errors import ModelError, reason_of
 from edgeq.models.export_request import ExportRequest
 from edgeq.registry import suggestion
 
@@ -38,7 +38,7 @@ def check_function(text: str, root: Path, where: str) -> None:
         tree = ast.parse(content)
     except OSError as error:
         raise ModelError(
-            f"{text!r} can't be imported: {file.name} can't be read: {error.strerror}",
+            f"{text!r} can't be imported: {file.name} can't be read: {reason_of(error)}",
             where=where,
             remedy="Permit reading it",
         ) from error

@@ -25,7 +25,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from edgeq.errors import ModelError
+from edgeq.errors import ModelError, reason_of
 
 SIZE = 224
 STEM_CHANNELS = 32
@@ -178,7 +178,7 @@ def read_state(path: Path) -> dict[str, NDArray[Any]]:
         with path.open("rb") as file:
             return _read_state(file)
     except OSError as error:
-        raise ModelError(f"can't be read: {error.strerror or error}", where=path) from error
+        raise ModelError(f"can't be read: {reason_of(error)}", where=path) from error
     except Exception as error:
         # A damaged pickle can raise any exception.
         raise ModelError(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq.errors import ModelError
+from edgeq.errors import ModelError, reason_of
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.input_size import ONE_INPUT, fixed_shape
 from edgeq.registry import suggestion
@@ -189,7 +189,7 @@ def _content(path: Path) -> memoryview:
     try:
         return memoryview(path.read_bytes())
     except OSError as error:
-        raise ModelError(f"can't be read: {error.strerror}", where=path) from error
+        raise ModelError(f"can't be read: {reason_of(error)}", where=path) from error
 
 
 def fields(message: memoryview, field_number: int) -> Iterator[memoryview]:

@@ -132,6 +132,7 @@ class GitHub:
         record = found.record
         if record is None or os.environ.get(ACTIONS) != "true":
             return
+        from edgeq.errors import reason_of
         from edgeq.report import github, markdown
 
         terminalreporter.ensure_newline()
@@ -144,4 +145,4 @@ class GitHub:
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(f"{markdown.render(record, found.view)}\n")
         except OSError as error:
-            terminalreporter.write_line(f"{SUMMARY} can't be written: {error.strerror}", red=True)
+            terminalreporter.write_line(f"{SUMMARY} can't be written: {reason_of(error)}", red=True)

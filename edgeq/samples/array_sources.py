@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.functions import load_function
-from edgeq.errors import EdgeqError, ImageError
+from edgeq.errors import EdgeqError, ImageError, reason_of
 from edgeq.io.files import sha256_bytes, sha256_file
 from edgeq.samples.sources import SOURCES, Role
 from edgeq.words import plural
@@ -90,7 +90,7 @@ def _file(path: Path, where: str) -> ArraySource:
         return ArraySource(sha256_file(path), path)
     except OSError as error:
         raise ImageError(
-            f"can't be read: {error.strerror or error}", where=path, remedy=f"Correct `{where}`"
+            f"can't be read: {reason_of(error)}", where=path, remedy=f"Correct `{where}`"
         ) from error
 
 

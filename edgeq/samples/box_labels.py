@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.errors import ImageError
+from edgeq.errors import ImageError, reason_of
 from edgeq.io.files import read_text, sha256_bytes, sha256_file
 from edgeq.io.structs import from_json
 from edgeq.samples.sets import ImageSet
@@ -213,7 +213,7 @@ def _read_coco(
         content = from_json(data, _Coco)
     except OSError as error:
         raise ImageError(
-            f"can't be read: {error.strerror}", where=path, remedy="Check the path"
+            f"can't be read: {reason_of(error)}", where=path, remedy="Check the path"
         ) from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise ImageError(

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeq.errors import ImageError
+from edgeq.errors import ImageError, reason_of
 from edgeq.registry import suggestion
 from edgeq.samples.label_table import LabelTable, read_table
 from edgeq.samples.labels import LabelSet, comparable, is_wordnet_id, label_set
@@ -162,7 +162,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
     def fail(error: OSError) -> None:
         raise ImageError(
-            f"can't be read: {error.strerror}", where=error.filename, remedy="Permit reading it"
+            f"can't be read: {reason_of(error)}", where=error.filename, remedy="Permit reading it"
         ) from error
 
     for parent, folders, names in os.walk(folder, followlinks=True, onerror=fail):

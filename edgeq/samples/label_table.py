@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from edgeq.errors import ImageError
+from edgeq.errors import ImageError, reason_of
 from edgeq.io.files import read_text
 from edgeq.samples.labels import LabelSet, label_set
 
@@ -60,7 +60,7 @@ def read_table(
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ImageError(
-            f"can't be read as a labels file: {getattr(error, 'strerror', None) or error}",
+            f"can't be read as a labels file: {reason_of(error)}",
             where=path,
             remedy="Provide a CSV file in UTF-8",
         ) from error

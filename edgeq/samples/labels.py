@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.errors import ImageError
+from edgeq.errors import ImageError, reason_of
 from edgeq.io import structs
 from edgeq.io.files import read_text
 from edgeq.registry import suggestion
@@ -198,7 +198,7 @@ def _from_file(name: str, path: Path) -> LabelSet:
     try:
         text = read_text(path, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = reason_of(error)
         raise ImageError(
             f"can't be read as labels: {reason}", where=path, remedy=_REMEDY
         ) from error

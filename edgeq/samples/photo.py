@@ -23,7 +23,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeq.errors import ImageError
+from edgeq.errors import ImageError, reason_of
 from edgeq.io.files import LFS_POINTER, read_whole, sha256_bytes
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _opened(path: Path, sha256: str | None) -> Iterator[Image.Image]:
             "Scale it down; it may be a decompression bomb",
         ) from error
     except Exception as error:  # Pillow's decoders raise many types on damaged files
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = reason_of(error)
         raise _refused(path, f"is damaged or can't be read: {reason}") from error
 
 

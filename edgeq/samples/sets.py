@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.errors import ImageError
+from edgeq.errors import ImageError, reason_of
 from edgeq.io.files import sha256_bytes, sha256_file
 from edgeq.samples.arrays import ArrayFile, StoredArrays, find_arrays, row_of
 from edgeq.samples.folders import IMAGES_TABLE, Photographs, SampleFile, find_photos
@@ -441,7 +441,7 @@ def _hash(digest: Callable[[Path], str], item: SampleFile) -> str:
         return digest(item.path)
     except OSError as error:
         raise ImageError(
-            f"can't be read: {error.strerror or error}",
+            f"can't be read: {reason_of(error)}",
             where=item.path,
             remedy="Check the file and its permissions",
         ) from error

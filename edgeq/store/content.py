@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq.errors import StoreError
+from edgeq.errors import StoreError, reason_of
 from edgeq.io import structs
 from edgeq.io.files import (
     Stamp,
@@ -104,12 +104,12 @@ def read_entry(
             return None, None
         if error.errno not in _DAMAGE:
             raise StoreError(
-                f"can't be read: {error.strerror or error}",
+                f"can't be read: {reason_of(error)}",
                 where=folder,
                 remedy="Permit reading there, or set `store` in the spec to another folder",
             ) from error
         missing = error.errno == errno.ENOENT
-        return None, "a file is missing" if missing else error.strerror
+        return None, "a file is missing" if missing else reason_of(error)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return None, f"{ENTRY_FILE} is not a description: {error}"
     if key_of(entry.kind, entry.facts) != key:
@@ -309,7 +309,7 @@ class Store:
             folder.mkdir()
         except OSError as error:
             raise StoreError(
-                f"can't be written: {error.strerror or error}", where=self.root, remedy=_PERMIT
+                f"can't be written: {reason_of(error)}", where=self.root, remedy=_PERMIT
             ) from error
         return folder
 
@@ -343,7 +343,7 @@ class Store:
             folder.rename(quarantine / f"{folder.name}-{uuid.uuid4().hex[:8]}")
         except OSError as error:
             raise StoreError(
-                f"damaged ({reason}) and can't be set aside: {error.strerror or error}",
+                f"damaged ({reason}) and can't be set aside: {reason_of(error)}",
                 where=folder,
                 remedy="Remove the folder",
             ) from error
@@ -360,7 +360,7 @@ def _note_use(folder: Path) -> None:
 def _not_made(target: Path, error: OSError) -> StoreError:
     if error.errno in _NO_WRITING:
         return StoreError(
-            f"can't be written: {error.strerror}",
+            f"can't be written: {reason_of(error)}",
             where=target,
             remedy="Free some space or permit writing there, or set `store` in the spec",
         )

@@ -19,7 +19,7 @@ from pathlib import Path
 import filelock
 import msgspec
 
-from edgeq.errors import StoreError
+from edgeq.errors import StoreError, reason_of
 from edgeq.io import structs
 from edgeq.io.files import read_whole
 from edgeq.words.escape import printable
@@ -71,7 +71,7 @@ def alone(path: Path) -> Iterator[None]:
     except filelock.Timeout:
         raise HeldError(f"{_owner(note)} has held it for over {TIMEOUT_S:.0f} s") from None
     except OSError as error:
-        raise NotLockedError(error.strerror or str(error)) from error
+        raise NotLockedError(reason_of(error)) from error
     try:
         with suppress(OSError):
             note.write_bytes(msgspec.json.encode(_Owner(os.getpid(), platform.node())))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeq.errors import StoreError
+from edgeq.errors import StoreError, reason_of
 from edgeq.store import locks
 from edgeq.store.content import LOCKS, LOGS, QUARANTINE, TEMPORARY, Store
 
@@ -102,7 +102,7 @@ def prune(store: Store, max_bytes: int, *, wait_s: float = WAIT_S) -> Pruned:
         ) from error
     except OSError as error:
         raise StoreError(
-            f"can't be pruned: {error.strerror or error}",
+            f"can't be pruned: {reason_of(error)}",
             where=store.root,
             remedy="Permit writing there",
         ) from error
@@ -141,5 +141,5 @@ def _bytes(place: Path) -> int:
 
 def _unreadable(store: Store, error: OSError) -> StoreError:
     return StoreError(
-        f"can't be read: {error.strerror or error}", where=store.root, remedy="Permit reading there"
+        f"can't be read: {reason_of(error)}", where=store.root, remedy="Permit reading there"
     )

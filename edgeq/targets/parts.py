@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq.errors import EdgeqError
+from edgeq.errors import EdgeqError, reason_of
 from edgeq.io import structs
 from edgeq.io.files import sha256_file
 from edgeq.store.content import Store
@@ -80,7 +80,7 @@ def pack(file: Path, facts: Mapping[str, str], paths: Sequence[Path]) -> None:
         temporary.replace(file)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise EdgeqError(f"can't be written: {error.strerror or error}", where=file) from error
+        raise EdgeqError(f"can't be written: {reason_of(error)}", where=file) from error
 
 
 def unpack(file: Path, folder: Path) -> tuple[dict[str, str], list[Path]]:

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeq.errors import ModelError
 from edgeq.tflite.constants import Constants
-from edgeq.tflite.flatbuffer import Table, spans
-from edgeq.tflite.model_file import open_model, read_model
+from edgeq.tflite.flatbuffer import Table
+from edgeq.tflite.model_file import Operator, Tensor, open_model, read_model
 from edgeq.tflite.wiring import COMPUTE, Wiring
 
 Edit = tuple[int, bytes]
@@ -26,26 +27,15 @@ _ALIGNMENT = 4
 _BIASES = ("int32", "int64")
 
 
-def logits_edits(path: Path) -> tuple[Edit, ...]:
-    """Return the edits that make the tensor before the first output's softmax the last output.
-
-    Returns:
-        Pairs of an offset and the bytes to write there (at the file's length they are appended);
-        empty if neither a softmax nor a sigmoid produces the first output.
-
-    Raises:
-        ModelError: The file is missing, not a model, truncated or damaged.
-    """
-    model = read_model(path)
-    logits = Wiring(model).logits(model.outputs[0]) if model.outputs else None
-    return () if logits is None else outputs_edits(path, (logits,))
-
-
 def outputs_edits(path: Path, tensors: Sequence[int]) -> tuple[Edit, ...]:
     """Return the edits that add tensors to the outputs of the main graph.
 
     The new vector of outputs is appended at the file's aligned end, and the main subgraph's field
     is pointed at it. Nothing else in the file changes.
+
+    Returns:
+        Pairs of an offset and the bytes to write there (at the file's length they are appended);
+        empty if the tensors are outputs already.
 
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged, or lacks one of the
@@ -68,31 +58,6 @@ def outputs_edits(path: Path, tensors: Sequence[int]) -> tuple[Edit, ...]:
     )
 
 
-def quantization_edits(path: Path, tensor: int, scale: float, zero_point: int) -> tuple[Edit, ...]:
-    """Return the edits that give a tensor of the main graph another scale and zero point.
-
-    Raises:
-        ModelError: The file can't be read, or the tensor lacks a single scale and zero point.
-    """
-    described = open_model(path).root().tables(2)[0].tables(0)
-    return _quantization_edits(path, described, tensor, scale, zero_point)
-
-
-def _quantization_edits(
-    path: Path, described: Sequence[Table], tensor: int, scale: float, zero_point: int
-) -> tuple[Edit, ...]:
-    quantization = described[tensor].table(4)
-    scales, points = (0, 0), (0, 0)
-    if quantization is not None:
-        scales, points = quantization.vector(2, 4), quantization.vector(3, 8)
-    if scales[1] != 1 or points[1] != 1:
-        raise ModelError(f"tensor {tensor} lacks a single scale and zero point", where=path)
-    return (
-        (scales[0], struct.pack("<f", scale)),
-        (points[0], struct.pack("<q", zero_point)),
-    )
-
-
 def ranges_edits(path: Path, ranges: Mapping[int, tuple[float, int]]) -> tuple[Edit, ...]:
     """Return the edits that give activations other scales and zero points, with matching biases.
 
@@ -112,49 +77,88 @@ def ranges_edits(path: Path, ranges: Mapping[int, tuple[float, int]]) -> tuple[E
     for index in ranges:
         if model.tensors[index].data_bytes:
             raise ModelError(f"{model.tensors[index].name!r} is a constant", where=path)
-    root = open_model(path).root()
-    placed, described = spans(root), root.tables(2)[0].tables(0)
+    described = open_model(path).root().tables(2)[0].tables(0)
     edits = [
         edit
-        for at, how in ranges.items()
-        for edit in _quantization_edits(path, described, at, *how)
+        for index, (scale, zero_point) in ranges.items()
+        for edit in quantization_edits(path, described[index], index, scale, zero_point)
     ]
-    wiring = Wiring(model)
-    layers = {computing.operator: computing for computing in wiring.layers}
+    wiring, constants = Wiring(model), Constants(model)
+    layers = {layer.operator: layer for layer in wiring.layers}
     users = Counter(
-        computing.bias.tensor.buffer
-        for computing in wiring.compute
-        if computing.bias and computing.bias.tensor.data_bytes
+        compute.bias.tensor.buffer
+        for compute in wiring.compute
+        if compute.bias and compute.bias.tensor.data_bytes
     )
-    constants = Constants(model)
-    for computing in wiring.compute:
-        position = COMPUTE[computing.operator.name].activation
-        entry = (
-            computing.operator.inputs[position] if position < len(computing.operator.inputs) else -1
-        )
-        if computing.bias is None or entry not in ranges:
+    for compute in wiring.compute:
+        activation = _activation(compute.operator)
+        if compute.bias is None or activation not in ranges:
             continue
-        layer = layers.get(computing.operator.index)
-        bias = computing.bias.tensor
+        bias = compute.bias.tensor
         stored = constants.stored(bias)
-        if not stored.any():
+        if not stored.any():  # zero in any steps
             continue
+        layer = layers.get(compute.operator.index)
         if layer is None or bias.dtype not in _BIASES or users[bias.buffer] > 1:
             raise ModelError(
                 f"bias {bias.name!r} can't be adapted to its layer's input", where=path
             )
-        steps = ranges[entry][0] * layer.weights.scales.astype(np.float64)
+        steps = ranges[activation][0] * layer.weights.scales.astype(np.float64)
         if bias.scales.size not in {1, steps.size} or steps.size not in {1, stored.size}:
             raise ModelError(f"bias {bias.name!r} has the wrong number of scales", where=path)
-        real = stored.astype(np.float64).ravel() * bias.scales.astype(np.float64)
-        ends = np.iinfo(bias.dtype)
-        counted = np.clip(np.rint(real / steps), ends.min, ends.max).astype(bias.dtype)
-        edits.append((placed[bias.buffer].start, counted.tobytes()))
-        quantization = described[bias.index].table(4)
-        if quantization is not None:
-            place, count = quantization.vector(2, 4)
-            edits.append((place, np.resize(steps, count).astype("<f4").tobytes()))
+        start, _ = constants.place(bias)
+        edits.append((start, _counted(bias, stored, steps)))
+        edits.extend(_scales_edits(described[bias.index], steps))
     return tuple(edits)
+
+
+def quantization_edits(
+    path: Path, described: Table, tensor: int, scale: float, zero_point: int
+) -> tuple[Edit, ...]:
+    """Return the edits that give a tensor another scale and zero point, and nothing else.
+
+    Args:
+        path: The file, for the error.
+        described: The tensor's table in the file.
+        tensor: Its index, for the error.
+        scale: The new scale.
+        zero_point: The new zero point.
+
+    Raises:
+        ModelError: The tensor lacks a single scale and zero point.
+    """
+    quantization = described.table(4)
+    scales, points = (0, 0), (0, 0)
+    if quantization is not None:
+        scales, points = quantization.vector(2, 4), quantization.vector(3, 8)
+    if scales[1] != 1 or points[1] != 1:
+        raise ModelError(f"tensor {tensor} lacks a single scale and zero point", where=path)
+    return (
+        (scales[0], struct.pack("<f", scale)),
+        (points[0], struct.pack("<q", zero_point)),
+    )
+
+
+def _activation(operator: Operator) -> int:
+    """Return the index of the activation that a compute operator takes; -1 without one."""
+    position = COMPUTE[operator.name].activation
+    return operator.inputs[position] if position < len(operator.inputs) else -1
+
+
+def _counted(bias: Tensor, stored: NDArray[np.generic], steps: NDArray[np.float64]) -> bytes:
+    """Return a bias's integers, counted in other steps and limited to its type."""
+    real = stored.astype(np.float64).ravel() * bias.scales.astype(np.float64)
+    ends = np.iinfo(bias.dtype)
+    return np.clip(np.rint(real / steps), ends.min, ends.max).astype(bias.dtype).tobytes()
+
+
+def _scales_edits(described: Table, scales: NDArray[np.float64]) -> tuple[Edit, ...]:
+    """Return the edit that writes a tensor's scales, as many as it has; none without any."""
+    quantization = described.table(4)
+    if quantization is None:
+        return ()
+    start, count = quantization.vector(2, 4)
+    return ((start, np.resize(scales, count).astype("<f4").tobytes()),)
 
 
 def apply_edits(data: bytes, edits: tuple[Edit, ...]) -> bytes:

@@ -154,10 +154,10 @@ class Table:
             raise damaged(self.source.path, f"a field lies outside its table at {self.position}")
         return self.position + offset
 
-    def integer(self, number: int, code: str, default: int = 0) -> int:
-        """Return an integer field of a ``struct`` type code; the default if it is absent."""
+    def integer(self, number: int, code: str) -> int:
+        """Return an integer field of a ``struct`` type code; 0, the default, if it is absent."""
         place = self.place(number, struct.calcsize(code))
-        return default if place is None else self.source.number(place, code)
+        return 0 if place is None else self.source.number(place, code)
 
     def target(self, number: int) -> int | None:
         """Return the position that an offset field points to; None if it is absent."""

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeq.errors import ModelError
+from edgeq.errors import ModelError, reason_of
 from edgeq.io import files
 from edgeq.io.files import sha256_bytes
 from edgeq.tflite.flatbuffer import Flatbuffer, Span, Table, damaged, spans
@@ -357,7 +357,7 @@ def read_whole(path: Path) -> bytes:
         raise ModelError("no such file", where=path, remedy="Check the path in the spec") from None
     except OSError as error:
         raise ModelError(
-            f"can't be read: {error.strerror or error}",
+            f"can't be read: {reason_of(error)}",
             where=path,
             remedy="Name a file that may be read",
         ) from error

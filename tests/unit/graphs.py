@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from edgeq.tflite.constants import Constants
+from edgeq.tflite.edits import Edit, outputs_edits
 from edgeq.tflite.model_file import ModelFile, read_model
 from edgeq.tflite.skeleton import Skeleton, skeleton
+from edgeq.tflite.wiring import Wiring
 from tests.unit.tiny_model import Op, Tensor, build
 
 Array = np.ndarray[Any, Any]
@@ -48,6 +50,13 @@ def read(folder: Path, content: bytes, name: str = "net.tflite") -> ModelFile:
     path = folder / name
     path.write_bytes(content)
     return read_model(path)
+
+
+def logits_edits(path: Path) -> tuple[Edit, ...]:
+    """Return the edits that make what feeds the first output's softmax the last output."""
+    model = read_model(path)
+    logits = Wiring(model).logits(model.outputs[0]) if model.outputs else None
+    return () if logits is None else outputs_edits(path, (logits,))
 
 
 def skeleton_of(folder: Path, content: bytes, name: str = "net.tflite") -> Skeleton:

@@ -14,6 +14,7 @@ from edgeq.errors import (
     SpecError,
     WorkerCrashedError,
     encodable,
+    reason_of,
 )
 
 KINDS = [one for _, one in inspect.getmembers(errors, inspect.isclass) if one is not EdgeqError]
@@ -69,6 +70,21 @@ def test_errors_of_tools_carry_what_the_tool_said() -> None:
     log = Path("convert.log")
     assert ConversionError("failed", log=log).log == log
     assert WorkerCrashedError("ended by SIGSEGV", output="last words").output == "last words"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(13, "Permission denied", "a.png"), "Permission denied"),
+        (OSError("cut off"), "cut off"),
+        (ValueError("not UTF-8"), "not UTF-8"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_the_reason_of_an_error_is_a_sentence_without_number_and_path(
+    error: Exception, reason: str
+) -> None:
+    assert reason_of(error) == reason
 
 
 def test_the_name_of_a_file_that_is_no_utf8_can_still_be_told() -> None:

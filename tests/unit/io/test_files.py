@@ -13,6 +13,7 @@ from edgeq.io import files
 from edgeq.io.files import (
     atomic_path,
     exchanged,
+    is_portable,
     read_text,
     read_whole,
     replace_folder,
@@ -226,3 +227,13 @@ def test_what_was_replaced_and_not_removed_is_removed(tmp_path: Path) -> None:
     restore_folder(target)
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
     assert content(target) == "new"
+
+
+@pytest.mark.parametrize("name", ["NUL", "con.txt", "Com1", "lpt9.tar.gz", "ends."])
+def test_windows_does_not_allow_every_name(name: str) -> None:
+    assert not is_portable(name)
+
+
+@pytest.mark.parametrize("name", ["null", "con1", "com10", "int8.tflite", ".hidden"])
+def test_names_that_only_resemble_a_devices_are_allowed(name: str) -> None:
+    assert is_portable(name)

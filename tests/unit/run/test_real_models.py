@@ -11,7 +11,7 @@ from PIL import Image
 
 from edgeq.config.structs import Preprocessing
 from edgeq.run.session import Session
-from edgeq.tflite.edits import logits_edits
+from tests.unit.graphs import logits_edits
 
 SIGNED_UNIT = Preprocessing(mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))
 COUNT = 8

@@ -18,8 +18,8 @@ from edgeq.run.results import Feed, Held, Loaded
 from edgeq.run.session import Part, Session
 from edgeq.run.targets import Target, local_target
 from edgeq.samples.decode import Pixels
-from edgeq.tflite.edits import logits_edits
 from tests.unit.bad_models import growing
+from tests.unit.graphs import logits_edits
 from tests.unit.tiny_model import IoType, Op, Tensor, build, classifier
 
 PLAIN = Preprocessing()

@@ -14,12 +14,11 @@ from edgeq.errors import ModelError
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.edits import (
     apply_edits,
-    logits_edits,
     outputs_edits,
-    quantization_edits,
     ranges_edits,
 )
 from edgeq.tflite.model_file import read_model
+from tests.unit.graphs import logits_edits
 from tests.unit.tiny_model import IoType, Op, Tensor, build, classifier
 
 RUN = """
@@ -120,7 +119,7 @@ def test_a_tensor_gets_another_scale_and_zero_point(tmp_path: Path) -> None:
     path.write_bytes(classifier(io="uint8"))
     before = read_model(path)
     source = before.inputs[0]
-    edited.write_bytes(apply_edits(path.read_bytes(), quantization_edits(path, source, 0.5, 7)))
+    edited.write_bytes(apply_edits(path.read_bytes(), ranges_edits(path, {source: (0.5, 7)})))
     after = read_model(edited)
     assert after.tensors[source].scales.tolist() == [0.5]
     assert after.tensors[source].zero_points.tolist() == [7]
@@ -200,4 +199,4 @@ def test_a_tensor_without_a_scale_gets_none(tmp_path: Path) -> None:
     path = tmp_path / "net.tflite"
     path.write_bytes(classifier())
     with pytest.raises(ModelError, match="lacks a single scale"):
-        quantization_edits(path, 0, 0.5, 7)
+        ranges_edits(path, {0: (0.5, 7)})

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from edgeq.errors import ModelError
 from edgeq.io import files
-from edgeq.tflite.edits import logits_edits
 from edgeq.tflite.flatbuffer import Flatbuffer
 from edgeq.tflite.model_file import ModelFile, attached_bytes, read_model, require_runnable
 from edgeq.tflite.packing import rewritten
 from tests.unit.bad_models import growing
+from tests.unit.graphs import logits_edits
 from tests.unit.tiny_model import Op, Tensor, build, classifier
 
 WHOLE = classifier(io="int8")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edgeq.config.presets import data_folder
 from edgeq.errors import MissingExtraError, ModelError
+from edgeq.io.syntax import syntax_tree
 from edgeq.registry import suggestion
 
 WEIGHTS_HOST = "https://storage.googleapis.com/"
@@ -125,7 +126,7 @@ def known_applications() -> dict[str, str]:
     if spec is None or spec.origin is None:
         raise MissingExtraError("keras", extra="keras", needed_for="a Keras application")
     listing = Path(spec.origin).parent / "applications" / "__init__.py"
-    tree = ast.parse(listing.read_text("utf-8"))
+    tree = syntax_tree(listing.read_text("utf-8"))
     return {
         alias.name: node.module.removeprefix(_PRIVATE_PREFIX)
         for node in tree.body

@@ -10,6 +10,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from edgeq.errors import ModelError, reason_of
+from edgeq.io.syntax import syntax_tree
 from edgeq.models.export_request import ExportRequest
 from edgeq.registry import suggestion
 
@@ -35,7 +36,7 @@ def check_function(text: str, root: Path, where: str) -> None:
     file = Path(spec.origin)
     try:
         content = file.read_bytes()
-        tree = ast.parse(content)
+        tree = syntax_tree(content)
     except OSError as error:
         raise ModelError(
             f"{text!r} can't be imported: {file.name} can't be read: {reason_of(error)}",

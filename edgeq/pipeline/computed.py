@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.io.arrays import read_arrays
 from edgeq.pipeline.readout import blaming
 from edgeq.run.session import Session
 from edgeq.tflite.edits import outputs_edits
@@ -138,8 +139,7 @@ def computed(baseline: VariantUnderTest) -> Values:
         **run.executor.runtime,
     }
     folder = run.store.get_or_make(_KIND, facts, make).folder
-    with np.load(folder / _FILE, allow_pickle=False) as file:
-        return {int(name): file[name] for name in file.files}
+    return {int(name): values for name, values in read_arrays(folder / _FILE).items()}
 
 
 def _ask(baseline: VariantUnderTest, session: Session) -> Values:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import ModelError
 from edgeq.io import structs
+from edgeq.io.arrays import map_array
 from edgeq.judge.conversion import conversion as judge
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.conversion import Conversion, compare_outputs
@@ -68,7 +69,7 @@ def compare(request: Comparison) -> Conversion:
     names = [field.name for field in fields_of(read_model(Path(request.file)))]
     shapes = [tuple(entries[name]["shape"]) for name in names]
     samples: list[Arrays] = []
-    for sample in np.load(request.pixels):
+    for sample in map_array(Path(request.pixels)):
         arrays = to_inputs(sample, request.preprocessing, shapes)
         pairs = zip(names, arrays, strict=True)
         samples.append({name: value.astype(entries[name]["dtype"]) for name, value in pairs})

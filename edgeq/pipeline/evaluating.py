@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import UnlikeOutputsError
+from edgeq.io.arrays import map_array
 from edgeq.measure.rows import release
 from edgeq.run.results import Held
 from edgeq.run.session import Session
@@ -224,7 +225,7 @@ class KeptRows:
         ledger.missing(names)
         self._runs: list[Floats] = []
         for run in ledger.runs(names):
-            rows: Floats = np.load(run.folder / _file(at), mmap_mode="r")
+            rows: Floats = map_array(run.folder / _file(at))
             self._runs.append(rows[run.start : run.start + run.count])
         self.values = self._runs[0].shape[1:]
         if any(rows.shape[1:] != self.values for rows in self._runs):
@@ -261,7 +262,7 @@ def read_rows(ledger: Ledger, photographs: Stream, at: int, store: Store) -> Flo
     with _scratch(store.root) as scratch:
         width = 0
         for run in ledger.runs(names):
-            rows: Floats = np.load(run.folder / _file(at), mmap_mode="r")
+            rows: Floats = map_array(run.folder / _file(at))
             some = rows[run.start : run.start + run.count].reshape(run.count, -1)
             width = some.shape[1]
             scratch.write(np.ascontiguousarray(some).data)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from edgeq.config.structs import Kernels
 from edgeq.errors import WorkerError
 from edgeq.io import structs
+from edgeq.io.arrays import read_arrays
 from edgeq.judge import running
 from edgeq.measure.kernels import KernelNoise, kernel_noise, tensor_noise
 from edgeq.measure.predictions import Floats
@@ -196,8 +197,7 @@ def _answers(
 
 
 def _read(folder: Path) -> tuple[Rows, ...]:
-    with np.load(folder / _OUTPUTS) as arrays:
-        return tuple(arrays[name] for name in arrays.files)
+    return tuple(read_arrays(folder / _OUTPUTS).values())
 
 
 def repeated_facts(variant: VariantUnderTest) -> Mapping[str, object]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from edgeq.config.structs import Kernels, Preprocessing, Run
 from edgeq.errors import EdgeqError
 from edgeq.io import structs
+from edgeq.io.arrays import map_array
 from edgeq.pipeline.dependencies import runtime_facts
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
@@ -88,11 +89,9 @@ def _differs(
                 place = pixels.get((str(facts["pixels"]), rows[row]))
                 if place is None:
                     continue
-                image = np.load(place[0], mmap_mode="r")[place[1] : place[1] + 1]
+                image = map_array(place[0])[place[1] : place[1] + 1]
                 outputs = session.infer(loaded.handle, np.array(image), preprocessing).outputs
-                if not _alike(
-                    outputs, [np.load(one, mmap_mode="r")[row : row + 1] for one in paths]
-                ):
+                if not _alike(outputs, [map_array(one)[row : row + 1] for one in paths]):
                     return True
     except (EdgeqError, OSError, ValueError):
         return False  # it can't be run, and damage is detected by the hash

@@ -4,6 +4,10 @@ Importing this package costs next to nothing. The packages below it in the impor
 only when a test needs them.
 """
 
+from edgeq.plugin.as_installed import import_as_installed
+
+import_as_installed()  # before the first import that pytest would rewrite
+
 from edgeq.plugin.fixtures import (
     edgeq_baseline,
     edgeq_case,

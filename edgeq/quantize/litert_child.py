@@ -18,6 +18,7 @@ import numpy as np
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import ModelError
 from edgeq.io import structs
+from edgeq.io.arrays import map_array
 from edgeq.quantize.statistics import Statistics, extent, ranges
 from edgeq.samples.preprocess import to_inputs
 from edgeq.tflite.model_file import ModelFile, read_content, read_model
@@ -99,7 +100,7 @@ def calibrate(request: Calibrate) -> dict[str, object]:
     interpreter.allocate_tensors()
     entries = interpreter.get_input_details()
     shapes = [entry["shape"].tolist() for entry in entries]
-    pixels = np.load(request.pixels, mmap_mode="r")
+    pixels = map_array(Path(request.pixels))
     model = read_content(path, content)
     activations = _activations(interpreter, model)
     rows = []

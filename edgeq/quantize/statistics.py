@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.io.arrays import read_arrays
+
 # Greatest value in a range, as in LiteRT's own calibration: graphs may pad with infinities.
 LARGEST = 3e38
 
@@ -44,10 +46,10 @@ class Statistics:
     @classmethod
     def load(cls, path: Path) -> Statistics:
         """Read what ``save`` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            names = tuple(str(name) for name in file["names"])
-            borders = tuple(str(name) for name in file["borders"])
-            return cls(names, file["extents"], borders)
+        file = read_arrays(path)
+        names = tuple(str(name) for name in file["names"])
+        borders = tuple(str(name) for name in file["borders"])
+        return cls(names, file["extents"], borders)
 
 
 def extent(values: npt.NDArray[np.floating], *, name: str) -> tuple[float, float]:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Preprocessing
 from edgeq.io import structs
+from edgeq.io.arrays import map_array
 from edgeq.quantize.recipes import INT8_ONLY, TensorflowRecipe
 from edgeq.samples.preprocess import to_inputs
 
@@ -143,7 +143,7 @@ def _converter(start: str) -> Any:
 def _calibrate_with(
     converter: Any, path: str, preprocessing: Preprocessing, inputs: Convert | Calibrate
 ) -> None:
-    pixels = np.load(path, mmap_mode="r")
+    pixels = map_array(Path(path))
     converter.representative_dataset = lambda: samples(
         pixels, preprocessing, inputs.shapes, inputs.types
     )

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from edgeq.config.functions import load_function
 from edgeq.errors import EdgeqError, ImageError, reason_of
+from edgeq.io.arrays import map_array, read_header
 from edgeq.io.files import sha256_bytes, sha256_file
 from edgeq.samples.sources import SOURCES, Role
 from edgeq.words import plural
@@ -194,14 +195,11 @@ def load_array(path: Path) -> AnyArray:
         ImageError: The file is not such an array.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        return map_array(path)
+    except (OSError, ValueError) as error:
         raise ImageError(
             f"is not an array that can be read: {error}", where=path, remedy=REMEDY
         ) from error
-    if not isinstance(array, np.ndarray):
-        raise ImageError("is not a .npy file", where=path, remedy=REMEDY)
-    return array
 
 
 @contextmanager
@@ -276,14 +274,7 @@ def headers(path: Path, source: str) -> dict[str, _Type]:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
                 with archive.open(info) as member:
-                    version = np.lib.format.read_magic(member)
-                    read = (
-                        np.lib.format.read_array_header_1_0
-                        if version == (1, 0)
-                        else np.lib.format.read_array_header_2_0
-                    )
-                    shape, _, dtype = read(member)
-                every[info.filename.removesuffix(NPY)] = (shape, dtype)
+                    every[info.filename.removesuffix(NPY)] = read_header(member)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
         raise ImageError(f"is not a .npz file: {error}", where=source, remedy=REMEDY) from error
     if not every:

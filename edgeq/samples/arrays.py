@@ -21,6 +21,7 @@ import numpy.typing as npt
 from edgeq.config.structs import Samples
 from edgeq.errors import ImageError, ModelError
 from edgeq.io import structs
+from edgeq.io.arrays import map_array
 from edgeq.io.files import sha256_file
 from edgeq.samples.array_sources import (
     NPY,
@@ -168,7 +169,7 @@ def store_arrays(
 
         entry = store.get_or_make(KIND, facts, make)
     layout = structs.from_json((entry.folder / LAYOUT).read_bytes(), _Layout)
-    digests = np.load(entry.folder / DIGESTS, mmap_mode="r")
+    digests = map_array(entry.folder / DIGESTS)
     shape = (layout.samples, sum(one.size for one in fields))
     return StoredArrays(
         ArrayFile(entry.folder / ROWS, shape, entry.key, tuple(fields)),
@@ -186,7 +187,7 @@ def reordered(file: ArrayFile, order: Sequence[int], store: Store) -> ArrayFile:
     columns = np.concatenate([np.arange(starts[at], starts[at + 1]) for at in order])
 
     def make(folder: Path) -> None:
-        rows = np.load(file.path, mmap_mode="r")
+        rows = map_array(file.path)
         out = np.lib.format.open_memmap(folder / ROWS, "w+", np.float32, file.shape)
         for start, stop in _chunks(*file.shape):
             out[start:stop] = rows[start:stop][:, columns]

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Preprocessing
+from edgeq.io.arrays import map_array
 from edgeq.samples.sets import ImageSet, Photo
 from edgeq.store.content import Store
 
@@ -44,7 +45,7 @@ class Pixels:
 
     def array(self) -> npt.NDArray[Any]:
         """Return the samples, memory-mapped and read-only."""
-        samples: npt.NDArray[Any] = np.load(self.path, mmap_mode="r")
+        samples: npt.NDArray[Any] = map_array(self.path)
         return samples
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Preprocessing
+from edgeq.io.arrays import map_array
 from edgeq.samples.arrays import KIND as ARRAYS
 from edgeq.samples.arrays import ArrayFile, row_of
 from edgeq.samples.decode import FILE, Pixels, Progress, pixel_facts_of, write_pixels
@@ -183,7 +184,7 @@ class ArrayStream(Stream):
 @lru_cache(maxsize=4096)
 def _count(path: Path) -> int:
     """Return the number of photographs in a file of pixels, which never changes."""
-    return int(np.load(path, mmap_mode="r").shape[0])
+    return int(map_array(path).shape[0])
 
 
 def gathered(images: ImageSet, store: Store) -> Pixels:

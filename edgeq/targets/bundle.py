@@ -24,6 +24,7 @@ from pathlib import Path
 
 from edgeq.errors import EdgeqError
 from edgeq.io.files import sha256_file
+from edgeq.io.syntax import syntax_tree
 from edgeq.processes.environment import allowed, without_proxies
 from edgeq.run.targets import WORKER, Ended, Explanation
 from edgeq.targets.parts import Supply, cache
@@ -253,7 +254,7 @@ def travelling(worker: bytes) -> str:
 
 def _bare(source: bytes) -> bytes:
     """Return Python source without comments and docstrings."""
-    tree = ast.parse(source)
+    tree = syntax_tree(source)
     for node in ast.walk(tree):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             continue

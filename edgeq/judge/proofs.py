@@ -115,6 +115,8 @@ def types(
 
 def _next_step(operators: Operators, claimed: Method, baseline_inputs: Sequence[str]) -> str:
     """Return what to do about a file that is not what it claims; names a claim that it meets."""
+    if not sum(operators.weight_bytes_by_type.values()):
+        return "Leave out the method: this graph has no weights to quantize"
     names_ = [
         f"`{name}`"
         for name, method in METHODS

@@ -128,6 +128,7 @@ def test_what_is_not_what_it_claims_says_where(found: Operators, method: str, wo
         (WEIGHT_ONLY, "dynamic_range", "the file shows `weight_only_int8`"),
         (ONE_SCALE, "float16", "the file shows `int8` or `int8_per_tensor`"),
         (FLOAT, "float16", "or make the variant again with every operator quantized"),
+        (operators(), "int8", "this graph has no weights to quantize"),
     ],
 )
 def test_the_claim_that_a_file_shows_is_named(found: Operators, method: str, step: str) -> None:

@@ -26,7 +26,7 @@ from edgeq.tflite.image_input import holds_pixels, is_integer, unchanged_note, u
 from edgeq.tflite.metadata import contradiction, read_metadata
 from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
 from edgeq.tflite.prepared import halves, widened
-from edgeq.tflite.signatures import content_of_signature, unchosen
+from edgeq.tflite.signatures import content_of_signature, first_graph_note
 
 IMAGENET_LABELS = "imagenet"
 TENSORFLOW = "tensorflow"
@@ -219,12 +219,13 @@ def fed(
     them, and the metadata inside the file applies to any other.
 
     Raises:
-        ModelError: The file is missing or not a model.
+        ModelError: The file is missing or not a model, or apps call another graph than its first.
     """
     path = contents.path
     metadata, declared = read_metadata(path, file), _preprocessing(name, model, None)
-    several = None if model.signature is not None else unchosen(path, file)
-    notes = (*metadata.notes, *(() if several is None else (several,)))
+    several = None if model.signature is not None else first_graph_note(contents)
+    chosen = () if several is None else (f"{file} {several}. Choose another with `signature`",)
+    notes = (*metadata.notes, *chosen)
     for index in contents.inputs[:1] if model.arrays is None else ():
         entry = contents.tensors[index]
         unchanged = unchanged_pixels(entry)

@@ -32,6 +32,7 @@ from edgeq.tflite.image_input import (
 )
 from edgeq.tflite.metadata import contradiction
 from edgeq.tflite.model_file import ModelFile, Tensor, read_model
+from edgeq.tflite.signatures import first_graph_note
 
 
 def input_notes(model: ModelFile, preprocessing: Preprocessing, *, where: str) -> Iterator[str]:
@@ -214,6 +215,10 @@ class ModelInputs:
         if inside is None:
             return
         declared = self.spec.variants[name]
+        with suppress(EdgeqError):  # the gate `made` tells it
+            several = first_graph_note(read_model(self.spec.path(file)), self.model.signature)
+            if several is not None:
+                yield f"{name}: {inside.file} {several}, and no other"
         if inside.entry is not None and self._takes_pixels(name) is not None:
             yield f"{name}: {unchanged_note(inside.entry)}"
         if inside.normalization is not None:

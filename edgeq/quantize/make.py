@@ -26,6 +26,7 @@ from edgeq.quantize.variant import MadeOf, Manifest, Variant
 from edgeq.registry import Registry
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
+from edgeq.tflite.signatures import first_graph_note
 
 ENGINES: Registry[Engine] = Registry(
     "engine", [(engine.name, engine) for engine in (LITERT_ENGINE, TENSORFLOW_ENGINE)]
@@ -150,8 +151,8 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec, store: Store) -> V
     """Return a ready-made variant.
 
     Raises:
-        ModelError: The file is missing, not a model, damaged, or has operators that no LiteRT
-            runtime for Python has.
+        ModelError: The file is missing, not a model, damaged, has operators that no LiteRT runtime
+            for Python has, or apps call another graph than its first.
         SpecError: The table names no file, or an unknown preprocessing.
     """
     if ready.file is None:
@@ -159,6 +160,7 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec, store: Store) -> V
     _require_file(name, spec.path(ready.file))
     model, original = take(spec.path(ready.file), store)
     require_runnable(model)
+    first_graph_note(model, spec.models[ready.model].signature)
     own = ready.preprocessing
     manifest = Manifest(
         engine=READY_MADE,
@@ -192,6 +194,7 @@ def ready_file(name: str, file: str, spec: Spec) -> ModelFile:
     _require_file(name, path)
     model = read_model(path)
     require_runnable(model)
+    first_graph_note(model, spec.models[spec.variants[name].model].signature)
     return model
 
 

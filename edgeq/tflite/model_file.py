@@ -27,6 +27,7 @@ from edgeq.tflite.flatbuffer import Flatbuffer, Span, Table, damaged, spans
 from edgeq.tflite.options import Options, read_options
 from edgeq.tflite.sparsity import SparseLayout, sparse_layout
 from edgeq.words import plural
+from edgeq.words.escape import printable
 
 IDENTIFIER = b"TFL3"
 POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"
@@ -34,6 +35,15 @@ POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"
 
 EDGE_TPU = "CUSTOM:edgetpu-custom-op"
 """What the Edge TPU's compiler puts in the place of all operators that run there."""
+
+CALLS = frozenset(
+    {
+        *("IF", "WHILE", "CALL", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHLO_COMPOSITE"),
+        *("STABLEHLO_REDUCE", "STABLEHLO_REDUCE_WINDOW", "STABLEHLO_SCATTER", "STABLEHLO_SORT"),
+        "STABLEHLO_CASE",
+    }
+)
+"""Operators that refer to another graph of their file."""
 
 _CUSTOM = 32
 _HEADER_BYTES = 8
@@ -105,6 +115,19 @@ class Operator:
 
 
 @dataclass(frozen=True)
+class Signature:
+    """A signature of a file.
+
+    Attributes:
+        key: Name of the signature.
+        graph: Index of its graph; 0 for the graph that is run.
+    """
+
+    key: str
+    graph: int
+
+
+@dataclass(frozen=True)
 class ModelFile:
     """A parsed file.
 
@@ -119,12 +142,13 @@ class ModelFile:
         outputs: Indices of the output tensors.
         metadata_bytes: Bytes of metadata buffers and of attached files.
         description: The converter's description.
-        signature_keys: Names of the signatures.
+        signatures: The signatures, in the order of the file.
         input_names: Names of the inputs in the first signature of the main subgraph, by the index
             of the tensor.
         output_names: Names of the outputs in the first signature of the main subgraph, by the index
             of the tensor.
-        operator_names: Names of all operators of all subgraphs.
+        operator_names: Names of all operators of the main subgraph, and of the others if it calls
+            any. The runtime prepares no graph that is never called.
     """
 
     path: Path
@@ -137,7 +161,7 @@ class ModelFile:
     outputs: tuple[int, ...]
     metadata_bytes: int
     description: str
-    signature_keys: tuple[str, ...]
+    signatures: tuple[Signature, ...]
     input_names: Mapping[int, str]
     output_names: Mapping[int, str]
     operator_names: frozenset[str]
@@ -245,11 +269,46 @@ def _parsed(path: Path, content: bytes, sha256: str) -> ModelFile:
         metadata_bytes=sum(placed[index].size for index in set(metadata))
         + attached_bytes(source.data),
         description=model.text(3),
-        signature_keys=tuple(entry.text(2) for entry in model.tables(7)),
+        signatures=_signatures(path, model),
         input_names=_signed_names(model, 0),
         output_names=_signed_names(model, 1),
-        operator_names=frozenset(operator.name for some in operators for operator in some),
+        operator_names=_reached(operators),
     )
+
+
+def _reached(operators: Sequence[tuple[Operator, ...]]) -> frozenset[str]:
+    main = frozenset(operator.name for operator in operators[0])
+    if not main & CALLS:
+        return main
+    return frozenset(operator.name for some in operators for operator in some)
+
+
+def _signatures(path: Path, model: Table) -> tuple[Signature, ...]:
+    """Return the signatures of a file.
+
+    Raises:
+        ModelError: A signature belongs to no graph, or names other tensors than the inputs and
+            outputs of its graph, so that an app that calls it gets something else or an error.
+    """
+    graphs = model.tables(2)
+    every = []
+    for table in model.tables(7):
+        key, place = table.text(2), table.integer(4, "I")
+        if place >= len(graphs):
+            raise damaged(
+                path, f"its signature {printable(key)!r} belongs to a graph that does not exist"
+            )
+        for at, border in enumerate(("input", "output")):
+            for entry in table.tables(at):
+                index = entry.integer(1, "I")
+                if index not in graphs[place].integers(at + 1):
+                    raise damaged(
+                        path,
+                        f"its signature {printable(key)!r} names tensor {index} as {border} "
+                        f"{printable(entry.text(0))!r}, which is not an {border} of its graph",
+                    )
+        every.append(Signature(key, place))
+    return tuple(every)
 
 
 def require_runnable(model: ModelFile) -> None:
@@ -337,12 +396,39 @@ def open_content(path: Path, content: bytes) -> Flatbuffer:
     if not content:
         raise ModelError("is empty", where=path, remedy="Export or copy the model again")
     if content[4:_HEADER_BYTES] != IDENTIFIER:
+        other = _other_format(content)
+        seems = "" if other is None else f", and the file looks like {other}"
         raise ModelError(
-            "is not a .tflite model: the identifier TFL3 is missing",
+            f"is not a .tflite model: the identifier TFL3 is missing{seems}",
             where=path,
             remedy="Name a file that a TensorFlow Lite or LiteRT converter wrote",
         )
     return Flatbuffer(path, content)
+
+
+_OTHER_FORMATS = (
+    (b"PK\x03\x04", "a zip archive, such as a .keras or .task file"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x89HDF", "HDF5, such as a Keras .h5 file"),
+    (b"\x08\x01\x12", "the saved_model.pb of a SavedModel"),
+    (b"\x93NUMPY", "an array of NumPy"),
+    (b"<", "a web page"),
+    (b"\x80", "a pickle"),
+)
+_ONNX = range(3, 20)
+"""Versions of ONNX's format, the file's first number. See https://onnx.ai/onnx/repo-docs/IR.html"""
+_TEXT_BYTES = 4096
+
+
+def _other_format(content: bytes) -> str | None:
+    """Return which other format a file seems to have, None if it is none of those often met."""
+    start = content[:_TEXT_BYTES].lstrip()
+    for magic, name in _OTHER_FORMATS:
+        if start.startswith(magic):
+            return name
+    if content[:1] == b"\x08" and content[2:3] in {b"\x12", b"\x1a", b":"} and content[1] in _ONNX:
+        return "an ONNX model"
+    return "a C array, as microcontrollers compile it" if b"unsigned char" in start else None
 
 
 def read_whole(path: Path) -> bytes:

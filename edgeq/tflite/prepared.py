@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from edgeq.tflite.constants import Constants
-from edgeq.tflite.flatbuffer import Flatbuffer, Table, damaged
+from edgeq.tflite.flatbuffer import Flatbuffer
 from edgeq.tflite.model_file import (
     ModelFile,
     Operator,
@@ -130,7 +130,7 @@ def _plan(source: Flatbuffer, model: ModelFile) -> _Plan:
     operators = Wiring(model).needed
     used = {
         *(index for operator in operators for index in operator.tensors),
-        *(*model.inputs, *model.outputs, *_signed(root, len(model.tensors))),
+        *(*model.inputs, *model.outputs),
     }
     tensors = tuple(tensor.index for tensor in model.tensors if tensor.index in used)
     names = [table.text(_NAME) for graph in root.tables(_GRAPHS) for table in graph.tables(0)]
@@ -142,26 +142,6 @@ def _plan(source: Flatbuffer, model: ModelFile) -> _Plan:
         unsigned=root.place(_SIGNATURES) is None,
         namesakes=len(names) - len(set(names)),
     )
-
-
-def _signed(root: Table, tensors: int) -> set[int]:
-    """Return the indices of the main graph's tensors that a signature refers to.
-
-    Raises:
-        ModelError: A signature refers to a tensor that does not exist.
-    """
-    main = [table for table in root.tables(_SIGNATURES) if table.integer(4, "I") == 0]
-    named = {
-        entry.integer(1, "I")
-        for signature in main
-        for at in (0, 1)
-        for entry in signature.tables(at)
-    }
-    if any(index >= tensors for index in named):
-        raise damaged(
-            root.source.path, f"a signature refers to a tensor that is not one of its {tensors}"
-        )
-    return named
 
 
 def keep_only(model: Any, *, operators: Sequence[int], tensors: Sequence[int]) -> None:

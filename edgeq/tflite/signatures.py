@@ -6,58 +6,18 @@ first of them, and so does everything in edgeq.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgeq.errors import ModelError
 from edgeq.registry import unknown
-from edgeq.tflite.flatbuffer import damaged
-from edgeq.tflite.model_file import open_model, read_model
+from edgeq.tflite.model_file import CALLS, ModelFile, Signature, open_model, read_model
 from edgeq.tflite.packing import rewritten
 from edgeq.tflite.prepared import drop_unused
 from edgeq.words.escape import printable
 
-_SUBGRAPHS, _SIGNATURES, _CODES = 2, 7, 1
-_KEY, _GRAPH = 2, 4
-_CALLS = frozenset(
-    {
-        *("IF", "WHILE", "CALL", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHLO_COMPOSITE"),
-        *("STABLEHLO_REDUCE", "STABLEHLO_REDUCE_WINDOW", "STABLEHLO_SCATTER", "STABLEHLO_SORT"),
-        "STABLEHLO_CASE",
-    }
-)
-"""Operators that refer to another graph of their file."""
-
-
-@dataclass(frozen=True)
-class Signature:
-    """A signature of a file.
-
-    Attributes:
-        key: Name of the signature.
-        graph: Index of its graph; 0 for the graph that is run.
-    """
-
-    key: str
-    graph: int
-
-
-def signatures(path: Path) -> tuple[Signature, ...]:
-    """Return the signatures of a file.
-
-    Raises:
-        ModelError: The file is missing, not a model, truncated or damaged.
-    """
-    model = open_model(path).root()
-    graphs = len(model.tables(_SUBGRAPHS))
-    every = tuple(
-        Signature(entry.text(_KEY), entry.integer(_GRAPH, "I"))
-        for entry in model.tables(_SIGNATURES)
-    )
-    if any(signature.graph >= graphs for signature in every):
-        raise damaged(path, "a signature belongs to a graph that does not exist")
-    return every
+_DEFAULT = "serving_default"
+"""The signature that apps call if a file has several and they name none."""
 
 
 def find_signature(path: Path, key: str, *, where: str) -> Signature:
@@ -67,7 +27,7 @@ def find_signature(path: Path, key: str, *, where: str) -> Signature:
         ModelError: The file has no signatures, or can't be read.
         SpecError: The file has no signature of that name.
     """
-    every = signatures(path)
+    every = read_model(path).signatures
     if not every:
         raise ModelError("has no signatures", where=path, remedy=f"Remove {where}")
     for signature in every:
@@ -95,38 +55,53 @@ def content_of_signature(path: Path, key: str | None, *, where: str) -> bytes | 
     if key is None:
         return None
     chosen = find_signature(path, key, where=where)
-    if chosen.graph == 0 and (not _has_several(path) or _first_calls(path)):
+    model = read_model(path)
+    if chosen.graph == 0 and (not _has_several(model) or _calls_others(model)):
         return None
     return alone(path, chosen)
 
 
-def _has_several(path: Path) -> bool:
+def _has_several(model: ModelFile) -> bool:
     """Return whether the signatures of a file belong to several graphs."""
-    return len({signature.graph for signature in signatures(path)}) > 1
+    return len({signature.graph for signature in model.signatures}) > 1
 
 
-def _first_calls(path: Path) -> bool:
-    return bool(_CALLS & {operator.name for operator in read_model(path).operators})
+def _calls_others(model: ModelFile) -> bool:
+    return bool(CALLS & {operator.name for operator in model.operators})
 
 
-def unchosen(path: Path, file: str) -> str | None:
-    """Return a note for a file with several graphs of which none is chosen; None if it has one.
+def first_graph_note(model: ModelFile, key: str | None = None) -> str | None:
+    """Return a note on a file whose first graph is judged although it has several.
+
+    Args:
+        model: The file.
+        key: Name of the signature that the spec chooses for the model, None if it chooses none.
+
+    Returns:
+        None if the file has no other graph, or the spec chooses the first.
 
     Raises:
-        ModelError: The file is missing, not a model, truncated or damaged.
+        ModelError: Apps call another graph: that of ``key``, of ``serving_default`` or of the only
+            signature.
     """
-    every = signatures(path)
-    if not _has_several(path):
+    graphs = {signature.key: signature.graph for signature in model.signatures}
+    only = next(iter(graphs)) if len(graphs) == 1 else None
+    called = next((name for name in (key, _DEFAULT, only) if name in graphs), None)
+    if called is not None and graphs[called] != 0:
+        raise ModelError(
+            f"its signature {printable(called)!r} calls another graph than the first, which is the "
+            "one that is judged",
+            where=model.path,
+            remedy="Choose a baseline's graph by `signature`; convert a variant with only this "
+            "signature (signature_keys=[...])",
+        )
+    if not _has_several(model) or (key is not None and called == key):
         return None
-    shown = ", ".join(repr(printable(signature.key)) for signature in every)
+    shown = ", ".join(repr(printable(signature.key)) for signature in model.signatures)
     first = next(
-        (f", that of {printable(signature.key)!r}," for signature in every if signature.graph == 0),
-        "",
+        (f", that of {printable(name)!r}," for name, graph in graphs.items() if graph == 0), ""
     )
-    return (
-        f"{file} has {len(every)} signatures ({shown}): the first graph{first} is validated. "
-        "Choose another with `signature`"
-    )
+    return f"has {len(graphs)} signatures ({shown}): the first graph{first} is validated"
 
 
 def alone(path: Path, signature: Signature) -> bytes:
@@ -156,7 +131,7 @@ def _calls(model: Any, graph: int) -> list[str]:
     """Return the names of a graph's operators that refer to another graph."""
     from ai_edge_litert.schema_py_generated import BuiltinOperator
 
-    names = {getattr(BuiltinOperator, name, -1): name for name in _CALLS}
+    names = {getattr(BuiltinOperator, name, -1): name for name in CALLS}
     codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
     used = {codes[operator.opcodeIndex] for operator in model.subgraphs[graph].operators or ()}
     return sorted(names[buffer] for buffer in used if buffer in names)

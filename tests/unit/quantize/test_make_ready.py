@@ -9,13 +9,14 @@ import pytest
 from msgspec.structs import replace
 
 from edgeq.config.presets import PREPROCESSING
-from edgeq.config.structs import Preprocessing, ReadyVariant, Spec
+from edgeq.config.structs import Model, Preprocessing, ReadyVariant, Spec
 from edgeq.errors import ModelError, SpecError
 from edgeq.io.files import sha256_bytes
 from edgeq.quantize.make import ready_variant
 from edgeq.store.content import Store
 from tests.unit.quantize.network import network
 from tests.unit.tiny_model import Op, Tensor, build
+from tests.unit.tiny_signatures import joined
 
 
 def ready(folder: Path, file: str = "vendor.tflite", method: str | None = None) -> ReadyVariant:
@@ -23,7 +24,8 @@ def ready(folder: Path, file: str = "vendor.tflite", method: str | None = None) 
 
 
 def spec(folder: Path) -> Spec:
-    return Spec(root=folder, origin="edgeq.toml", models={})
+    models = {"tiny": Model(source="net.tflite")}
+    return Spec(root=folder, origin="edgeq.toml", models=models)
 
 
 def test_a_file_beside_the_spec_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -72,6 +74,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such file") as caught:
         ready_variant("vendor", ready(tmp_path), spec(tmp_path), Store(tmp_path / "store"))
     assert caught.value.where == str(tmp_path / "vendor.tflite")
+
+
+def test_a_file_whose_apps_call_another_graph_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "vendor.tflite"
+    path.write_bytes(joined(infer=network(), serving_default=network()))
+    with pytest.raises(ModelError, match="calls another graph than the first"):
+        ready_variant("vendor", ready(tmp_path), spec(tmp_path), Store(tmp_path / "store"))
 
 
 @pytest.mark.parametrize("keep", [0, 3, 100, -64])

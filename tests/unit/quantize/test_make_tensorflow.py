@@ -22,7 +22,7 @@ from edgeq.quantize.make import make_variant
 from edgeq.quantize.tensorflow_child import samples
 from edgeq.quantize.tensorflow_engine import CHILD
 from edgeq.store.content import Store
-from edgeq.tflite.model_file import read_model
+from edgeq.tflite.model_file import Signature, read_model
 from tests.unit.quantize.network import calibration, float_model
 
 SOURCE = """
@@ -85,7 +85,7 @@ def test_a_variant_holds_the_types_that_its_method_claims(
             sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.data_bytes
     assert sum(sizes.get(kind, 0) for kind in method.weight_types) > sum(sizes.values()) / 2
     assert all(tensors[i].shape_signature[0] == 1 for i in model.inputs)
-    assert model.signature_keys == ("serving_default",)
+    assert model.signatures == (Signature("serving_default", 0),)
     again = make_variant(choice, keras_model, photographs(folder), Store(folder / "store"))
     assert (again.made, again.sha256) == (False, variant.sha256)
 

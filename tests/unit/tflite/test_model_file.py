@@ -21,7 +21,8 @@ from edgeq.tflite.model_file import ModelFile, attached_bytes, read_model, requi
 from edgeq.tflite.packing import rewritten
 from tests.unit.bad_models import growing
 from tests.unit.graphs import logits_edits
-from tests.unit.tiny_model import Op, Tensor, build, classifier
+from tests.unit.tiny_model import Op, Tensor, build, classifier, packed
+from tests.unit.tiny_signatures import joined
 
 WHOLE = classifier(io="int8")
 
@@ -79,6 +80,38 @@ def test_quantization_is_read(folder: Path) -> None:
     assert (last.scales.size, last.quantization_bytes) == (0, 0)
 
 
+def test_operators_of_graphs_that_are_never_called_do_not_count(folder: Path) -> None:
+    """On-device training keeps its own graphs beside the one that is run, with Flex operators."""
+    flex = with_operator("CUSTOM", "FlexSave")
+    model = read(folder, joined(serving_default=WHOLE, save=flex))
+    assert "FLEX:Save" not in model.operator_names
+    require_runnable(model)
+
+    model = read(folder, joined(serving_default=with_operator("CALL_ONCE", None), save=flex))
+    assert model.operator_names == {"CALL_ONCE", "FLEX:Save"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("graph", 1, "belongs to a graph that does not exist"),
+        ("inputs", 900, "tensor 900 as input 'image', which is not an input"),
+        ("outputs", 900, "tensor 900 as output 'scores', which is not an output"),
+        ("outputs", 2, "tensor 2 as output 'scores'"),
+    ],
+)
+def test_a_signature_that_gives_apps_something_else_is_refused(
+    folder: Path, field: str, value: int, message: str
+) -> None:
+    model: Any = schema.ModelT.InitFromPackedBuf(bytearray(joined(serving_default=WHOLE)), 0)
+    if field == "graph":
+        model.signatureDefs[0].subgraphIndex = value
+    else:
+        getattr(model.signatureDefs[0], field)[0].tensorIndex = value
+    with pytest.raises(ModelError, match=message):
+        read(folder, packed(model))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"none\.tflite: no such file"):
         read_model(tmp_path / "none.tflite")
@@ -102,6 +135,31 @@ def test_an_empty_file_is_refused_as_that(folder: Path) -> None:
 @pytest.mark.parametrize("data", [b"TFL3", b"\x00\x00\x00\x00TFL4" * 9, b"PK\x03\x04" * 30])
 def test_another_kind_of_file_is_refused(folder: Path, data: bytes) -> None:
     with pytest.raises(ModelError, match=r"is not a \.tflite model"):
+        read(folder, data)
+
+
+@pytest.mark.parametrize(
+    ("data", "format_"),
+    [
+        (b"PK\x03\x04" + bytes(30), "a zip archive"),
+        (b"\x1f\x8b\x08" + bytes(30), "a gzip archive"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(30), "HDF5"),
+        (b"\x08\x01\x12\xa0" + bytes(30), "the saved_model.pb"),
+        (b"\x08\x08\x12\x07pytorch", "an ONNX model"),
+        (b"\x93NUMPY\x01", "an array of NumPy"),
+        (b"\n<!DOCTYPE html>", "a web page"),
+        (b"\x80\x02}q", "a pickle"),
+        (b"const unsigned char net[] = {0x1c,", "a C array"),
+    ],
+)
+def test_a_known_other_format_is_named(folder: Path, data: bytes, format_: str) -> None:
+    with pytest.raises(ModelError, match=f"the file looks like {format_}"):
+        read(folder, data)
+
+
+@pytest.mark.parametrize("data", [b"TFL3", bytes(9), b"\x08", b"\x08\x30\x12", b"text"])
+def test_no_format_is_guessed(folder: Path, data: bytes) -> None:
+    with pytest.raises(ModelError, match=r"TFL3 is missing\. Name a file"):
         read(folder, data)
 
 

@@ -19,7 +19,7 @@ from edgeq.quantize.variant import Variant
 from edgeq.store.content import Store
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.flatbuffer import Flatbuffer
-from edgeq.tflite.model_file import ModelFile, read_content, read_model
+from edgeq.tflite.model_file import ModelFile, Signature, read_content, read_model
 from edgeq.tflite.prepared import preparations, prepared
 from tests.unit.quantize.network import calibration, float_model, network
 from tests.unit.tiny_model import Head, classifier, heads, outside, packed
@@ -231,7 +231,7 @@ def test_what_a_signature_names_stays_and_gets_its_new_number(tmp_path: Path) ->
     found = after(tmp_path, changed(content, left_over))
     assert [found.output_names[index] for index in found.outputs] == ["scores"]
     assert found.tensors[found.outputs[0]].name == "p"
-    assert found.signature_keys == ("serving_default",)
+    assert found.signatures == (Signature("serving_default", 0),)
 
 
 def test_operators_that_do_more_than_compute_stay(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_damaged_files_are_refused_as_everywhere(tmp_path: Path) -> None:
         model.signatureDefs[0].outputs[0].tensorIndex = 99
 
     content = heads(Head("p", 4), signatures=("scores",))
-    with pytest.raises(ModelError, match="a signature refers to a tensor that is not one of its"):
+    with pytest.raises(ModelError, match="names tensor 99 as output 'scores'"):
         prepared(written(tmp_path, changed(content, lost)))
     for damaged in (b"", classifier()[:200]):
         with pytest.raises(ModelError):

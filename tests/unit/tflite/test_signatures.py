@@ -6,17 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from edgeq.errors import ModelError, SpecError
-from edgeq.tflite.model_file import read_content, read_model
+from edgeq.tflite.model_file import Signature, read_content, read_model
 from edgeq.tflite.signatures import (
-    Signature,
     alone,
     content_of_signature,
     find_signature,
-    signatures,
-    unchosen,
+    first_graph_note,
 )
 from tests.unit import tiny_model
 from tests.unit.tiny_model import Head
@@ -46,7 +45,8 @@ def answer(content: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 
 
 def test_signatures_are_read(both: Path) -> None:
-    assert signatures(both) == (Signature("brightness", 0), Signature("classify", 1))
+    signatures = (Signature("brightness", 0), Signature("classify", 1))
+    assert read_model(both).signatures == signatures
     assert find_signature(both, "classify", where="signature") == Signature("classify", 1)
     with pytest.raises(SpecError, match=r"unknown signature .*Did you mean 'classify'"):
         find_signature(both, "clasify", where="signature")
@@ -57,7 +57,7 @@ def test_a_graph_alone_answers_as_its_own_model(both: Path) -> None:
 
     assert content is not None
     model = read_content(both, content)
-    assert (model.subgraphs, model.signature_keys) == (1, ("classify",))
+    assert (model.subgraphs, model.signatures) == (1, (Signature("classify", 0),))
     np.testing.assert_array_equal(answer(content), answer(CLASSIFY))
     assert len(content) < both.stat().st_size
 
@@ -70,13 +70,13 @@ def test_the_first_graph_is_separated_if_it_is_chosen_and_calls_no_other(
 
     assert content is not None
     model = read_content(both, content)
-    assert (model.subgraphs, model.signature_keys) == (1, ("brightness",))
+    assert (model.subgraphs, model.signatures) == (1, (Signature("brightness", 0),))
     np.testing.assert_array_equal(answer(content), answer(BRIGHTNESS))
     single = tmp_path / "one.tflite"
     single.write_bytes(joined(brightness=BRIGHTNESS))
     assert content_of_signature(single, "brightness", where="signature") is None
     assert content_of_signature(both, None, where="signature") is None
-    monkeypatch.setattr("edgeq.tflite.signatures._CALLS", frozenset({"FULLY_CONNECTED"}))
+    monkeypatch.setattr("edgeq.tflite.signatures.CALLS", frozenset({"FULLY_CONNECTED"}))
     assert content_of_signature(both, "brightness", where="signature") is None
 
 
@@ -84,12 +84,43 @@ def test_several_graphs_without_a_choice_are_noted(both: Path, tmp_path: Path) -
     single = tmp_path / "one.tflite"
     single.write_bytes(joined(classify=CLASSIFY))
 
-    note = unchosen(both, "both.tflite")
+    note = first_graph_note(read_model(both))
 
-    assert note is not None
-    assert "2 signatures ('brightness', 'classify')" in note
-    assert "that of 'brightness', is validated" in note
-    assert unchosen(single, "one.tflite") is None
+    assert note == (
+        "has 2 signatures ('brightness', 'classify'): the first graph, that of 'brightness', is "
+        "validated"
+    )
+    assert first_graph_note(read_model(both), "other") == note
+    assert first_graph_note(read_model(both), "brightness") is None
+    assert first_graph_note(read_model(single)) is None
+
+
+@pytest.mark.parametrize(
+    ("models", "key"),
+    [
+        ({"infer": CLASSIFY, "serving_default": BRIGHTNESS}, None),
+        ({"infer": CLASSIFY, "serving_default": BRIGHTNESS}, "other"),
+        ({"first": CLASSIFY, "second": BRIGHTNESS}, "second"),
+    ],
+)
+def test_a_file_whose_apps_call_another_graph_than_the_judged_one_is_refused(
+    models: dict[str, bytes], key: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "both.tflite"
+    path.write_bytes(joined(**models))
+
+    with pytest.raises(ModelError, match="calls another graph than the first"):
+        first_graph_note(read_model(path), key)
+
+
+def test_the_only_signature_is_the_one_that_apps_call(tmp_path: Path) -> None:
+    path = tmp_path / "both.tflite"
+    model = schema.ModelT.InitFromPackedBuf(bytearray(joined(a=CLASSIFY, b=BRIGHTNESS)), 0)
+    del model.signatureDefs[0]
+    path.write_bytes(tiny_model.packed(model))
+
+    with pytest.raises(ModelError, match="its signature 'b' calls another graph"):
+        first_graph_note(read_model(path))
 
 
 def test_a_file_without_signatures_has_none_to_choose(tmp_path: Path) -> None:
@@ -101,7 +132,7 @@ def test_a_file_without_signatures_has_none_to_choose(tmp_path: Path) -> None:
 
 
 def test_a_graph_that_calls_another_is_refused(both: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgeq.tflite.signatures._CALLS", frozenset({"SOFTMAX"}))
+    monkeypatch.setattr("edgeq.tflite.signatures.CALLS", frozenset({"SOFTMAX"}))
 
     with pytest.raises(ModelError, match=r"calls other graphs of the file \(SOFTMAX\)"):
         alone(both, Signature("classify", 1))

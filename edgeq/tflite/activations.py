@@ -11,6 +11,7 @@ import numpy as np
 
 from edgeq.tflite.matching import Matching
 from edgeq.tflite.model_file import ModelFile, Operator, Tensor, order_by_names
+from edgeq.tflite.skeleton import CLAMPS
 from edgeq.tflite.wiring import ACTIVATION_TYPES_INTEGER, Wiring
 
 BOUND: dict[str, dict[str, tuple[float, int]]] = {
@@ -122,10 +123,14 @@ def _held(matching: Matching) -> dict[int, int]:
         if pair.evidence == "order":
             continue
         counterparts.update(zip(pair.variant.outputs, pair.baseline.outputs, strict=False))
-        before = [layer.operator.outputs[0] for layer in (pair.variant, pair.baseline)]
-        # If the activation is a separate operator in both, its inputs correspond too.
-        if before[0] not in pair.variant.outputs and before[1] not in pair.baseline.outputs:
-            counterparts[before[0]] = before[1]
+        # What a separate activation takes corresponds to what the baseline's takes; if that is
+        # fused, to what it gives, as nothing else of the range matters.
+        if pair.variant.activation in CLAMPS or pair.baseline.inner:
+            before = (*pair.baseline.inner, *pair.baseline.outputs)[0]
+            counterparts.update(dict.fromkeys(pair.variant.inner, before))
+    for pair in matching.replaced:
+        if {pair.baseline.kind, pair.variant.kind} == _MEANS:
+            counterparts.update(zip(pair.variant.outputs, pair.baseline.outputs, strict=False))
     wiring = Wiring(theirs)
     for operator in wiring.needed:
         if (
@@ -144,6 +149,8 @@ def _held(matching: Matching) -> dict[int, int]:
     }
 
 
+_MEANS = {"MEAN", "AVERAGE_POOL_2D"}
+"""Kinds of operators that give the same if both average everything, and so give equally many."""
 _LOOKED_THROUGH = frozenset({"QUANTIZE", "DEQUANTIZE", "TRANSPOSE"})
 
 

@@ -1,13 +1,15 @@
 """A model's graph reduced to what it computes, so that graphs of different writers are comparable.
 
 Operators that only change a type or a shape, or exchange axes, are skipped. A separate activation
-counts as fused into the operator before it. Operators that nothing depends on are left out.
+counts as fused into the operator before it, also one that is written as a maximum and a minimum.
+Operators that nothing depends on are left out.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -28,8 +30,20 @@ _THROUGH = frozenset(
         *("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE"),
     }
 )
-_ACTIVATIONS = frozenset({"RELU", "RELU6", "RELU_N1_TO_1", "TANH"})
-_NONE = "NONE"
+_NONE, _TANH = "NONE", "TANH"
+CLAMPS: Mapping[str, tuple[float, float]] = {
+    _NONE: (-math.inf, math.inf),
+    "RELU": (0.0, math.inf),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+}
+"""Range that each clipping activation leaves."""
+_ENDS = sorted({end for clamp in CLAMPS.values() for end in clamp if math.isfinite(end)})
+_NAMES = {clamp: name for name, clamp in CLAMPS.items() if name != _NONE}
+_GUARD = 1e-6
+"""Distance from the end of an activation up to which a clip is that activation and a guard."""
+_CLAMPING = frozenset({"MAXIMUM", "MINIMUM"})
+"""Operators that clip a tensor at a constant, as exporters of ONNX's Clip write it."""
 
 Exchange = tuple[tuple[int, ...], tuple[int, ...]]
 """A shape and the new order of its axes, both without axes of size 1."""
@@ -61,9 +75,12 @@ class Node:
         operator: The operator.
         kind: Name of the operator, or ``DENSE``.
         activation: The activation that follows it; ``"NONE"`` if there is none.
+        ends: The range that the activation leaves as the file stores it, which guards such as a
+            maximum with 1e-12 miss by a little.
         options: The operator's other options.
         sources: Where its inputs come from; None for absent inputs.
         outputs: Indices of the tensors that it computes, after the activation.
+        inner: Indices of the tensors between the operator and a separate activation.
         name: A name for messages, taken from its weights or its output.
     """
 
@@ -71,9 +88,11 @@ class Node:
     operator: Operator
     kind: str
     activation: str
+    ends: tuple[float, float]
     options: Options
     sources: tuple[Source | None, ...]
     outputs: tuple[int, ...]
+    inner: tuple[int, ...]
     name: str
 
     @property
@@ -192,11 +211,14 @@ class _Builder:
         options = dict(operator.options)
         activation = str(options.pop(ACTIVATION, _NONE))
         outputs = operator.outputs
+        inner: tuple[int, ...] = ()
+        ends = CLAMPS.get(activation, CLAMPS[_NONE])
         if activation == _NONE and len(outputs) == 1 and ACTIVATION in dict(operator.options):
-            alone = self._activation(outputs[0])
-            if alone is not None:
-                fused.add(alone.index)
-                activation, outputs = alone.name, alone.outputs
+            activation, ends, alone = self._activation(outputs[0])
+            if alone:
+                fused.update(part.index for part in alone)
+                inner = outputs + tuple(part.outputs[0] for part in alone[:-1])
+                outputs = alone[-1].outputs
         sources = tuple(self._source(at) if at >= 0 else None for at in operator.inputs)
         weights = COMPUTE[operator.name].weights if operator.name in COMPUTE else 1
         source = sources[weights] if weights < len(sources) else None
@@ -207,22 +229,54 @@ class _Builder:
             operator=operator,
             kind=_kind(operator, stored),
             activation=activation,
+            ends=ends,
             options=tuple(options.items()),
             sources=sources,
             outputs=outputs,
+            inner=inner,
             name=name,
         )
 
-    def _activation(self, tensor: int) -> Operator | None:
-        """Return the activation that is the only consumer of a tensor; None if there is none."""
-        while tensor not in self.model.outputs and len(self.takers[tensor]) == 1:
+    def _activation(self, tensor: int) -> tuple[str, tuple[float, float], tuple[Operator, ...]]:
+        """Return the activation that follows a tensor, its ends, and the operators of it."""
+        name, ends, parts, chosen = _NONE, CLAMPS[_NONE], list[Operator](), 0
+        low, high = ends
+        for _ in self.model.operators:  # a damaged graph may contain a cycle
+            if tensor in self.model.outputs or len(self.takers[tensor]) != 1:
+                break
             taker = self.takers[tensor][0]
-            if taker.name in _ACTIVATIONS:
-                return taker
-            if taker.name != "QUANTIZE":
-                return None
+            if not taker.outputs:
+                break
+            if taker.name == _TANH and not parts:
+                return _TANH, ends, (taker,)
+            clamp = self._clamp(taker, tensor)
+            if clamp is not None:
+                parts.append(taker)
+                low, high = max(low, clamp[0]), min(high, clamp[1])
+                known = _NAMES.get((_near(low), _near(high)))
+                if known is not None:
+                    name, ends, chosen = known, (low, high), len(parts)
+            elif taker.name != "QUANTIZE":
+                break
             tensor = taker.outputs[0]
-        return None
+        return name, ends, tuple(parts[:chosen])
+
+    def _clamp(self, operator: Operator, tensor: int) -> tuple[float, float] | None:
+        """Return the range that an operator leaves a tensor; None if it does anything else."""
+        if operator.name in CLAMPS:
+            return CLAMPS[operator.name]
+        if operator.name not in _CLAMPING or len(operator.inputs) != 2:  # noqa: PLR2004 - a pair
+            return None
+        stored = self.wiring.stored(operator, 1 - operator.inputs.index(tensor))
+        if stored is None or math.prod(stored.tensor.shape) != 1:
+            return None
+        try:
+            end = float(self.constants.real(stored.tensor).ravel()[0])
+        except ModelError:
+            return None
+        step = float(stored.tensor.scales[0]) if stored.tensor.scales.size else 0.0
+        end = _near(end, step / 2)
+        return (end, math.inf) if operator.name == "MAXIMUM" else (-math.inf, end)
 
     def _source(self, tensor: int) -> Source:
         exchanges: list[Exchange] = []
@@ -260,6 +314,11 @@ class _Builder:
         axes = [axis for axis in order if shape[axis] != 1]
         rank = {axis: at for at, axis in enumerate(sorted(axes))}
         return squeezed(shape), tuple(rank[axis] for axis in axes)
+
+
+def _near(end: float, most: float = _GUARD) -> float:
+    """Return the end of a known activation if it is as near as this; otherwise the same end."""
+    return next((known for known in _ENDS if abs(end - known) <= most), end)
 
 
 def _reduced(exchanges: list[Exchange]) -> tuple[Exchange, ...]:

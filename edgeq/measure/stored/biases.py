@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ModelError
-from edgeq.measure.stored.effects import CLAMPS, range_of
+from edgeq.measure.stored.effects import range_of
 from edgeq.measure.stored.finding import StoredModel, Tally, has_weights, places_of
 from edgeq.measure.stored.folding import Affine
 from edgeq.measure.stored.steps import (
@@ -22,7 +22,7 @@ from edgeq.measure.stored.steps import (
 )
 from edgeq.tflite.matching import Pair
 from edgeq.tflite.model_file import Tensor
-from edgeq.tflite.skeleton import Node
+from edgeq.tflite.skeleton import CLAMPS, Node
 
 MOST_STEPS = 1.5
 """Greatest distance in steps that rounding explains; plain rounding gives at most 0.5."""

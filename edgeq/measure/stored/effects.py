@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edgeq.measure.stored.steps import FLOAT32_STEP, HALF_A_STEP, Doubles, Reals
 from edgeq.tflite.model_file import ModelFile, Tensor
-from edgeq.tflite.skeleton import Node
+from edgeq.tflite.skeleton import CLAMPS, Node
 
 Booleans = npt.NDArray[np.bool_]
 
@@ -25,14 +25,6 @@ ENDS: Mapping[str, tuple[int, int]] = {
     "int16": (-32768, 32767),
 }
 """Least and greatest integer of each type of activation."""
-
-CLAMPS: Mapping[str, tuple[float, float]] = {
-    "NONE": (-np.inf, np.inf),
-    "RELU": (0.0, np.inf),
-    "RELU6": (0.0, 6.0),
-    "RELU_N1_TO_1": (-1.0, 1.0),
-}
-"""Range that each clipping activation leaves."""
 
 CLIPPING = frozenset({"MINIMUM", "MAXIMUM", "PADV2", "SELECT", "SELECT_V2"})
 """Operators that give their constant to the output, cut off at the ends of the output's range."""
@@ -118,6 +110,24 @@ def same_output(model: ModelFile, node: Node, values: tuple[Reals, Reals]) -> Bo
         if factors is not None:
             return np.asarray(np.abs(theirs - ours) * max(map(abs, factors)) <= most)
     return unknown
+
+
+def clips_nothing(model: ModelFile, node: Node, end: Reals) -> bool:
+    """Return whether a maximum or minimum cuts off only what a quantized output can't hold anyway.
+
+    Args:
+        model: The file.
+        node: The operator.
+        end: Its constant.
+    """
+    output = model.tensors[node.operator.outputs[0]]
+    ends = range_of(output)
+    if ends is None:
+        return False
+    step = float(output.scales[0])
+    if node.kind == "MAXIMUM":  # symmetric types leave out the lowest
+        return bool((end <= ends[0] + (1 + FLOAT32_STEP) * step).all())
+    return node.kind == "MINIMUM" and bool((end >= ends[1] - FLOAT32_STEP * step).all())
 
 
 def _same_decisions(model: ModelFile, node: Node, ours: Doubles, theirs: Doubles) -> Booleans:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ModelError
+from edgeq.measure.stored.effects import clips_nothing
 from edgeq.measure.stored.finding import StoredModel, has_weights
-from edgeq.tflite.skeleton import Node
+from edgeq.tflite.skeleton import CLAMPS, Node
 
 Doubles = npt.NDArray[np.float64]
 _NONE = "NONE"
@@ -22,12 +23,14 @@ class Affine:
 
     Attributes:
         activation: The activation that follows the step.
+        ends: The range that the activation leaves, as in ``Node``.
         factor: Factors, shape ``(c,)`` or ``(1,)``.
         summand: Summands, shape ``(c,)`` or ``(1,)``.
         nodes: Places of the operators that make up the step.
     """
 
     activation: str
+    ends: tuple[float, float]
     factor: Doubles = field(default_factory=lambda: np.ones(1))
     summand: Doubles = field(default_factory=lambda: np.zeros(1))
     nodes: tuple[int, ...] = ()
@@ -44,7 +47,7 @@ def fold(file: StoredModel, node: Node, only: Collection[int]) -> Affine:
     Returns:
         The step; factor 1 and summand 0 if nothing can be folded.
     """
-    affine, start = Affine(node.activation), node.place
+    affine, start = Affine(node.activation, node.ends), node.place
     while only and has_weights(file.skeleton.nodes[start]):
         takers = file.skeleton.consumers[node.place]
         if affine.activation != _NONE or len(takers) != 1 or takers[0][0] not in only:
@@ -58,8 +61,13 @@ def fold(file: StoredModel, node: Node, only: Collection[int]) -> Affine:
 
 
 def changes_nothing(file: StoredModel, node: Node) -> bool:
-    """Return whether an operator multiplies by 1 or adds 0, and does nothing more."""
-    alone = _behind(file, node, Affine(_NONE))
+    """Return whether an operator only multiplies by 1, adds 0, or clips nothing."""
+    if len(node.constants) == 1 and node.kind in {"MAXIMUM", "MINIMUM"}:
+        try:
+            return clips_nothing(file.model, node, file.constants.real(node.constants[0][1]))
+        except ModelError:
+            return False
+    alone = _behind(file, node, Affine(_NONE, CLAMPS[_NONE]))
     if alone is None or alone.activation != _NONE:
         return False
     return not alone.scales and not alone.summand.any()
@@ -88,4 +96,4 @@ def _behind(file: StoredModel, node: Node, before: Affine) -> Affine | None:
             summand = summand - values
         case _:
             return None
-    return Affine(node.activation, factor, summand, (*before.nodes, node.place))
+    return Affine(node.activation, node.ends, factor, summand, (*before.nodes, node.place))

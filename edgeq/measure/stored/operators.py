@@ -8,7 +8,14 @@ from collections.abc import Collection
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.measure.stored.effects import CLIPPING, COMPARISONS, ENDS, same_clamp, same_output
+from edgeq.measure.stored.effects import (
+    CLIPPING,
+    COMPARISONS,
+    ENDS,
+    range_of,
+    same_clamp,
+    same_output,
+)
 from edgeq.measure.stored.equivalents import averages_all, pads_alike
 from edgeq.measure.stored.finding import (
     ADDED_ENDING,
@@ -96,6 +103,10 @@ def compare_operator(
         if not lost:
             detail = f"has the activation {theirs}, in the baseline {ours}"
         tally.add(pair, "operator", ("lost activation" if lost else "another activation", detail))
+    elif ours == theirs and not _same_ends(files[1].model.tensors[variant.outputs[0]], folds):
+        shown = [f"{fold.ends[0]:.4g} to {fold.ends[1]:.4g}" for fold in folds]
+        detail = f"clips to {shown[1]}, the baseline to {shown[0]}"
+        tally.add(pair, "operator", ("another clip", detail))
     if _exchanges(files[0].skeleton, baseline) != _exchanges(files[1].skeleton, variant):
         what = "axes", "takes its input with axes in another order"
         # Channels first or last may be a mere difference of layout, which is not traced further.
@@ -335,6 +346,14 @@ def _only_turns_image(graph: Skeleton, source: Source) -> bool:
     return (
         image is not None and image.channels_first and exchanges == ((image.sides, _CHANNELS_LAST),)
     )
+
+
+def _same_ends(output: Tensor, folds: tuple[Affine, Affine]) -> bool:
+    """Return whether an activation leaves the baseline's range exactly, unless it is quantized."""
+    if range_of(output) is not None:
+        return True
+    ends = zip(folds[0].ends, folds[1].ends, strict=True)
+    return all(ours == theirs or _same(ours, theirs) for ours, theirs in ends)
 
 
 def _same(value: object, other: object) -> bool:

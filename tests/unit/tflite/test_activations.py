@@ -153,3 +153,57 @@ def test_a_range_by_definition_needs_no_counterpart(
     path.write_bytes(build(tensors, [Op("SOFTMAX", ("in",), ("p",))], ["in"], ["p"]))
     found = {one.tensor.name: one.is_as_defined for one in activations(read_model(path), None)}
     assert found == {"in": False, "p": defined}
+
+
+def fused_and_apart(kind: str) -> tuple[bytes, bytes]:
+    """Return a float convolution with its RELU fused, and an int8 one with the RELU apart.
+
+    Args:
+        kind: What averages all places behind them: a MEAN, and in the int8 file this.
+    """
+    kernel = np.ones((3, 1, 1, 3), np.float32)
+    axes = Tensor("axes", (2,), "int32", np.array([1, 2], np.int32))
+
+    def steps(name: str, shape: tuple[int, ...], *, quantized: bool) -> Tensor:
+        if not quantized:
+            return Tensor(name, shape)
+        return Tensor(name, shape, "int8", scales=(0.1,), zero_points=(0,))
+
+    def content(*, quantized: bool) -> bytes:
+        pool = quantized and kind == "AVERAGE_POOL_2D"
+        tensors = [
+            steps("x", SHAPE, quantized=quantized),
+            Tensor("w", kernel.shape, "int8", kernel.astype(np.int8), (1.0,), (0,))
+            if quantized
+            else Tensor("w", kernel.shape, data=kernel),
+            axes,
+            *(steps(name, SHAPE, quantized=quantized) for name in ("before", "behind")),
+            steps("mean", (1, 1, 1, 3) if pool else (1, 3), quantized=quantized),
+        ]
+        conv = Op(
+            "CONV_2D",
+            ("x", "w"),
+            ("before" if quantized else "behind",),
+            told={"fusedActivationFunction": 0 if quantized else 1},
+        )
+        whole = {"filterHeight": 2, "filterWidth": 2, "strideH": 1, "strideW": 1, "padding": 1}
+        mean = (
+            Op("AVERAGE_POOL_2D", ("behind",), ("mean",), told=whole)
+            if pool
+            else Op("MEAN", ("behind", "axes"), ("mean",))
+        )
+        apart = [Op("RELU", ("before",), ("behind",))] if quantized else []
+        return build(tensors, [conv, *apart, mean], ["x"], ["mean"])
+
+    return content(quantized=False), content(quantized=True)
+
+
+@pytest.mark.parametrize("kind", ["MEAN", "AVERAGE_POOL_2D"])
+def test_what_another_converter_writes_apart_has_a_counterpart(tmp_path: Path, kind: str) -> None:
+    matching = matched(tmp_path, *fused_and_apart(kind))
+    ours, theirs = matching.baseline.model, matching.variant.model
+    names = {
+        one.tensor.name: None if one.baseline is None else ours.tensors[one.baseline].name
+        for one in activations(theirs, matching)
+    }
+    assert names == {"x": "x", "before": "behind", "behind": "behind", "mean": "mean"}

@@ -47,6 +47,70 @@ def test_a_quantize_before_the_activation_is_looked_through(tmp_path: Path) -> N
     assert kinds(skeleton_of(tmp_path, graph(*ops, constants=LAYER))) == [("CONV_2D", "RELU")]
 
 
+ZERO, SIX, FIVE = (np.array([value], np.float32) for value in (0, 6, 5))
+
+
+@pytest.mark.parametrize(
+    ("steps", "activation", "left"),
+    [
+        ([("MAXIMUM", "zero")], "RELU", []),
+        ([("MAXIMUM", "zero"), ("MINIMUM", "six")], "RELU6", []),
+        ([("MINIMUM", "six"), ("MAXIMUM", "zero")], "RELU6", []),
+        ([("RELU", ""), ("MINIMUM", "six")], "RELU6", []),
+        ([("MAXIMUM", "zero"), ("MINIMUM", "five")], "RELU", [("MINIMUM", "NONE")]),
+        ([("MINIMUM", "six")], "NONE", [("MINIMUM", "NONE")]),
+    ],
+)
+def test_a_clip_at_constants_is_the_activation_that_it_computes(
+    tmp_path: Path,
+    steps: list[tuple[str, str]],
+    activation: str,
+    left: list[tuple[str, str]],
+) -> None:
+    names = ["a", "m", "y"] if len(steps) > 1 else ["a", "y"]
+    ops = [
+        Op(name, (names[at], end) if end else (names[at],), (names[at + 1],))
+        for at, (name, end) in enumerate(steps)
+    ]
+    ends = {"zero": ZERO, "six": SIX, "five": FIVE}
+    used = {end: ends[end] for _, end in steps if end}
+    found = skeleton_of(tmp_path, graph(conv("x", "a"), *ops, constants=LAYER | used))
+    assert kinds(found) == [("CONV_2D", activation), *left]
+    tensors = found.model.tensors
+    fused = len(steps) - len(left)
+    assert [tensors[at].name for at in found.nodes[0].outputs] == [names[fused]]
+    assert [tensors[at].name for at in found.nodes[0].inner] == names[:fused]
+
+
+def test_an_end_may_be_rounded_to_its_own_step(tmp_path: Path) -> None:
+    rounded = Tensor("six", (1,), "int8", np.array([60], np.int8), (0.0995,), (0,))
+    ops = (
+        conv("x", "a"),
+        Op("MAXIMUM", ("a", "zero"), ("m",)),
+        Op("MINIMUM", ("m", "six"), ("y",)),
+    )
+    constants = LAYER | {"zero": ZERO}
+    found = skeleton_of(tmp_path, graph(*ops, constants=constants, tensors=[rounded]))
+    assert kinds(found) == [("CONV_2D", "RELU6")]
+
+
+def test_a_maximum_of_two_activations_or_several_numbers_is_no_clip(tmp_path: Path) -> None:
+    both = graph(conv("x", "a"), Op("MAXIMUM", ("a", "x"), ("y",)), constants=LAYER)
+    several = {"ends": np.zeros(4, np.float32)}
+    many = graph(conv("x", "a"), Op("MAXIMUM", ("a", "ends"), ("y",)), constants=LAYER | several)
+    for content in (both, many):
+        found = skeleton_of(tmp_path, content)
+        assert kinds(found) == [("CONV_2D", "NONE"), ("MAXIMUM", "NONE")]
+
+
+def test_a_circle_of_type_changes_ends(tmp_path: Path) -> None:
+    ops = conv("x", "a"), Op("QUANTIZE", ("a",), ("q",)), Op("QUANTIZE", ("q",), ("a",))
+    found = skeleton_of(
+        tmp_path, graph(*ops, Op("RELU", ("x",), ("y",)), outputs=("y", "q"), constants=LAYER)
+    )
+    assert ("RELU", "NONE") in kinds(found)
+
+
 def test_a_reshape_before_the_activation_keeps_it_alone(tmp_path: Path) -> None:
     ops = conv("x", "a"), Op("RESHAPE", ("a", "s"), ("r",)), Op("RELU", ("r",), ("y",))
     found = skeleton_of(tmp_path, graph(*ops, constants=LAYER | {"s": whole(1, 4, 4, 4)}))

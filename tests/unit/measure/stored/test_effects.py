@@ -63,7 +63,6 @@ def test_a_constant_that_no_output_can_tell_from_the_baseline_s_is_its(
         ("MINIMUM", 1e12, -128),  # as an overflow leaves it
         ("MINIMUM", 1e12, 125),
         ("MAXIMUM", -1e30, -125),
-        ("MAXIMUM", 1e-12, POINT + 2),
         ("ADD", 1e-12, POINT + 1),
         ("MUL", 1e-12, POINT + 1),
     ],
@@ -75,6 +74,12 @@ def test_another_constant_is_found(
         compare.files(file_of(kind, number), file_of(kind, stored, step=STEP, point=POINT))
     )
     assert (found.part, found.change, found.certain) == ("constant", "other constant", True)
+
+
+def test_a_guard_at_0_that_became_another_clip_is_found(compare: Comparer) -> None:
+    variant = file_of("MAXIMUM", POINT + 2, step=STEP, point=POINT)
+    found = compare.files(file_of("MAXIMUM", 1e-12), variant).findings
+    assert [one.change for one in found if one.certain] == ["added operator", "lost activation"]
 
 
 def test_a_factor_counts_by_the_greatest_value_that_it_multiplies(compare: Comparer) -> None:

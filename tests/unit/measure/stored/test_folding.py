@@ -8,6 +8,7 @@ import pytest
 from edgeq.measure.stored.files import compare_files
 from edgeq.measure.stored.finding import StoredModel
 from edgeq.measure.stored.folding import Affine, changes_nothing, fold
+from edgeq.tflite.skeleton import CLAMPS
 from tests.unit.graphs import BIAS, FIELD, KERNEL, drawn, graph, read
 from tests.unit.measure.stored.nets import RELU6, Array, Comparer, Parts, constant, rounded
 from tests.unit.tiny_model import Op, Tensor
@@ -50,7 +51,7 @@ def test_the_side_of_a_constant_matters_where_it_does(tmp_path: Path) -> None:
         assert folded(tmp_path, CONV, Op(name, ("factor", "a"), ("z",)), LAST, only={1}).nodes
     for name in ("SUB", "DIV"):
         found = folded(tmp_path, CONV, Op(name, ("factor", "a"), ("z",)), LAST, only={1})
-        assert found == Affine("NONE", found.factor, found.summand)
+        assert found == Affine("NONE", CLAMPS["NONE"], found.factor, found.summand)
         assert not found.scales
 
 

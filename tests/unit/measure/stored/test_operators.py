@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.graphs import (
     BIAS,
+    FIELD,
     KERNEL,
     TO_CHANNELS_FIRST,
     TO_CHANNELS_LAST,
@@ -279,6 +280,59 @@ def test_a_missing_operator_is_found(compare: Comparer) -> None:
         "is missing",
     )
     assert (found.operator, found.baseline_operator, found.certain) == (-1, 1, True)
+
+
+def clipped(*steps: tuple[str, float], top: float | None = None) -> bytes:
+    """Return two layers with clips between them, of int8 up to a greatest value if one is given."""
+    names = ["a", *(f"s{at}" for at in range(1, len(steps))), "z"]
+    scale = 0.0 if top is None else top / 255
+    kept = () if top is None else ((scale,), (-128,))
+    tensors = [
+        Tensor(name, FIELD, "float32" if top is None else "int8", None, *kept) for name in names
+    ]
+    for at, (_, end) in enumerate(steps):
+        ints = np.array([np.clip(np.rint(end / (scale or 1)) - 128, -128, 127)], np.int8)
+        real = np.array([end], np.float32)
+        data = real if top is None else ints
+        tensors.append(Tensor(f"e{at}", (1,), data.dtype.name, data, *kept))
+    ops = [Op(kind, (names[at], f"e{at}"), (names[at + 1],)) for at, (kind, _) in enumerate(steps)]
+    return chain(*ops, tensors=tuple(tensors))
+
+
+RELU6_IN_TWO = (("MAXIMUM", 0.0), ("MINIMUM", 6.0))
+
+
+def test_a_clip_by_operators_is_a_fused_activation(compare: Comparer) -> None:
+    """Exporters of ONNX's Clip and Relu write them as a maximum and a minimum."""
+    fused = graph(
+        replace(FIRST, told=RELU6),
+        replace(LAST, inputs=("a", "v", "b")),
+        constants={"w": KERNEL, "v": KERNEL, "b": BIAS},
+    )
+    for apart in (clipped(*RELU6_IN_TWO), clipped(*RELU6_IN_TWO[::-1])):
+        assert compare.files(fused, apart).findings == ()
+        assert compare.files(apart, fused).findings == ()
+    found = only(compare.files(fused, clipped(("MAXIMUM", 0.0))))
+    assert found.detail == "has the activation RELU, in the baseline RELU6"
+    assert compare.files(fused, clipped(("MAXIMUM", 0.0), ("MINIMUM", 5.0))).findings
+
+
+def test_a_guard_that_floats_lose_is_lost(compare: Comparer) -> None:
+    """A maximum with 1e-12 is all that keeps what divides by it from dividing by 0."""
+    guarded = clipped(("MAXIMUM", 1e-12))
+    assert compare.files(guarded, guarded).findings == ()
+    assert compare.files(guarded, clipped(("MAXIMUM", 0.0), top=6.0)).findings == ()
+    found = only(compare.files(guarded, clipped(("MAXIMUM", 0.0))))
+    assert found.detail == "clips to 0 to inf, the baseline to 1e-12 to inf"
+
+
+@pytest.mark.parametrize("top", [4.0, 5.9, 6.0, 9.0])
+def test_so_it_is_if_quantized_values_end_before_the_clip_does(
+    compare: Comparer, top: float
+) -> None:
+    """A 6 beyond the range is stored as the end of the range, which clips nothing."""
+    apart = clipped(*RELU6_IN_TWO, top=top)
+    assert compare.files(clipped(*RELU6_IN_TWO), apart).findings == ()
 
 
 def test_an_added_operator_is_found(compare: Comparer) -> None:

@@ -156,18 +156,22 @@ def _trouble(shown: ReportView, errors: tuple[str, ...]) -> str:
     same: dict[tuple[str, str, str, str], list[CaseView]] = {}
     for case in cases:
         declared = " (declared)" if case.declared else ""
-        step = f" {case.next_step}." if case.next_step else ""
-        key = (f"{case.mark.word}{declared}", f"{case.reason}.", case.cause, step)
+        key = (f"{case.mark.word}{declared}", f"{case.reason}.", case.cause, case.next_step)
         if _is_for_bad_input(case, errors):
             key = (key[0], "for bad input, see below.", "", "")
         same.setdefault(key, []).append(case)
     lines = []
-    printed = {""}
+    printed: set[tuple[str, ...]] = set()
     for (word, reason, cause, step), alike in same.items():
-        # Cases of a variant share their cause, so only the first case prints it.
-        named = f" {cause}." if cause not in printed else ""
-        printed.add(cause)
-        lines.append(f"{word} {_ids(alike)}: {reason}{named}{step}")
+        # Cases of a variant share their cause and its remedy, so only the first case prints them.
+        variant = alike[0].id.rpartition("/")[0]
+        parts = [reason]
+        if cause and (variant, cause) not in printed:
+            parts.append(f"{cause}.")
+        if step and (not cause or (variant, cause, step) not in printed):
+            parts.append(f"{step}.")
+        printed |= {(variant, cause), (variant, cause, step)}
+        lines.append(f"{word} {_ids(alike)}: {' '.join(parts)}")
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"and {len(lines) - MOST_LINES} more in the report"]
     return "\n".join(printable(line) for line in lines)

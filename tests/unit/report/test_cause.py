@@ -37,6 +37,31 @@ def test_the_terminal_says_it_once_for_a_variant(caused: RunRecord) -> None:
     assert terminal.render(caused).count("Probable cause: the input range") == 1
 
 
+def test_the_terminal_says_once_what_to_do_about_the_cause_of_a_variant() -> None:
+    causes = {"v1": CAUSE, "v2": CAUSE, "v3": None}
+    cases = [
+        msgspec.structs.replace(
+            records.case(variant, gate, Verdict.FAIL, reason=f"bad {gate} of {variant}"),
+            cause=cause,
+            next_step="Set the range",
+        )
+        for variant, cause in causes.items()
+        for gate in ("outputs", "top1_agreement")
+    ]
+    record = records.record([records.variant(name, 10) for name in causes], cases)
+    text = terminal.render(record, width=200)
+    lines = [line.split(": ", 1)[1] for line in text.splitlines() if line.startswith("FAIL")]
+    cause_and_step = "Probable cause: the input range. Set the range."
+    assert lines == [
+        f"bad outputs of v1. {cause_and_step}",
+        "bad top1_agreement of v1.",
+        f"bad outputs of v2. {cause_and_step}",
+        "bad top1_agreement of v2.",
+        "bad outputs of v3. Set the range.",
+        "bad top1_agreement of v3. Set the range.",
+    ]
+
+
 def test_records_without_it_are_read(caused: RunRecord) -> None:
     assert from_json(to_json(caused)) == caused
     old = to_json(records.full_record()).replace(b'"cause": null,', b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -59,6 +60,7 @@ for command in (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; errors become one line on standard error."""
+    _open_closed_streams()
     try:
         code = edgeq.main(arguments, prog_name="edgeq", standalone_mode=False)
     except EdgeqError as error:
@@ -71,3 +73,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("edgeq: interrupted\n")
         return EXIT_INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Open a standard stream that the caller closed, so that no file gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115

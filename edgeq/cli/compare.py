@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import config_option, spec_of
+from edgeq.cli.options import Range, config_option, spec_of
 from edgeq.cli.say import shown
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ FAIL_ON = {"worse": ("worse",), "gone": ("worse", "gone"), "never": ()}
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0.0),
+    type=Range(min=0.0),
     metavar="SHARE",
     help="For pytest-benchmark's medians: differences up to this are within noise (default: 0.05).",
 )

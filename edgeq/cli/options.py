@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,20 @@ if TYPE_CHECKING:
     from edgeq.config.structs import Spec
 
 PATH: click.Path = click.Path(path_type=Path)
+
+
+class Range(click.FloatRange):
+    """A number in a range; NaN lies in none, although no comparison says so."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or refuse what is not one in the range."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value} is not a number.", param, ctx)
+        return number
+
 
 config_option = click.option("--config", metavar="FILE", type=PATH, help="Read the spec from FILE.")
 targets_option = click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import config_option, spec_of
+from edgeq.cli.options import Range, config_option, spec_of
 from edgeq.cli.say import progress, say
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXIT_FALSE, EXIT_OPEN = 1, 3
 NAME = "model"
 
-SHARE = click.FloatRange(0.0, 1.0)
+SHARE = Range(0.0, 1.0)
 
 Options = dict[str, str | float | None]
 """What the command line says of a file, by option."""

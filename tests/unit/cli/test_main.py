@@ -49,6 +49,29 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert max(map(len, said.splitlines())) <= 100
 
 
+CLOSED = """
+import os, sys
+for number in (0, 1, 2):
+    os.close(number)
+sys.stdin = sys.stdout = sys.stderr = None  # as Python starts if its caller closed them
+from edgeq import cli
+code = cli.main(["nosuch"])
+first = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
+print("kept apart")
+os._exit(first if code == 2 and not sys.stdout.isatty() else 1)
+"""
+
+
+def test_streams_that_the_caller_closed_are_no_error_and_no_file_gets_their_number(
+    tmp_path: Path,
+) -> None:
+    """A service manager or `>&-` closes them; what is printed then went into the next file."""
+    path = tmp_path / "file"
+    run = subprocess.run([sys.executable, "-c", CLOSED, path], check=False, timeout=60)
+    assert run.returncode > 2
+    assert path.read_bytes() == b""
+
+
 @pytest.mark.parametrize("arguments", [["nosuch"], ["report"], ["bundle", "--nosuch"]])
 def test_wrong_usage_is_bad_input(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments) == 2

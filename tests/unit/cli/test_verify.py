@@ -104,6 +104,8 @@ def test_a_package_claims_its_own_accuracy(here: Path, capsys: pytest.CaptureFix
         ([*NET], "name the claim: --top1 or --map"),
         ([*NET, "--top1", "0.5", "--map", "0.5"], "can't be combined"),
         ([*NET, "--top1", "77"], "77.0 is not in the range"),
+        ([*NET, "--top1", "nan"], "'--top1': nan is not a number"),
+        ([*NET, "--top1", "0.5", "--within", "nan"], "'--within': nan is not a number"),
         ([*NET, "--config", "edgeq.toml", "--top1", "0.5"], "--config is for a model of the spec"),
         (["verify", "net", "--top1", "0.5", "--samples", "x"], "--samples: the spec says that"),
         (["verify", "away.tflite", "--top1", "0.5", "--samples", "photos"], "no such file"),

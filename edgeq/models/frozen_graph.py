@@ -19,7 +19,7 @@ from typing import Any
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.python.framework import convert_to_constants
 
 from edgeq.models.protobuf import SERVING
 
@@ -37,7 +37,7 @@ class FrozenGraph:
 
     Attributes:
         content: The nodes, as a ``GraphDef``.
-        function: A concrete function whose graph has these nodes.
+        function: A concrete function with the same input and output.
     """
 
     content: Any
@@ -61,11 +61,18 @@ def freeze(function: Any) -> FrozenGraph:
     Raises:
         ValueError: The tensors do not have the names that tracing gives.
     """
-    frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
-    names = [tensor.name for tensor in (*frozen.inputs, *frozen.outputs)]
-    if names != [_INPUT, _OUTPUT]:
-        raise ValueError(f"the graph's tensors are {', '.join(names)}")
-    return FrozenGraph(frozen.graph.as_graph_def(), frozen)
+    # The public function also makes a function of the graph, which takes ten times as long as
+    # freezing it. The converter takes no more than the nodes.
+    variables = convert_to_constants._FunctionConverterDataInEager(  # noqa: SLF001
+        func=function, lower_control_flow=False, aggressive_inlining=False
+    )
+    content, indices = convert_to_constants._replace_variables_by_constants(variables)  # noqa: SLF001
+    frozen = {function.graph.internal_captures[index].name for index in indices}
+    names = [tensor.name for tensor in (*function.inputs, *function.outputs)]
+    left = [name for name in names if name not in frozen]
+    if left != [_INPUT, _OUTPUT]:
+        raise ValueError(f"the graph's tensors are {', '.join(left)}")
+    return FrozenGraph(content, function)
 
 
 def write_graph(graph: FrozenGraph, path: Path) -> None:

@@ -40,6 +40,18 @@ def build():
     model.save(Path(__file__).with_name("net.keras"))
     return model
 
+def publicly_frozen():
+    from tensorflow.python.framework import convert_to_constants
+    from edgeq.models import frozen_graph
+
+    def freeze(function):
+        public = convert_to_constants.convert_variables_to_constants_v2
+        frozen = public(function, lower_control_flow=False)
+        return frozen_graph.FrozenGraph(frozen.graph.as_graph_def(), frozen)
+
+    frozen_graph.freeze = freeze
+    return build()
+
 def two():
     import tensorflow as tf
 
@@ -160,6 +172,11 @@ def test_one_model_from_a_function_a_keras_file_and_a_saved_model(folder: Path) 
         assert file.tensors[file.inputs[0]].shape_signature == (1, 16, 12, 3)
         assert [one.name for one in file.operators][-1] == "SOFTMAX"
     assert from_function.sha256 == from_keras.sha256
+
+
+def test_the_file_is_the_one_that_tensorflows_public_function_leads_to(folder: Path) -> None:
+    publicly = load(folder, "tiny_net:publicly_frozen")
+    assert load(folder, "tiny_net:build").sha256 == publicly.sha256
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from edgeq.config.gates import GATES
-from edgeq.config.structs import DETECTION, Preprocessing
+from edgeq.config.structs import DETECTION
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.explaining import experiment_facts
 from edgeq.diagnosis.network import IMAGES, part_errors
@@ -26,8 +28,8 @@ from edgeq.record.thumbnails import Picture, Sheet
 from edgeq.report.boxes_view import PICTURED
 from edgeq.report.pictures import SUFFIX, chosen, lean
 from edgeq.results.contact_sheet import PER_RUN, Drawn, sheet_of, sheet_of_samples, tile_of
-from edgeq.samples.apart import decoded, idle
-from edgeq.samples.sets import ROLES, Photo, Role
+from edgeq.samples.apart import idle
+from edgeq.samples.sets import ROLES, Role
 from edgeq.store.cached import keep
 from edgeq.tflite.skeleton import short as short_name
 
@@ -71,25 +73,18 @@ def illustrated(run: Run, record: RunRecord) -> Illustrated:
     return Illustrated(msgspec.structs.replace(record, models=tuple(models)), pictures)
 
 
-def thumbnail(
-    photo: Photo, preprocessing: Preprocessing, size: tuple[int, int], side: int = SIDE
-) -> bytes:
+def thumbnail(pixels: npt.NDArray[np.uint8], side: int = SIDE) -> bytes:
     """Return what a model sees of a photograph, as the content of a small WebP file.
 
     Args:
-        photo: The photograph.
-        preprocessing: How the photograph is cropped and resized.
-        size: Height and width of the model's input in pixels.
+        pixels: The photograph at the model's input size, shape ``(h, w, 3)``.
         side: Greatest side of the picture in pixels.
-
-    Raises:
-        ImageError: The photograph can't be read or changed after the set was loaded.
     """
     import io
 
     from PIL import Image
 
-    image = Image.frombytes("RGB", size[::-1], decoded(photo, preprocessing, size))
+    image = Image.fromarray(pixels)
     image.thumbnail((side, side), Image.Resampling.BICUBIC)
     file = io.BytesIO()
     image.save(file, "webp", quality=QUALITY)
@@ -188,9 +183,10 @@ def _sheet(run: Run, model: ModelRecord, of: Role | VariantRecord) -> Drawn | No
 def _thumbnails(run: Run, model: str, images: tuple[int, ...]) -> dict[int, bytes]:
     """Return pictures by their index in the evaluation set, made once and kept in the store."""
     inputs = run.inputs(model)
-    if inputs.images.evaluation is None or inputs.images.takes_arrays:
+    evaluation = inputs.images.evaluation
+    if evaluation is None or inputs.images.takes_arrays:
         return {}
-    photos = {image: inputs.images.evaluation.photos[image] for image in images}
+    photos = {image: evaluation.photos[image] for image in images}
     preprocessing, size, side = inputs.baseline.preprocessing, inputs.baseline.input_size, SIDE
     if inputs.reading.task == DETECTION:  # whole, so that boxes can be drawn over it
         preprocessing, size, side = PICTURED, (BOXED_SIDE, BOXED_SIDE), BOXED_SIDE
@@ -199,9 +195,10 @@ def _thumbnails(run: Run, model: str, images: tuple[int, ...]) -> dict[int, byte
         side = BOXED_SIDE  # as the model sees it, so that its map lies over it
 
     def make(folder: Path) -> None:
-        for image, photo in photos.items():
-            data = thumbnail(photo, preprocessing, size, side)
-            (folder / f"{image}{SUFFIX}").write_bytes(data)
+        stream = inputs.images.stream_of(evaluation, preprocessing, size)
+        rows = chain.from_iterable(piece.array() for piece in stream.pieces([*photos.values()]))
+        for image, pixels in zip(photos, rows, strict=True):
+            (folder / f"{image}{SUFFIX}").write_bytes(thumbnail(pixels, side))
 
     facts = {
         "photographs": {str(image): photo.sha256 for image, photo in photos.items()},

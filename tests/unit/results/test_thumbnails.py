@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -76,17 +75,32 @@ def test_a_report_has_only_so_many_sheets(project: Path, monkeypatch: pytest.Mon
     assert set(found.pictures) == {found.record.models[0].sheets[0].sha256}
 
 
-def test_one_decoder_decodes_all_photographs_that_are_shown(
+def test_photographs_that_were_run_are_not_decoded_again_to_be_shown(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(spec(project, gates={"top1_agreement": 0.5}))
     record, _ = judge(case(run, "net/other/top1_agreement"))
     models = describe_models(run)
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    whole = record_run(run, (record,), models, started="2026", duration_s=1)
+    monkeypatch.setattr(thumbnails, "ROLES", ("evaluation",))  # the other set was not run
+    monkeypatch.setattr(thumbnails, "_is_explained", lambda _: False)  # experiments decode, too
     started = started_decoders(monkeypatch)
-    found = illustrated(run, record_run(run, (record,), models, started="2026", duration_s=1))
+    found = illustrated(run, whole)
     assert len(found.record.models[0].pictures) > 1
-    assert len(started) == 1
+    assert started == []
+
+
+def test_a_picture_shows_the_photograph_that_it_is_named_by(project: Path) -> None:
+    run = Run(spec(project, gates={"top1_agreement": 0.5}))
+    record, _ = judge(case(run, "net/other/top1_agreement"))
+    models = describe_models(run)
+    found = illustrated(run, record_run(run, (record,), models, started="2026", duration_s=1))
+    inputs = run.inputs("net")
+    pixels = inputs.images.stream(inputs.baseline.preprocessing).first(EVALUATION)
+    shown_pictures = found.record.models[0].pictures
+    assert len({picture.sha256 for picture in shown_pictures}) > 1
+    for picture in shown_pictures:
+        assert found.pictures[picture.sha256] == thumbnails.thumbnail(pixels[picture.image])
 
 
 def test_what_cant_be_drawn_is_a_note(tmp_path: Path) -> None:

@@ -157,12 +157,11 @@ class _ModelTasks:
         controls = self._controls()
         yield from self._starts((*self.variants, *controls))
         yield from self._preparations((*self.variants, *controls))
-        files = dict.fromkeys(variant.here for variant in self.variants)
-        for variant in sorted(files, key=lambda item: item.is_calibrated, reverse=True):
-            work = self._making_of(variant)
-            yield self._movable(self._made(variant), work, (self._shared(variant),))
+        yield from self._makings(calibrated=True)
         for baseline in self.baselines:
             yield from self._evaluations(baseline)
+        # Later, so that the process that has calibrated makes them and no other has to be started.
+        yield from self._makings(calibrated=False)
         for variant in sorted(self.variants, key=_computes_in_float, reverse=True):
             yield from self._evaluations(variant)
         for control in controls:
@@ -210,6 +209,13 @@ class _ModelTasks:
         if variant.is_baseline:
             return f"{self.model}: baseline"
         return f"{variant.here.name}{_MAKING}"
+
+    def _makings(self, *, calibrated: bool) -> Iterator[Task]:
+        """Yield the tasks that make the files of variants with or without calibration."""
+        for variant in dict.fromkeys(variant.here for variant in self.variants):
+            if variant.is_calibrated == calibrated:
+                work = self._making_of(variant)
+                yield self._movable(self._made(variant), work, (self._shared(variant),))
 
     def _evaluations(self, variant: VariantUnderTest) -> Iterator[Task]:
         """Yield the tasks that evaluate a variant, one per part of the evaluation set."""

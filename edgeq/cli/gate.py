@@ -61,6 +61,8 @@ def pytest_arguments(arguments: tuple[str, ...]) -> list[str]:
         *(word for name in PLUGINS for word in ("-p", name)),
         # This plugin imports all of Hypothesis at the end of a session that has no such tests.
         *("-p", "no:hypothesispytest"),
+        # This one collects garbage five times at its end, to find what was raised in destructors.
+        *("-p", "no:unraisableexception"),
         *("--edgeq-command", shlex.join(["edgeq", "gate", *arguments])),
         "--pyargs",
         *([] if chosen else [SUITE]),

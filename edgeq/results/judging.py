@@ -9,7 +9,6 @@ import msgspec
 from edgeq.config.gate import Gate, Lack
 from edgeq.config.structs import DETECTION, Spec
 from edgeq.config.tables import as_written
-from edgeq.diagnosis.explaining import explained
 from edgeq.errors import (
     ChangedFileError,
     ConversionError,
@@ -54,8 +53,11 @@ def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError |
 
     def because(judgement: Judgement, error: EdgeqError | None = None) -> CaseRecord:
         record = recorded(case, judgement)
-        tries = explain and judgement.status is not Verdict.PASS and case.variant.place.is_here
-        return explained(case, record, error) if tries else record
+        if not explain or judgement.status is Verdict.PASS or not case.variant.place.is_here:
+            return record
+        from edgeq.diagnosis.explaining import explained
+
+        return explained(case, record, error)
 
     try:
         record = because(_foreseen(case))

@@ -163,7 +163,7 @@ def exit_codes() -> str:
             "[Verdicts](../verdicts.md) says what makes a run fail. Other commands: 0 if all is "
             "well, 1 if what they look for is there (`compare`: something is worse; `repair`: no "
             "mix passes; `challenge`: a fault is missed; `verify`: the claim does not hold), 2 for "
-            "bad input, 130 if interrupted. `verify` ends with 3 if it can't be told."
+            "bad input, 130 if interrupted. `verify`: 3 if the samples are too few to tell."
         ),
         "",
         "| code | meaning |",

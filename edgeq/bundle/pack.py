@@ -115,7 +115,7 @@ def pack(
         raise BundleError(
             f"can't be written: {reason_of(error)}",
             where=target,
-            remedy="Free some space or permit writing there, or choose another folder",
+            remedy="Free some space or make it writable, or choose another folder",
         ) from error
     return BundleResult(
         target,
@@ -247,7 +247,7 @@ def _nothing(target: Path, refused: tuple[Refusal, ...]) -> BundleError:
     """Return the error for an empty package, which lists the answers and says what to do."""
     counts = Counter(refusal.answer for refusal in refused)
     summary = ", ".join(f"{counts[one]} {one.value}" for one in ShipDecision if counts[one])
-    reasons = " | ".join(str(refusal) for refusal in refused)
+    reasons = " | ".join(refusal.in_short for refusal in refused)
     remedy = "Read the report for what to do about each, then run the gate again"
     if counts[ShipDecision.UNPROVEN]:
         remedy += "; --unproven packs the unproven ones, marked as such"

@@ -32,6 +32,13 @@ class Refusal:
     def __str__(self) -> str:
         return f"{self.model}/{self.variant} is {self.answer.value}: {'; '.join(self.reasons)}"
 
+    @property
+    def in_short(self) -> str:
+        """The answer with its first reason, and the number of the others."""
+        first, *others = self.reasons
+        more = f" (and {len(others)} more)" if others else ""
+        return f"{self.model}/{self.variant} is {self.answer.value}: {first}{more}"
+
 
 @dataclass(frozen=True)
 class Chosen:

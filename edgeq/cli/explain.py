@@ -38,12 +38,12 @@ def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[Com
     return [CompletionItem(name) for name in names if printable(name) == name]
 
 
-@click.command(short_help="Tell one case of a run whole: value, cause, next step, images.")
+@click.command(short_help="Explain one case of a run: value, cause, next step, images.")
 @click.argument("case", metavar="CASE", shell_complete=complete)
 @record_option("Read another record than reports/latest/run.json.")
 @config_option
 def explain(case: str, record: Path | None, config: Path | None) -> int:
-    """Tell everything that the record of a run says about CASE.
+    """Show everything that a run recorded about CASE.
 
     CASE is the id of a case (MODEL/VARIANT/GATE), or a part of one: int8/top1_agreement. Nothing is
     measured. If several cases have that part, those that did not pass are explained, or else they

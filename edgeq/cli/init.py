@@ -23,7 +23,7 @@ EXAMPLE = "efficientnet-lite0"
 """The model of the starter, whose weights and photographs packages have."""
 
 
-@click.command(short_help="Write edgeq.toml and tests/test_gate.py for what a folder holds.")
+@click.command(short_help="Write edgeq.toml and tests/test_gate.py for a folder's models.")
 @click.argument(
     "folder",
     default=".",
@@ -33,11 +33,11 @@ EXAMPLE = "efficientnet-lite0"
 def init(folder: Path) -> int:
     """Write tests/test_gate.py and a commented edgeq.toml into DIR (default: here).
 
-    A float model in DIR (.keras, SavedModel, .tflite, .onnx), quantized .tflite files, and folders
-    of photographs called calibration or training, evaluation, validation or test are entered; files
-    of arrays (.npy, .npz) with such names, or a single one, if there are no such photographs.
-    Without them the spec has an example whose model and photographs come from packages. Existing
-    files are never changed.
+    The spec names what DIR contains: a float model (.keras, SavedModel, .tflite, .onnx), quantized
+    .tflite files as variants, and folders of photographs called calibration or training,
+    evaluation, validation or test. Without such folders it takes files of arrays (.npy, .npz) with
+    these names, or a single one. If there is no model, the spec has an example whose model and
+    photographs come from packages. Existing files are never changed.
     """
     from edgeq.cli.detect import detect
 
@@ -68,7 +68,10 @@ def entered(there: Detected) -> Iterator[str]:
     if there.model is None and not there.models:
         if there.ready:
             few = names([str(path) for path in there.ready])
-            yield f"variants without a float model: {few}; name the one that they were made from"
+            yield (
+                f"variants without a float model: {few}; set `source` to the model that they were "
+                "made from"
+            )
         return
     if there.model is None:
         yield f"models: {names([str(path) for path in there.models])}; name one of them as `source`"
@@ -77,19 +80,25 @@ def entered(there: Detected) -> Iterator[str]:
     if there.open_size:
         yield "it leaves the size of its images open: set input_size = [HEIGHT, WIDTH]"
     if there.quantized_weights:
-        yield "its weights are quantized already: what they have lost is not seen"
+        yield "its weights are quantized already, and edgeq can't see what that cost"
     if not there.rescales and there.arrays is None:
-        yield "preprocessing: pixels from 0 to 255; correct it if the model takes others"
+        yield "preprocessing: pixels from 0 to 255; correct it if the model takes another range"
     yield from (f"variant: {path}" for path in there.ready)
     if there.arrays is not None:
         yield from _entered_arrays(there.arrays)
         return
     for role, path in (("calibration", there.calibration), ("evaluation", there.evaluation)):
-        yield f"{role} images: {path or 'no folder of photographs is called so; name one'}"
+        yield f"{role} images: {path or _none(role, 'folder of photographs')}"
+
+
+def _none(role: str, kind: str) -> str:
+    """Return what is said of a set that was not detected."""
+    return f"none (no {kind} called {role}); set `{role}` in the spec"
 
 
 def _entered_arrays(arrays: DetectedArrays) -> Iterator[str]:
-    yield f"calibration samples: {arrays.calibration or 'no file of arrays is called so; name one'}"
+    calibration = arrays.calibration or _none("calibration", "file of arrays")
+    yield f"calibration samples: {calibration}"
     yield f"evaluation samples: {arrays.evaluation}"
     if arrays.scale is not None:
         yield (

@@ -38,8 +38,8 @@ class Seconds(click.ParamType[float]):
     "--from",
     "start",
     metavar="METHOD",
-    help="Keep as much of the model as possible in METHOD, which does not pass, or in that of a "
-    "ready-made variant.",
+    help="Keep as much of the model as possible in this method, which does not pass. The name of a "
+    "ready-made variant stands for its method.",
 )
 @click.option(
     "--until",
@@ -69,12 +69,12 @@ def repair(
     budget: float | None,
     config: Path | None,
 ) -> int:
-    """Find which units of MODEL must be more exact for a variant to pass its gates.
+    """Find which units of MODEL need a higher precision for a variant to pass its gates.
 
-    The error of every unit (a block or a layer) is measured alone, on calibration samples. Then
-    at most five mixes of precisions are made and judged by the gate, the cheapest first.
+    Measures the error of each unit (a block or a layer) alone, on calibration samples. Then makes
+    at most five mixes of precisions and judges them by the gate, the cheapest first.
 
-    The result is printed as a table for the spec, and written with all figures to
+    Prints the result as a table for the spec, and writes all figures to
     reports/latest/repair.json. The exit code is 0 if a variant passes, 1 if none does.
     """
     from edgeq.config.check import using

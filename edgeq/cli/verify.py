@@ -87,12 +87,11 @@ def verify(
       edgeq verify keywords.tflite --top1 0.90 --samples features.npy
       edgeq verify net/int8 --top1 0.77
 
-    If the claim does not hold, other pixel ranges, channel orders, resizes, offsets and orders of
-    classes are tried; what makes the model right more often is named, with the accuracy on images
-    that did not choose it.
+    If the claim does not hold, edgeq tries other pixel ranges, channel orders, resizes, and offsets
+    and orders of classes. It names what makes the model right more often, with the accuracy on
+    images that were not used to choose it.
 
-    The exit code: 0 the claim holds, 1 it does not, 2 bad input, 3 that can't be told from so few
-    samples.
+    The exit code: 0 the claim holds, 1 it does not, 2 bad input, 3 too few samples to tell.
     """  # noqa: D301 - click reads the escaped mark
     from edgeq.judge.verdict import Verdict
     from edgeq.results.claims import verify as run
@@ -144,12 +143,12 @@ def lines(verified: Verified, *, arrays: bool = False) -> Iterator[str]:
     then = {
         Verdict.PASS: "with that the claim holds",
         Verdict.FAIL: "even with that the claim does not hold",
-        Verdict.INCONCLUSIVE: "whether the claim holds with that can't be told",
+        Verdict.INCONCLUSIVE: "these images can't tell whether the claim holds with that",
     }[judge_claim(verified.claim, corrected)]
     changes = " and ".join(better.changes)
     yield (
         f"{changes[:1].upper()}{changes[1:]}: right on {value('percent', corrected.value)} of "
-        f"{corrected.sample} ({interval('percent', corrected.interval)}); {then}."
+        f"{corrected.sample}, interval {interval('percent', corrected.interval)}; {then}."
     )
     if better.fed is not None:
         yield f"  preprocessing = {_table(better.fed)}"

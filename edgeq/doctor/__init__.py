@@ -213,16 +213,21 @@ def _data() -> Iterator[Finding]:
 
 
 def _samples() -> Iterator[Finding]:
+    absent: dict[str, list[str]] = {}
     for name in SAMPLES.names():
-        for role in ROLES:
-            yield Finding("samples", *_count(f"sample:{name}", role))
+        source = f"sample:{name}"
+        try:
+            for role in ROLES:
+                yield Finding("samples", *_count(source, role))
+        except MissingExtraError as error:
+            absent.setdefault(error.extra, []).append(source)
+    for extra, names in absent.items():
+        yield Finding("samples", "absent", f"{', '.join(names)}: {how_to_install(extra)}")
 
 
 def _count(source: str, role: Role) -> tuple[State, str]:
     try:
         counted = count_photos(source, role, root=Path())
-    except MissingExtraError as error:
-        return "absent", f"{source}, {role}: comes with the extra {error.extra}"
     except ImageError as error:
         return "absent", str(error)
     labelled = ", labelled" if counted.labelled else ""

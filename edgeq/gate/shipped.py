@@ -33,7 +33,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     except EdgeqError as error:
         sys.stderr.write(f"edgeq: {' '.join(str(error).split())}\n")
         return error.exit_code
-    if config.get_verbosity() >= 0 and not _is_stopped(state):
+    if _is_stopped(state):
+        lines = lines[:1] if state.spec_file is None else ()
+    if config.get_verbosity() >= 0 and lines:
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
     return None
@@ -63,7 +65,7 @@ def _is_stopped(state: State) -> bool:
     return stopped.keys() == {case.variant.name for case in cases}
 
 
-def announcement(state: State) -> tuple[str, str, str]:
+def announcement(state: State) -> tuple[str, ...]:
     """Return one line each about the spec, the models and the number of cases.
 
     Raises:

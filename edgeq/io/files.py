@@ -42,7 +42,7 @@ _DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 """Names that Windows reserves for devices, with any ending."""
 _SHOWN = 12
 """Digits of a hash that are shown."""
-_REMEDY = "Run again when nothing writes it"
+_REMEDY = "Run again when no other program writes it"
 _HERE = -100
 """``AT_FDCWD``: relative paths start from the current folder."""
 _EXCHANGE = 2
@@ -297,7 +297,7 @@ def _cannot_write(target: Path, error: OSError) -> StoreError:
     return StoreError(
         f"can't be written: {reason_of(error)}",
         where=target,
-        remedy="Free some space or permit writing there, or choose another folder",
+        remedy="Free some space or make it writable, or choose another folder",
     )
 
 

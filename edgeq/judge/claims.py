@@ -21,9 +21,9 @@ exactly as hard as those that a claim was measured on."""
 
 NAMES: dict[Figure, str] = {"top1": "top-1", "map": "mAP50-95"}
 ANSWERS = {
-    Verdict.PASS: "holds",
-    Verdict.FAIL: "does not hold",
-    Verdict.INCONCLUSIVE: "can't be told",
+    Verdict.PASS: "the claim holds",
+    Verdict.FAIL: "the claim does not hold",
+    Verdict.INCONCLUSIVE: "these images can't tell whether the claim holds",
 }
 
 
@@ -73,12 +73,10 @@ def sentence(claim: Claim, measured: Measured) -> str:
     """Return the claim, what was measured, and whether the claim holds."""
     answer = ANSWERS[judge_claim(claim, measured)]
     within = f" within {words.distance('points', claim.within)}" if claim.within else ""
-    whether = f"whether the claim holds{within} {answer}"
     return (
         f"{NAMES[claim.figure]}: {words.value('percent', claim.value)} claimed, "
-        f"{words.value('percent', measured.value)} measured on {measured.sample} "
-        f"({words.interval('percent', measured.interval)}): "
-        f"{whether if answer == ANSWERS[Verdict.INCONCLUSIVE] else f'the claim {answer}{within}'}"
+        f"{words.value('percent', measured.value)} measured on {measured.sample}, "
+        f"interval {words.interval('percent', measured.interval)}: {answer}{within}"
     )
 
 
@@ -89,5 +87,7 @@ def advice(claim: Claim, measured: Measured) -> str:
     needed = in_all(images_needed(measured.value, claim.limit, measured.confidence), measured.worth)
     so_far = f"({measured.worth:,} so far)"
     if needed is None:
-        return f"The figure lies at the edge of the claim, which no set settles {so_far}"
+        return (
+            f"The figure lies too close to the claim for any number of images to settle it {so_far}"
+        )
     return f"About {words.about(needed)} images in all would settle it {so_far}"

@@ -267,15 +267,15 @@ def _alone(reference: Reference | None, limit: float) -> Tightened:
         return Tightened(limit, facts={"reference": "itself", "method": reference.method})
     why = reference.absent or f"{reference.name} has nothing to compare here"
     return Tightened(
-        limit, sentence=f"no control ({why}): the limit alone judges", facts=_facts(reference)
+        limit, sentence=f"no control ({why}): judged by its limit alone", facts=_facts(reference)
     )
 
 
 def _collapsed(reference: Reference, limit: float, how: str) -> Tightened:
     return Tightened(
         limit,
-        sentence=f"no control ({reference.name} misses this limit itself: it {how}): the limit "
-        "alone judges",
+        sentence=f"no control ({reference.name} misses this limit itself: it {how}): judged "
+        "by its limit alone",
         facts={**_facts(reference), "collapsed": True},
     )
 

@@ -265,7 +265,7 @@ def on_board(latency: Latency) -> tuple[Cause, ...]:
         signs.append(
             Cause(
                 f"its times were not steady after {board.warmup_s:.0f} s of warming up",
-                "fix its clock frequency (governor `performance`), and end what else runs there",
+                "fix its clock frequency (governor `performance`), and stop other programs there",
             )
         )
     return tuple(signs)
@@ -287,7 +287,7 @@ def _load(latency: Latency) -> Cause | None:
     cores = plural(taking.cores, "core")
     return Cause(
         f"load average {max(taking.load_average):.1f} on {cores}",
-        "the machine was busy, end what else runs",
+        "the machine was busy: stop other programs",
     )
 
 
@@ -296,7 +296,7 @@ def _spread(latency: Latency) -> Cause | None:
     if spread <= NOISY_SPREAD:
         return None
     return Cause(
-        f"spread {share(spread)} of the median", "the machine was busy, end what else runs"
+        f"spread {share(spread)} of the median", "the machine was busy: stop other programs"
     )
 
 

@@ -6,6 +6,7 @@ All reasons have the same form: the measured facts, the value with its interval,
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
@@ -15,7 +16,7 @@ from edgeq.judge.advice import SMALLER_METHOD, another_method
 from edgeq.judge.control import Reference
 from edgeq.judge.decide import decide
 from edgeq.judge.doubt import Doubt, doubted, nothing_to_lose
-from edgeq.judge.lowest import Lowest, another_look
+from edgeq.judge.lowest import Lowest, another_look, called
 from edgeq.judge.missing import missing
 from edgeq.judge.sampled import judged
 from edgeq.judge.verdict import Judgement, Verdict
@@ -185,9 +186,19 @@ def top5_overlap(agreement: Agreement, limit: float, *, method: str | None = Non
     )
 
 
-def worst_cosine(agreement: Agreement, limit: float, *, method: str | None = None) -> Judgement:
-    """Judge the lowest cosine of logits, apart from those that may lie below by chance."""
+def worst_cosine(
+    agreement: Agreement, limit: float, *, method: str | None = None, names: Sequence[str] = ()
+) -> Judgement:
+    """Judge the lowest cosine of logits, apart from those that may lie below by chance.
+
+    Args:
+        agreement: The predictions compared.
+        limit: Lowest cosine allowed.
+        method: The variant's method.
+        names: Names of the images, in their order; images are numbered if there are none.
+    """
     worst = agreement.worst_images[0]
+    image = called(worst.image, names)
     coarse = " (of log-probabilities)" if "log_probabilities" in agreement.logits_sources else ""
     broken = ", which is not finite" if agreement.nonfinite_images and worst.cosine == -1 else ""
     low = Lowest(
@@ -196,10 +207,10 @@ def worst_cosine(agreement: Agreement, limit: float, *, method: str | None = Non
     mean = f"{broken}, mean {words.value('number', agreement.cosine.mean)}"
     return Judgement(
         status=low.verdict,
-        reason=low.reason(f"cosine{coarse}", worst.image, mean),
+        reason=low.reason(f"cosine{coarse}", image, mean),
         value=low.value,
         limit=limit,
-        next_step=another_look(low, worst.image, another_method(method)),
+        next_step=another_look(low, image, another_method(method)),
         evidence={
             "images": agreement.images,
             "mean": agreement.cosine.mean,

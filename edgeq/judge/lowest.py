@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeq import words
@@ -51,23 +52,24 @@ class Lowest:
         shown = rules_out_more(self.below, self.images, worth, self.confidence)
         return Verdict.PASS if shown else Verdict.INCONCLUSIVE
 
-    def reason(self, what: str, image: int | None, facts: str) -> str:
+    def reason(self, what: str, image: str, facts: str) -> str:
         """Return the reason for the verdict.
 
         Args:
             what: Name of the values, for example ``"cosine"``.
-            image: The image with the lowest value.
+            image: What the image with the lowest value is called.
             facts: Further facts about the lowest value or about all values.
         """
         comparison = words.against("number", self.value, self.limit, "min")
+        images = words.plural(self.images, "image")
         if len(self.values) == 1:
-            return f"lowest {what} at image {image} of {self.images:,}{facts}: {comparison}"
+            return f"lowest {what} on {images} (at {image}{facts}): {comparison}"
         least = words.value("number", self.values[0])
         rank = words.ordinal(len(self.values))
         below = f"; {self.below:,} below" if self.below and self.verdict is not Verdict.FAIL else ""
         return (
-            f"{rank} lowest {what} of {self.images:,} images, {least} the lowest at image "
-            f"{image}{facts}: {comparison}{below}"
+            f"{rank} lowest {what} on {images} (lowest {least} at {image}{facts}): "
+            f"{comparison}{below}"
         )
 
     def evidence(self) -> dict[str, object]:
@@ -83,19 +85,24 @@ class Lowest:
         }
 
 
-def another_look(lowest: Lowest, image: int | None, advice: str) -> str | None:
+def called(image: int | None, names: Sequence[str]) -> str:
+    """Return what an image is called: its name, or its number if there are no names."""
+    return names[image] if names and image is not None else f"image {image}"
+
+
+def another_look(lowest: Lowest, image: str, advice: str) -> str | None:
     """Return what to do about the images below the limit; None if the variant passes.
 
     Args:
         lowest: The lowest values.
-        image: The image with the lowest value.
+        image: What the image with the lowest value is called.
         advice: What to try if the variant fails.
     """
     if lowest.verdict is Verdict.PASS:
         return None
     if lowest.verdict is Verdict.FAIL:
-        return f"Look at image {image} beside the other worst ones. {advice}"
+        return f"Look at {image} and the other worst images. {advice}"
     return (
-        f"Look at image {image}: {words.plural(lowest.below, 'image')} of {lowest.images:,} may be "
+        f"Look at {image}: {words.plural(lowest.below, 'image')} of {lowest.images:,} may be "
         "an accident or one of many. Evaluate more images"
     )

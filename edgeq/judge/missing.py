@@ -70,15 +70,19 @@ def lacking(gate: Gate, lack: Lack, spec: Spec, model: str) -> Judgement:
         return missing(
             NO_IMAGES,
             declared=declared,
-            next_step="Name a set in the spec (`images.evaluation`), or switch the gate off",
+            next_step=f"Name a set in the spec (`images.evaluation`){_or_off(gate)}",
         )
     of_task = gate.task is not None and gate.task != CLASSIFICATION
     return missing(
         f"{NO_LABELS} for {gate.task}" if of_task else NO_LABELS,
         declared=declared,
-        next_step=f"Name {labels_of(gate.task)} in the spec "
-        "(`images.labels`), or switch the gate off",
+        next_step=f"Name {labels_of(gate.task)} in the spec (`images.labels`){_or_off(gate)}",
     )
+
+
+def _or_off(gate: Gate) -> str:
+    """Return how to switch a gate off, empty for a proof, which is always on."""
+    return "" if gate.is_proof else f", or set `{gate.name} = false` in [gates]"
 
 
 def not_measured(error: EdgeqError, *, gate: str, allow_missing: Collection[str] = ()) -> Judgement:

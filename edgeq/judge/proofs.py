@@ -126,7 +126,7 @@ def _next_step(operators: Operators, claimed: Method, baseline_inputs: Sequence[
     ]
     if names_:
         return f"Correct the claim (`method`): the file shows {' or '.join(names_)}"
-    return "Correct the claim (`method`), or make the variant again with every operator quantized"
+    return "Correct the claim (`method`), or rebuild the variant with every operator quantized"
 
 
 def shows(operators: Operators, method: Method) -> bool:

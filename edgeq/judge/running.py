@@ -120,16 +120,16 @@ def input_range(fit: InputFit | None) -> Judgement:
             status=Verdict.PASS, reason="takes real values, which no input scale clips"
         )
     evidence: dict[str, object] = msgspec.to_builtins(fit)
-    bring = "samples" if fit.arrays else "photographs"
-    span = f"{_ends(fit.range)}, the {bring} bring {_ends(fit.fed)}"
+    fed = "samples" if fit.arrays else "photographs"
+    span = f"{_ends(fit.range)}, the {fed} have {_ends(fit.fed)}"
     shown = f"{fit.dtype} input {fit.name!r}" if fit.name else f"{fit.dtype} input"
     whose = f"scale of the {shown}" if fit.name else "input's scale"
     reason = None
     # How wide the range of arrays' values may be, only the calibration samples show.
     if fit.steps < LEAST_STEPS and not fit.arrays:
         reason = (
-            f"256 levels of a pixel become {plural(fit.steps, 'step')} of the {fit.dtype} "
-            f"input: it holds {span}"
+            f"the {fit.dtype} input holds {span}: 256 pixel levels become "
+            f"{plural(fit.steps, 'step')}"
         )
     elif fit.far > MOST_FAR:
         reason = (
@@ -146,9 +146,10 @@ def input_range(fit: InputFit | None) -> Judgement:
         return Judgement(
             status=problem[0],
             reason=problem[1],
-            next_step="Calibrate on samples like these, or correct `scale` and `zero_point`"
+            next_step="Correct `scale` and `zero_point`, or calibrate on samples like these"
             if fit.arrays
-            else "Calibrate on photographs with this preprocessing, or correct `preprocessing`",
+            else "Correct `preprocessing`, or calibrate on photographs that are preprocessed like "
+            "this",
             evidence=evidence,
         )
     if not fit.clipped:

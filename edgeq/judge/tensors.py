@@ -12,7 +12,7 @@ from edgeq.judge import advice, control, sampled
 from edgeq.judge.advice import another_method
 from edgeq.judge.control import Reference, Tightened
 from edgeq.judge.decide import decide
-from edgeq.judge.lowest import Lowest, another_look
+from edgeq.judge.lowest import Lowest, another_look, called
 from edgeq.judge.missing import missing
 from edgeq.judge.running import copy_of_baseline, unsteady
 from edgeq.judge.verdict import Judgement, Verdict
@@ -274,24 +274,34 @@ def _nothing_to_compare() -> Judgement:
     )
 
 
-def worst_cosine(fits: Sequence[Fit], limit: float, *, method: str | None = None) -> Judgement:
-    """Judge the lowest cosine of an output, apart from those that may lie below by chance."""
+def worst_cosine(
+    fits: Sequence[Fit], limit: float, *, method: str | None = None, names: Sequence[str] = ()
+) -> Judgement:
+    """Judge the lowest cosine of an output, apart from those that may lie below by chance.
+
+    Args:
+        fits: How each output fits the baseline's.
+        limit: Lowest cosine allowed.
+        method: The variant's method.
+        names: Names of the images, in their order; images are numbered if there are none.
+    """
     measured = [fit for fit in fits if fit.worst_cosine is not None]
     if not measured:
         return _nothing_to_compare()
     worst = min(measured, key=lambda fit: fit.lowest_cosines[-1])
     low = Lowest(worst.lowest_cosines, worst.images, limit, worst.confidence, worst.clusters)
+    image = called(worst.worst_cosine_image, names)
     advice = _another_method(method, label(worst))
     return Judgement(
         status=low.verdict,
         reason=low.reason(
             f"cosine of {label(worst)}",
-            worst.worst_cosine_image,
+            image,
             f", mean {words.value('number', worst.cosine or 0.0)}",
         ),
         value=low.value,
         limit=limit,
-        next_step=another_look(low, worst.worst_cosine_image, advice),
+        next_step=another_look(low, image, advice),
         evidence={
             "images": worst.images,
             "outputs": {label(fit): fit.worst_cosine for fit in fits},

@@ -205,7 +205,7 @@ def _error(failure: Failure, what: str, log: Path, limits: Make) -> EdgeqError:
 
 
 def _no_room(what: str, where: str | Path) -> StoreError:
-    return StoreError(what, where=where, remedy="Free some space or permit writing there")
+    return StoreError(what, where=where, remedy="Free some space or make it writable")
 
 
 def _ending(code: int, log: Path) -> str:

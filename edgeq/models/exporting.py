@@ -159,7 +159,7 @@ def unchanged(request: ExportRequest, facts: Mapping[str, object]) -> Iterator[N
     changed = ChangedFileError(
         "changed while it was read",
         where=request.name,
-        remedy="Run again when nothing writes it",
+        remedy="Run again when no other program writes it",
     )
     files = files_of(request)
     before = _stamps(files)

@@ -190,7 +190,7 @@ def _from_file(name: str, model: Model, path: Path, store: Store, spec: Spec) ->
     if has_quantized_weights(contents, stored):
         notes = (
             *notes,
-            "The baseline's weights are quantized already: what that has cost is not seen",
+            "The baseline's weights are quantized already, and edgeq can't see what that cost",
         )
     if has_open_batch(file):
         notes = (*notes, "The file leaves the batch open; it is run with a batch of 1")
@@ -342,7 +342,7 @@ def _preprocessing(name: str, model: Model, preset: str | None) -> Preprocessing
 
 def _preprocessing_notes(model: Model) -> tuple[str, ...]:
     if model.arrays is not None:
-        return ("Its samples are arrays, named by their rows",)
+        return ("Its samples are arrays, each named by its row",)
     if model.preprocessing is not None:
         return ()
     return ("The spec sets no preprocessing: pixels from 0 to 255 go in unchanged",)

@@ -73,7 +73,7 @@ def find_control(variant: VariantUnderTest) -> Control:
     if control.itself or control.variant is None:
         return control
     if control.variant.is_calibrated and _is_uncalibrated(variant):
-        absent = f"{control.method} is calibrated, and there is no calibration set"
+        absent = f"{control.method} needs a calibration set, and the spec names none"
         return replace(control, variant=None, absent=absent)
     if unlike := _unlike_own(variant):
         return replace(control, variant=None, absent=unlike)

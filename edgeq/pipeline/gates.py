@@ -8,7 +8,7 @@ import msgspec
 
 from edgeq.config.gate import Gate
 from edgeq.config.methods import METHODS, Method
-from edgeq.errors import EdgeqError
+from edgeq.errors import EdgeqError, encodable
 from edgeq.judge import boxes, costs, elsewhere, figures, growing, limits, proofs, running, tensors
 from edgeq.judge import conversion as converted
 from edgeq.judge import ranges as fixed
@@ -175,9 +175,10 @@ def top5_overlap(variant: VariantUnderTest, limit: float) -> Judgement:
 
 def worst_cosine(variant: VariantUnderTest, limit: float) -> Judgement:
     """Judge the lowest cosines of the logits, or of the outputs if the model has no classes."""
+    names = [encodable(photo.name) for photo in variant.samples.photos]
     if not variant.classifies:
-        return tensors.worst_cosine(variant.outputs, limit, method=variant.method)
-    return limits.worst_cosine(variant.agreement, limit, method=variant.method)
+        return tensors.worst_cosine(variant.outputs, limit, method=variant.method, names=names)
+    return limits.worst_cosine(variant.agreement, limit, method=variant.method, names=names)
 
 
 def relative_error(variant: VariantUnderTest, limit: float) -> Judgement:

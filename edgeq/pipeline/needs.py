@@ -249,11 +249,11 @@ def lack_of_calibration(variant: VariantUnderTest) -> SpecError | None:
     return SpecError(
         f"the method {choice.method!r} needs a calibration set",
         where=f"{spec.origin}: {key_text('models', variant.model)}",
-        remedy=f"Set `calibration` in {_table_of(spec, variant.model)}, or leave the method out",
+        remedy=f"Set `calibration` in {table_of(spec, variant.model)}, or leave the method out",
     )
 
 
-def _table_of(spec: Spec, model: str) -> str:
+def table_of(spec: Spec, model: str) -> str:
     """Return the table of the spec that names a model's samples."""
     if spec.models[model].arrays is None:
         return header(spec.origin, "images")

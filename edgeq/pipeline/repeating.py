@@ -166,7 +166,7 @@ def ask_others(variant: VariantUnderTest) -> OtherKernels:
         raise WorkerError(
             f"no other kernels than {executor.run.kernels} run the file: {refusals[0].what}",
             where=variant.name,
-            remedy="Make the variant again with the current version of its engine",
+            remedy="Rebuild the variant with the current version of its engine",
         )
 
     folder = executor.keep("kernels", variant, MOST_IMAGES, make)

@@ -72,5 +72,5 @@ def in_words(change: Change) -> str:
     choice = "-k CASE" if worse else "--prune"
     return (
         f"{change.id} is {against}: {printable(change.reason)}\n"
-        f"Next: Where that is meant, say why: edgeq accept {choice} --reason TEXT"
+        f"Next: If that is intended, say why: edgeq accept {choice} --reason TEXT"
     )

@@ -26,6 +26,7 @@ from edgeq.io.files import sha256_file
 from edgeq.models.child import log_path
 from edgeq.models.children import idle
 from edgeq.pipeline.dependencies import runtime_facts
+from edgeq.pipeline.needs import table_of
 from edgeq.pipeline.readout import Readout, readout
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Countdown
@@ -101,9 +102,10 @@ class Bench:
         calibration = self.inputs.images.calibration
         if calibration is None:
             raise ImageError(
-                "there is no calibration set, and errors are measured on nothing else",
+                "there is no calibration set to measure errors on",
                 where=run.spec.origin,
-                remedy="Set `calibration` in [images]; the evaluation set is not searched on",
+                remedy=f"Set `calibration` in {table_of(run.spec, model)}; the evaluation set is "
+                "only for judging",
             )
         self.calibration: Calibration = calibration
         self._recipes: dict[Precision, LitertRecipe] = {}

@@ -13,6 +13,7 @@ from edgeq.config.structs import Spec
 from edgeq.errors import ImageError
 from edgeq.history.past import moment_text
 from edgeq.measure.clusters import effective, find_clusters
+from edgeq.pipeline.needs import table_of
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Say
 from edgeq.record.repair import MixRecord, PointRecord, Repair, TriedRecord, UnitRecord, best_of
@@ -109,7 +110,7 @@ def _evaluation_set(run: Run, model: str) -> ImageSet:
         raise ImageError(
             "there is no evaluation set to judge candidates on",
             where=run.spec.origin,
-            remedy="Set `evaluation` in [images]",
+            remedy=f"Set `evaluation` in {table_of(run.spec, model)}",
         )
     return evaluation
 

@@ -72,7 +72,7 @@ def _end(repair: Repair, origin: str) -> Iterator[str]:
     if candidate is None:
         return
     if repair.repaired is None:
-        yield f"Nothing passes. Best: {mix_text(candidate)}, which lacks what is said above"
+        yield f"Nothing passes. Best: {mix_text(candidate)}, which fails as listed above"
         return
     others, every = len(candidate.units), len(repair.units)
     if 2 * others > every:

@@ -193,7 +193,7 @@ def _lack(record: CaseRecord, conditions: Conditions) -> str:
         open_ and (record.gate in conditions.limits or conditions.spec.inconclusive == "fail")
     )
     place = "" if record.target == LOCAL else f"@{record.target}"
-    return f"{record.gate}{place} is {record.status.value}: {record.reason}" if stops else ""
+    return f"{record.gate}{place} {record.status.value}: {record.reason}" if stops else ""
 
 
 def _loosest(gate: Gate) -> float:

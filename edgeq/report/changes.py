@@ -161,7 +161,7 @@ def _steps(by_kind: dict[ChangeKind, list[Change]]) -> tuple[str, ...]:
     known = {kind for kind, group in by_kind.items() if any(change.model for change in group)}
     steps = []
     if ChangeKind.WORSE in known:
-        steps.append("Where worse is meant, say why: edgeq accept -k CASE --reason TEXT")
+        steps.append("If the loss is intended, say why: edgeq accept -k CASE --reason TEXT")
     if ChangeKind.INCONCLUSIVE in known:
         steps.append(
             "If a variant is meant to be measured as it is now, accept its figures: edgeq accept "
@@ -169,7 +169,7 @@ def _steps(by_kind: dict[ChangeKind, list[Change]]) -> tuple[str, ...]:
         )
     if ChangeKind.GONE in known:
         steps.append(
-            "Where cases are meant to be gone, say why: edgeq accept --prune --reason TEXT"
+            "If these cases were removed on purpose, say why: edgeq accept --prune --reason TEXT"
         )
     if ChangeKind.BETTER in known and not known & {ChangeKind.WORSE, ChangeKind.GONE}:
         steps.append("Compare later runs with the better figures: edgeq accept --reason TEXT")

@@ -12,7 +12,7 @@ from edgeq.record.ship_decision import answer
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord, is_own_test
 from edgeq.report import words
 from edgeq.report.flips import flips_view
-from edgeq.report.variant_view import case_view
+from edgeq.report.variant_view import case_view, origin
 from edgeq.report.view import flat
 from edgeq.words import plural
 from edgeq.words.samples import of_arrays
@@ -73,10 +73,12 @@ def _verdict(case: CaseRecord) -> Iterator[Line]:
 def _subject(
     record: RunRecord, model: ModelRecord, variant: VariantRecord, case: CaseRecord
 ) -> Iterator[Line]:
-    made = " by ".join(filter(None, (variant.method, variant.engine)))
     decision = answer(record, model.name, variant)
     size = words.size(variant.bytes) if variant.bytes else "no file"
-    yield "variant", f"{variant.name} ({made}), {size}: {decision.value}"
+    yield (
+        "variant",
+        f"{variant.name} ({origin(variant.method, variant.engine)}), {size}: {decision.value}",
+    )
     yield "file", variant.file
     yield "sha256", variant.sha256
     others = [

@@ -9,6 +9,7 @@ from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.record.ship_decision import answer, status_in_words
 from edgeq.record.structs import CaseRecord, RunRecord
 from edgeq.report.model_sentences import about_model
+from edgeq.report.words import sentence
 from edgeq.words.escape import printable
 
 MOST = 10
@@ -66,7 +67,7 @@ def _place(
 
 
 def _why(case: CaseRecord) -> str:
-    parts = (case.reason, case.cause, case.next_step and f"Next: {case.next_step}")
+    parts = (case.reason, sentence(case.cause), case.next_step and f"Next: {case.next_step}")
     return ". ".join(part for part in parts if part)
 
 

@@ -6,7 +6,8 @@ from edgeq.judge.verdict import Verdict
 from edgeq.record.structs import RunRecord
 from edgeq.report import changes
 from edgeq.report.cells import HEADINGS, headings
-from edgeq.report.variant_view import CaseView, VariantView
+from edgeq.report.trouble import Trouble, troubles
+from edgeq.report.variant_view import VariantView
 from edgeq.report.view import ModelView, ReportView, view
 from edgeq.report.words import Mark
 from edgeq.words import typeset
@@ -100,9 +101,10 @@ def _trouble(shown: ReportView) -> str:
     if not cases:
         return ""
     cases.sort(key=lambda case: _ORDER.index(case.status))
-    lines = [_case(case) for case in cases[:MOST_CASES]]
-    if len(cases) > MOST_CASES:
-        lines.append(f"- {len(cases) - MOST_CASES} more are in the report")
+    groups = troubles(cases)
+    lines = [_case(group) for group in groups[:MOST_CASES]]
+    if len(groups) > MOST_CASES:
+        lines.append(f"- {len(groups) - MOST_CASES} more are in the report")
     body = "\n".join(lines)
     return f"<details><summary>What did not pass</summary>\n\n{body}\n\n</details>"
 
@@ -126,11 +128,12 @@ def _list(title: str, summary: str, moved: changes.ChangesView) -> str:
     return "\n\n".join(filter(None, blocks))
 
 
-def _case(case: CaseView) -> str:
+def _case(trouble: Trouble) -> str:
+    case = trouble.case
     declared = " as declared" if case.declared else ""
-    step = f" *Next:* {_text(case.next_step)}" if case.next_step else ""
+    step = f". *Next:* {_text(case.next_step)}" if case.next_step else ""
     cause = f". {_text(case.cause)}" if case.cause else ""
-    head = f"{case.mark.symbol} **{case.mark.word}{declared}** {_text(case.id)}"
+    head = f"{case.mark.symbol} **{case.mark.word}{declared}** {_text(trouble.ids)}"
     open_ = case.status is Verdict.INCONCLUSIVE and case.resolution
     able = f" ({_text(typeset(case.resolution))}.)" if open_ else ""
     return f"- {head}: {_text(typeset(case.reason))}{cause}{step}{able}"

@@ -102,7 +102,8 @@ def verdict(record: RunRecord) -> str:
         parts.append("nothing was judged")
     if record.interrupted:
         parts.insert(0, "it was interrupted")
-    said = "; ".join(parts) or f"all {plural(summary.passed, 'case')} passed"
+    passed = "its only case" if summary.passed == 1 else f"all {summary.passed:,} cases"
+    said = "; ".join(parts) or f"{passed} passed"
     if is_open(record):
         return f"Nothing fails: {said}"
     return f"The run {'passes' if summary.passes else 'fails'}: {said}"

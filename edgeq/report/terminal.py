@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from edgeq.judge.missing import DECLARED, UNJUDGED
 from edgeq.judge.verdict import Verdict
 from edgeq.record.case_ids import OWN_TEST
 from edgeq.record.structs import RunRecord, is_own_test
 from edgeq.report import changes, sentences
+from edgeq.report.trouble import troubles
 from edgeq.report.variant_view import CaseView, VariantView
 from edgeq.report.view import ModelView, ReportView, view
 from edgeq.report.words import ABSENT
@@ -152,35 +154,23 @@ def _answer(variant: VariantView) -> str:
 
 def _trouble(shown: ReportView, errors: tuple[str, ...]) -> str:
     cases = [case for model in shown.models for each in model.rows for case in each.trouble]
-    cases += shown.orphans
-    same: dict[tuple[str, str, str, str], list[CaseView]] = {}
-    for case in cases:
-        declared = " (declared)" if case.declared else ""
-        key = (f"{case.mark.word}{declared}", f"{case.reason}.", case.cause, case.next_step)
-        if _is_for_bad_input(case, errors):
-            key = (key[0], "for bad input, see below.", "", "")
-        same.setdefault(key, []).append(case)
+    cases = [
+        replace(case, reason="for bad input, see below", cause="", next_step="")
+        if _is_for_bad_input(case, errors)
+        else case
+        for case in (*cases, *shown.orphans)
+    ]
     lines = []
-    printed: set[tuple[str, ...]] = set()
-    for (word, reason, cause, step), alike in same.items():
-        # Cases of a variant share their cause and its remedy, so only the first case prints them.
-        variant = alike[0].id.rpartition("/")[0]
-        parts = [reason]
-        if cause and (variant, cause) not in printed:
-            parts.append(f"{cause}.")
-        if step and (not cause or (variant, cause, step) not in printed):
-            parts.append(f"{step}.")
-        printed |= {(variant, cause), (variant, cause, step)}
-        lines.append(f"{word} {_ids(alike)}: {' '.join(parts)}")
+    for trouble in troubles(cases):
+        case = trouble.case
+        declared = " (declared)" if case.declared else ""
+        sentences = " ".join(
+            f"{text}." for text in (case.reason, case.cause, case.next_step) if text
+        )
+        lines.append(f"{case.mark.word}{declared} {trouble.ids}: {sentences}")
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"and {len(lines) - MOST_LINES} more in the report"]
     return "\n".join(printable(line) for line in lines)
-
-
-def _ids(cases: list[CaseView]) -> str:
-    """Return the id of the first of several cases, and the number of the others."""
-    more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
-    return f"{cases[0].id}{more}"
 
 
 def _changes(shown: ReportView) -> str:

@@ -27,6 +27,9 @@ from edgeq.report.times_view import TimesView, times_view
 from edgeq.report.words import Mark
 from edgeq.words import utc
 
+READY_MADE = "ready-made"
+"""Method and engine of a file that edgeq did not make."""
+
 
 @dataclass(frozen=True)
 class CaseView:
@@ -114,10 +117,7 @@ class VariantView:
     @property
     def origin(self) -> str:
         """Method and engine of the variant, or the claim of a ready-made one."""
-        if self.engine in {"", "ready-made"}:
-            claims = self.method not in {"", "ready-made"}
-            return f"ready-made, claims {self.method}" if claims else "ready-made"
-        return f"{self.method} by {self.engine}"
+        return origin(self.method, self.engine)
 
     @property
     def gist(self) -> tuple[str, ...]:
@@ -205,6 +205,14 @@ def variant_view(
         network_absent=unmeasured(variant.network),
         control=control_line(variant.control),
     )
+
+
+def origin(method: str, engine: str) -> str:
+    """Return a variant's method and engine, or the claim of a ready-made one."""
+    if engine in {"", READY_MADE}:
+        claims = method not in {"", READY_MADE}
+        return f"{READY_MADE}, claims {method}" if claims else READY_MADE
+    return f"{method} by {engine}"
 
 
 def case_view(case: CaseRecord) -> CaseView:

@@ -114,6 +114,6 @@ def _corrected(better: Correction, measured: Measured) -> Measured:
         value=better.right / better.images,
         interval=clopper_pearson(better.right, better.images, measured.confidence),
         confidence=measured.confidence,
-        sample=f"{better.images:,} images that did not choose it",
+        sample=f"{better.images:,} images not used to choose it",
         worth=better.images,
     )

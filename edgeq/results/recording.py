@@ -332,7 +332,9 @@ def _read_as(run: Run, model: str, reading: Reading | None) -> tuple[str, ...]:
 
 def _not_asked_for(spec: Spec) -> tuple[str, ...]:
     """Return the note that the spec leaves gates out."""
-    return (f"{' and '.join(spec.without)}: not asked for (`without`)",) if spec.without else ()
+    return (
+        (f"{' and '.join(spec.without)}: left out by the spec (`without`)",) if spec.without else ()
+    )
 
 
 def _odd(inputs: ModelInputs) -> tuple[str, ...]:

@@ -149,7 +149,7 @@ LOCKS, TEMPORARY, QUARANTINE, LOGS = "locks", "tmp", "quarantine", "logs"
 
 _NO_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 _own_locks: dict[Path, threading.Lock] = {}
-_PERMIT = "Permit writing there, or set `store` in the spec to another folder"
+_PERMIT = "Make it writable, or set `store` in the spec to another folder"
 
 
 class Store:
@@ -362,7 +362,7 @@ def _not_made(target: Path, error: OSError) -> StoreError:
         return StoreError(
             f"can't be written: {reason_of(error)}",
             where=target,
-            remedy="Free some space or permit writing there, or set `store` in the spec",
+            remedy="Free some space or make it writable, or set `store` in the spec",
         )
     return StoreError(
         f"can't be made: {error}", where=target, remedy="Fix what it is made from and run again"

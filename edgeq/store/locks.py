@@ -127,7 +127,7 @@ def _wait(handle: int, folder: Path) -> None:
     sys.stderr.write(f"{printable(waiting)}\n")
     if not _flock(handle, fcntl.LOCK_EX, max(0.0, TIMEOUT_S - NOTICE_S), without=True):
         raise StoreError(
-            f"another process writes it for over {TIMEOUT_S:.0f} s",
+            f"another process has been writing it for over {TIMEOUT_S:.0f} s",
             where=folder,
             remedy="Stop it, or choose another folder",
         )
@@ -154,7 +154,7 @@ def use(folder: Path) -> None:
             return
         if not _flock(handle, fcntl.LOCK_SH, TIMEOUT_S, without=True):
             os.close(handle)
-            raise HeldError(f"it has been pruned for over {TIMEOUT_S:.0f} s")
+            raise HeldError(f"another process has been pruning it for over {TIMEOUT_S:.0f} s")
         _used[folder] = handle
 
 

@@ -104,7 +104,7 @@ def prune(store: Store, max_bytes: int, *, wait_s: float = WAIT_S) -> Pruned:
         raise StoreError(
             f"can't be pruned: {reason_of(error)}",
             where=store.root,
-            remedy="Permit writing there",
+            remedy="Make it writable",
         ) from error
 
 

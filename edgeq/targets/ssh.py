@@ -158,15 +158,15 @@ def _shell(
 _SWITCHED_ON = "Check that it is switched on and in the network"
 _REASONS = {
     "could not resolve hostname": (
-        "ssh does not find the host {host!r}",
+        "ssh can't find the host {host!r}",
         "Check `host` and the network",
     ),
     "permission denied": (
-        "{host!r} lets nobody in with the keys that ssh offers",
+        "{host!r} accepts none of the keys that ssh offers",
         "Name the right key with `identity`, or add yours there: ssh-copy-id {host}",
     ),
     "too many authentication failures": (
-        "{host!r} lets nobody in with the keys that ssh offers",
+        "{host!r} accepts none of the keys that ssh offers",
         "Name the right key with `identity`",
     ),
     "host key verification failed": (
@@ -174,11 +174,11 @@ _REASONS = {
         "Check that it is the right machine, then connect once by hand: ssh {host}",
     ),
     "connection refused": (
-        "{host!r} takes no ssh connection",
+        "{host!r} refuses the ssh connection",
         "Check `port`, and that its ssh server runs",
     ),
     "timed out": ("{host!r} does not answer", _SWITCHED_ON),
-    "no route to host": ("there is no way to {host!r}", _SWITCHED_ON),
+    "no route to host": ("there is no route to {host!r}", _SWITCHED_ON),
 }
 
 

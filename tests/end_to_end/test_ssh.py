@@ -51,7 +51,7 @@ def test_a_board_is_right(server: Server) -> None:
 def test_a_wrong_key_a_missing_python_and_an_unknown_host_are_told_apart(server: Server) -> None:
     assert "lets nobody in" in refusal(board(server, identity=str(server.stranger)))
     assert "there is no 'python3.99'" in refusal(board(server, python="python3.99"))
-    assert "takes no ssh connection" in refusal(board(server, port=1))
+    assert "refuses the ssh connection" in refusal(board(server, port=1))
     assert "does not find the host" in refusal(board(server, host="nobody.invalid"))
 
 

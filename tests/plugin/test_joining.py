@@ -60,7 +60,7 @@ def test_latency_that_is_not_asked_for_leaves_a_complete_answer(project: Project
     assert result.ret == 0, text_of(result)
     assert answers(project) == {ShipDecision.CLEARED}
     assert project.record.summary.may_ship
-    assert "note: tiny: latency: not asked for (`without`)" in text_of(result)
+    assert "note: tiny: latency: left out by the spec (`without`)" in text_of(result)
     assert "latency_ratio" not in {case.gate for case in project.record.cases}
 
 

@@ -26,7 +26,7 @@ def can_be_humble() -> bool:
 @pytest.mark.parametrize(
     ("place", "mode", "said"),
     [
-        (".", 0o555, ".edgeq/locks: can't be locked: Permission denied. Permit writing there"),
+        (".", 0o555, ".edgeq/locks: can't be locked: Permission denied. Make it writable"),
         ("net.tflite", 0, "net.tflite: can't be read: Permission denied"),
         ("vendor.tflite", 0, "vendor.tflite: can't be read: Permission denied"),
         ("evaluation/11", 0, "evaluation/11: can't be read: Permission denied"),

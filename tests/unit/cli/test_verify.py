@@ -32,7 +32,7 @@ def test_a_false_claim_is_told_with_what_would_make_it_true(
     first, second, third = capsys.readouterr().out.splitlines()
     assert first.startswith("top-1: 95.0 % claimed, ")
     assert first.endswith("the claim does not hold within 2 points.")
-    assert second.startswith("With red and blue swapped: right on 100 % of 24 images that did")
+    assert second.startswith("With red and blue swapped: right on 100 % of 24 images not used")
     assert third == '  preprocessing = { channels = "bgr" }'
 
 

@@ -45,12 +45,12 @@ def test_what_the_figure_may_be_lower_decides() -> None:
 
 def test_sentences_name_both_figures_and_the_answer() -> None:
     assert sentence(CLAIM, measured(282, 500)) == (
-        "top-1: 77.0 % claimed, 56.4 % measured on 500 images (51.9 to 60.8 %): the claim does "
-        "not hold within 2 points"
+        "top-1: 77.0 % claimed, 56.4 % measured on 500 images, interval 51.9 to 60.8 %: the claim "
+        "does not hold within 2 points"
     )
     assert sentence(CLAIM, measured(395, 500)).endswith("the claim holds within 2 points")
     assert sentence(CLAIM, measured(15, 20)).endswith(
-        "whether the claim holds within 2 points can't be told"
+        "these images can't tell whether the claim holds within 2 points"
     )
     detector = Claim(figure="map", value=0.3, within=0.0)
     assert sentence(detector, measured(1, 100)).startswith("mAP50-95: 30.0 % claimed, 1.0 %")
@@ -62,4 +62,6 @@ def test_only_what_is_open_needs_more_images() -> None:
     assert advice(CLAIM, measured(14, 20)).startswith("About ")
     assert advice(CLAIM, measured(14, 20)).endswith("in all would settle it (20 so far)")
     assert "no set settles" not in advice(CLAIM, measured(14, 20))
-    assert advice(CLAIM, measured(15, 20)).endswith("which no set settles (20 so far)")
+    assert advice(CLAIM, measured(15, 20)).endswith(
+        "too close to the claim for any number of images to settle it (20 so far)"
+    )

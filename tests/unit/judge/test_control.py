@@ -100,10 +100,10 @@ def test_a_variant_that_is_its_own_control_collapses_by_the_limit() -> None:
 
 
 def test_without_a_control_the_limit_judges_alone_and_that_is_said() -> None:
-    why = "int8 is calibrated, and there is no calibration set"
+    why = "int8 needs a calibration set, and the spec names none"
     found = tensors.relative_error([error(0.3)], 0.5, reference=reference(absent=why))
     assert found.status is Verdict.PASS
-    assert f"no control ({why}): the limit alone judges" in found.reason
+    assert f"no control ({why}): judged by its limit alone" in found.reason
 
 
 def test_a_limit_of_the_spec_stays_as_it_is() -> None:
@@ -361,7 +361,7 @@ def test_a_control_at_the_limit_is_a_reference_and_one_beyond_is_none() -> None:
     assert of_error(control=0.501) == Tightened(
         0.5,
         sentence="no control (edgeq's own int8 misses this limit itself: it lies 0.501 from the "
-        "baseline itself): the limit alone judges",
+        "baseline itself): judged by its limit alone",
         facts={"reference": "edgeq's own int8", "method": "int8", "collapsed": True},
     )
 
@@ -373,8 +373,8 @@ def test_an_error_is_compared_with_that_of_the_same_output() -> None:
     assert control.of_error(both, "logits", 0.5).limit == 0.2
     assert control.of_error(both, "third", 0.5) == Tightened(
         0.5,
-        sentence="no control (edgeq's own int8 has nothing to compare here): the limit alone "
-        "judges",
+        sentence="no control (edgeq's own int8 has nothing to compare here): judged by its limit "
+        "alone",
         facts={"reference": "edgeq's own int8", "method": "int8"},
     )
 
@@ -399,7 +399,7 @@ def test_without_a_control_the_facts_say_why() -> None:
     ):
         assert found == Tightened(
             0.5,
-            sentence=f"no control ({why}): the limit alone judges",
+            sentence=f"no control ({why}): judged by its limit alone",
             facts={"reference": "none", "method": "int8", "absent": why},
         )
     itself = Tightened(0.5, facts={"reference": "itself", "method": "int8"})
@@ -408,8 +408,8 @@ def test_without_a_control_the_facts_say_why() -> None:
     assert control.of_drop(None, 0.5, 0.9, 0.95).facts == {"reference": "the spec's limit"}
     nothing = Tightened(
         0.5,
-        sentence="no control (edgeq's own int8 has nothing to compare here): the limit alone "
-        "judges",
+        sentence="no control (edgeq's own int8 has nothing to compare here): judged by its limit "
+        "alone",
         facts={"reference": "edgeq's own int8", "method": "int8"},
     )
     assert control.of_agreement(beside(agreement=None), 0.5, 0.95) == nothing
@@ -446,7 +446,7 @@ def test_a_control_that_agrees_as_often_as_the_limit_is_a_reference() -> None:
     assert control.of_agreement(beside(), 0.991, 0.95) == Tightened(
         0.991,
         sentence="no control (edgeq's own int8 misses this limit itself: it agrees on 99.0 % "
-        "only): the limit alone judges",
+        "only): judged by its limit alone",
         facts={"reference": "edgeq's own int8", "method": "int8", "collapsed": True},
     )
 
@@ -474,8 +474,8 @@ def test_all_that_a_control_adds_to_a_drop() -> None:
     beyond = control.of_drop(beside(accuracy=half), 0.25, 0.76, 0.9)
     assert beyond == Tightened(
         0.25,
-        sentence="no control (edgeq's own int8 misses this limit itself: it loses 26 points): the "
-        "limit alone judges",
+        sentence="no control (edgeq's own int8 misses this limit itself: it loses 26 points): "
+        "judged by its limit alone",
         facts={"reference": "edgeq's own int8", "method": "int8", "collapsed": True},
     )
     fine = msgspec.structs.replace(PAIRED, control=0.987654)

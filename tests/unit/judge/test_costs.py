@@ -389,8 +389,8 @@ def test_a_quiet_benchmark_has_no_cause() -> None:
 @pytest.mark.parametrize(
     ("found", "seen", "advice"),
     [
-        (timed_of_unsteady(load=3.14), "load average 3.1 on 2 cores", "end what else runs"),
-        (timed_of_unsteady(noise=0.2), "% of the median", "end what else runs"),
+        (timed_of_unsteady(load=3.14), "load average 3.1 on 2 cores", "stop other programs"),
+        (timed_of_unsteady(noise=0.2), "% of the median", "stop other programs"),
         (timed_of_unsteady(growth=0.1, noise=0.001), "slower at the end", "clock frequency"),
         (timed_of_unsteady(growth=-0.1, noise=0.001), "faster at the end", "clock frequency"),
         (timed_of_unsteady(rounds=40), "only 40 rounds", "`latency.rounds`"),
@@ -458,7 +458,7 @@ def with_figures(**keys: Any) -> Latency:
     )
 
 
-BUSY = "the machine was busy, end what else runs"
+BUSY = "the machine was busy: stop other programs"
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_top_5_of_five_classes_is_missing() -> None:
 
 def test_worst_cosine_names_the_image_and_is_exact() -> None:
     found = check(worst_cosine(agreeing(29, 30), 0.5, method="int8"), Verdict.FAIL)
-    assert "image 29 of 30" in found.reason
+    assert "on 30 images (at image 29" in found.reason
     assert "image 29" in str(found.next_step)
     assert found.interval is None
     check(worst_cosine(agreeing(30, 30), 0.999), Verdict.PASS)
@@ -173,7 +173,7 @@ def test_worst_cosine_of_a_broken_image() -> None:
     scores[1, 1] = math.inf
     broken = make_answers(scores, None, is_probability=False)
     found = check(worst_cosine(agreement(answers(np.arange(3)), broken), 0.5), Verdict.FAIL)
-    assert "image 1 of 3, which is not finite" in found.reason
+    assert "at image 1, which is not finite" in found.reason
     assert found.value == -1
 
 
@@ -495,10 +495,10 @@ def test_all_that_is_recorded_of_the_lowest_cosine() -> None:
     # Centred, two of ten unit vectors have the cosine (0 - 1 / 10) / (1 - 1 / 10).
     assert judged == Judgement(
         status=Verdict.FAIL,
-        reason="lowest cosine at image 29 of 30, mean 0.963: -0.111 (limit: at least 0.5)",
+        reason="lowest cosine on 30 images (at image 29, mean 0.963): -0.111 (limit: at least 0.5)",
         value=near(-1 / 9),
         limit=0.5,
-        next_step="Look at image 29 beside the other worst ones. Check the calibration images, or "
+        next_step="Look at image 29 and the other worst images. Check the calibration images, or "
         "try weight_only_int8",
         evidence={
             "images": 30,
@@ -524,8 +524,8 @@ def test_only_an_image_that_is_not_finite_is_called_so() -> None:
     finite = msgspec.structs.replace(opposite, worst_images=(worst,), nonfinite_images=0)
     assert "not finite" not in worst_cosine(finite, 0.5).reason
     broken = msgspec.structs.replace(finite, nonfinite_images=1)
-    assert "image 29 of 30, which is not finite, mean" in worst_cosine(broken, 0.5).reason
-    assert "cosine at image" in worst_cosine(broken, 0.5).reason
+    assert "at image 29, which is not finite, mean" in worst_cosine(broken, 0.5).reason
+    assert "cosine on" in worst_cosine(broken, 0.5).reason
 
 
 def test_the_confidence_and_the_clusters_of_cosines_count() -> None:

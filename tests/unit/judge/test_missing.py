@@ -72,18 +72,20 @@ def test_what_to_do_and_what_is_declared_by_each_lack() -> None:
     assert lacked("accuracy_drop", gate="accuracy_drop", lack="images") == Judgement(
         status=Verdict.MISSING,
         reason="not measured: there are no evaluation images (absent by declaration)",
-        next_step="Name a set in the spec (`images.evaluation`), or switch the gate off",
+        next_step="Name a set in the spec (`images.evaluation`), or set `accuracy_drop = false` "
+        "in [gates]",
         declared_missing=True,
     )
     assert lacked("accuracy_drop", gate="outputs", lack="images") == Judgement(
         status=Verdict.MISSING,
         reason="not measured: there are no evaluation images",
-        next_step="Name a set in the spec (`images.evaluation`), or switch the gate off",
+        next_step="Name a set in the spec (`images.evaluation`)",
     )
     assert lacked(gate="accuracy_drop", lack="labels") == Judgement(
         status=Verdict.MISSING,
         reason="not measured: the evaluation images have no labels",
-        next_step="Name a csv in the spec (`images.labels`), or switch the gate off",
+        next_step="Name a csv in the spec (`images.labels`), or set `accuracy_drop = false` "
+        "in [gates]",
     )
     assert "no labels for regression" in lacked(gate="value_error_rise", lack="labels").reason
 

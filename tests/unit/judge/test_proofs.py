@@ -127,7 +127,7 @@ def test_what_is_not_what_it_claims_says_where(found: Operators, method: str, wo
         (SCALES, "int8", "the file shows `int8_uint8_io`"),
         (WEIGHT_ONLY, "dynamic_range", "the file shows `weight_only_int8`"),
         (ONE_SCALE, "float16", "the file shows `int8` or `int8_per_tensor`"),
-        (FLOAT, "float16", "or make the variant again with every operator quantized"),
+        (FLOAT, "float16", "or rebuild the variant with every operator quantized"),
         (operators(), "int8", "this graph has no weights to quantize"),
     ],
 )

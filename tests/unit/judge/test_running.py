@@ -119,13 +119,13 @@ def test_much_clipping_fails_with_its_share() -> None:
     found = fit(range=(0.0, 100.0), clipped=0.37, far=0.31, clipped_images=200)
     assert found.status is Verdict.FAIL
     assert "37.0 % of the evaluation's values are clipped" in found.reason
-    assert "holds 0 to 100, the photographs bring 0 to 255" in found.reason
+    assert "holds 0 to 100, the photographs have 0 to 255" in found.reason
 
 
 def test_an_input_with_few_steps_left_fails() -> None:
     found = fit(steps=3, fed=(-1.0, 1.0))
     assert found.status is Verdict.FAIL
-    assert "256 levels of a pixel become 3 steps of the int8 input" in found.reason
+    assert "256 pixel levels become 3 steps" in found.reason
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_the_output_nearest_to_failing_is_the_one_with_the_greatest_strain() -> 
     assert strain(nothing) == (3, -1.0)
 
 
-STEP = "Calibrate on photographs with this preprocessing, or correct `preprocessing`"
+STEP = "Correct `preprocessing`, or calibrate on photographs that are preprocessed like this"
 
 
 def test_all_that_is_recorded_of_an_input() -> None:
@@ -295,19 +295,19 @@ def test_all_that_is_recorded_of_an_input() -> None:
     )
     assert input_range(FIT) == Judgement(
         status=Verdict.PASS,
-        reason="the int8 input holds 0 to 255, the photographs bring 0 to 255: clips nothing",
+        reason="the int8 input holds 0 to 255, the photographs have 0 to 255: clips nothing",
         evidence=msgspec.to_builtins(FIT),
     )
     clips = msgspec.structs.replace(FIT, arrays=True, name="beta", far=0.5, clipped=0.6)
     assert input_range(clips).reason == (
         "60.0 % of the evaluation's values are clipped by the scale of the int8 input 'beta': it "
-        "holds 0 to 255, the samples bring 0 to 255"
+        "holds 0 to 255, the samples have 0 to 255"
     )
     few = msgspec.structs.replace(FIT, steps=31)
     assert input_range(few) == Judgement(
         status=Verdict.FAIL,
-        reason="256 levels of a pixel become 31 steps of the int8 input: it holds 0 to 255, the "
-        "photographs bring 0 to 255",
+        reason="the int8 input holds 0 to 255, the photographs have 0 to 255: 256 pixel "
+        "levels become 31 steps",
         next_step=STEP,
         evidence=msgspec.to_builtins(few),
     )
@@ -329,7 +329,7 @@ def test_the_limits_of_an_input_are_within(keys: dict[str, object], status: Verd
 
 
 def test_what_fails_first_is_the_reason() -> None:
-    assert fit(steps=31, far=0.3, clipped=0.4, filled=0.1).reason.startswith("256 levels")
+    assert fit(steps=31, far=0.3, clipped=0.4, filled=0.1).reason.endswith("31 steps")
     assert fit(far=0.3, clipped=0.4, filled=0.1).reason.startswith("40.0 % of the evaluation's")
     assert fit(filled=0.1, spare=(9.0, 0.0)).reason.startswith("the input was made for other")
 

@@ -362,11 +362,11 @@ def test_all_that_is_recorded_of_the_lowest_cosine() -> None:
     judged = tensors.worst_cosine([other, low], 0.9, method="int8_per_tensor")
     assert judged == Judgement(
         status=Verdict.FAIL,
-        reason="lowest cosine of output 1 ('out1') at image 3 of 40, mean 0.875: 0.200 (limit: at "
-        "least 0.9)",
+        reason="lowest cosine of output 1 ('out1') on 40 images (at image 3, mean 0.875): 0.200 "
+        "(limit: at least 0.9)",
         value=0.2,
         limit=0.9,
-        next_step="Look at image 3 beside the other worst ones. "
+        next_step="Look at image 3 and the other worst images. "
         + another_method("int8_per_tensor"),
         evidence={
             "images": 40,
@@ -382,7 +382,7 @@ def test_all_that_is_recorded_of_the_lowest_cosine() -> None:
     )
     unclaimed = tensors.worst_cosine([low], 0.9)
     assert unclaimed.next_step == (
-        "Look at image 3 beside the other worst ones. Check the variant's preprocessing, and the "
+        "Look at image 3 and the other worst images. Check the variant's preprocessing, and the "
         "layers that lead to output 1 ('out1')"
     )
 
@@ -580,4 +580,4 @@ def test_the_first_output_of_another_shape_is_named() -> None:
 
 def test_a_mean_cosine_of_0_is_said() -> None:
     low = fit(worst_cosine=0.2, cosine=0.0)
-    assert ", mean 0: 0.200 (" in tensors.worst_cosine([low], 0.9).reason
+    assert ", mean 0): 0.200 (" in tensors.worst_cosine([low], 0.9).reason

@@ -99,7 +99,7 @@ def test_a_long_list_is_cut_and_says_so() -> None:
 def test_the_next_step_goes_with_what_was_found() -> None:
     assert "edgeq accept --reason TEXT" in shown(change(BETTER)).steps[0]
     (step,) = shown(change(BETTER), change(WORSE)).steps
-    assert "Where worse is meant" in step
+    assert "If the loss is intended" in step
     assert "--prune" in shown(change(GONE)).steps[0]
     assert "meant to be measured as it is now" in shown(change(ChangeKind.INCONCLUSIVE)).steps[0]
     assert shown(change(ChangeKind.NEW)).steps == ()

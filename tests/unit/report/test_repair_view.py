@@ -16,7 +16,7 @@ FIRST = TriedRecord(
     predicted_error=0.2,
     bytes=4_100_000,
     error=0.19,
-    lacks=("top1_agreement is FAIL: <too few>",),
+    lacks=("top1_agreement FAIL: <too few>",),
 )
 SECOND = TriedRecord(
     method="int8",
@@ -104,7 +104,7 @@ def test_what_was_not_made_is_not_drawn() -> None:
 def test_names_of_units_and_reasons_are_escaped() -> None:
     shown = page(repaired())
     assert "<b>" not in shown.replace("</b>", "")
-    assert "top1_agreement is FAIL: &lt;too few&gt;" in shown
+    assert "top1_agreement FAIL: &lt;too few&gt;" in shown
 
 
 def test_mixes_in_words() -> None:

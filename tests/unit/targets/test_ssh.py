@@ -51,7 +51,7 @@ def test_the_command_line_is_short_enough_for_every_system() -> None:
         ("ssh: Could not resolve hostname board: Name or service not known", "find the host"),
         ("pi@board: Permission denied (publickey).", "lets nobody in"),
         ("Host key verification failed.", "is not the one that ssh knows"),
-        ("ssh: connect to host board port 22: Connection refused", "takes no ssh connection"),
+        ("ssh: connect to host board port 22: Connection refused", "refuses the ssh connection"),
         ("ssh: connect to host board port 22: Connection timed out", "does not answer"),
         ("ssh: connect to host board port 22: No route to host", "there is no way to"),
         ("kex_exchange_identification: read: reset", "can't connect to 'pi@board' (kex_exchange"),

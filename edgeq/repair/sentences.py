@@ -78,7 +78,7 @@ def _end(repair: Repair, origin: str) -> Iterator[str]:
     if 2 * others > every:
         yield (
             f"Only {every - others:,} of {words.plural(every, 'unit')} stay in {candidate.method}: "
-            "without --from the answer may be smaller"
+            "the variant may be smaller without --from"
         )
     yield "Put this into the spec:"
     yield ""

@@ -133,7 +133,7 @@ def notes(record: RunRecord) -> tuple[str, ...]:
             why = "" if model.trained else " because its weights are random"
             found.append(
                 f"{model.name}: MISSING by declaration{why}: {', '.join(gates)}. The answers "
-                "below say nothing about them."
+                "below don't cover them."
             )
     left = record.summary.not_run
     if left:

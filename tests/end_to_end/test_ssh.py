@@ -49,10 +49,10 @@ def test_a_board_is_right(server: Server) -> None:
 
 
 def test_a_wrong_key_a_missing_python_and_an_unknown_host_are_told_apart(server: Server) -> None:
-    assert "lets nobody in" in refusal(board(server, identity=str(server.stranger)))
+    assert "accepts none of the keys" in refusal(board(server, identity=str(server.stranger)))
     assert "there is no 'python3.99'" in refusal(board(server, python="python3.99"))
     assert "refuses the ssh connection" in refusal(board(server, port=1))
-    assert "does not find the host" in refusal(board(server, host="nobody.invalid"))
+    assert "can't find the host" in refusal(board(server, host="nobody.invalid"))
 
 
 def test_an_unknown_host_key_is_said(server: Server, tmp_path: Path) -> None:

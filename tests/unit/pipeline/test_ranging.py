@@ -211,7 +211,7 @@ def test_an_input_that_hides_every_photograph_is_the_cause(root: Path) -> None:
     cause = diagnosis_of(variant).cause
     assert cause is not None
     assert cause.name == "input_range"
-    assert "256 levels of a pixel become" in cause.sentence
+    assert "256 pixel levels become" in cause.sentence
 
 
 def test_the_baseline_is_looked_into_once_on_a_few_samples(root: Path, content: bytes) -> None:

@@ -49,11 +49,11 @@ def test_the_command_line_is_short_enough_for_every_system() -> None:
     ("output", "words"),
     [
         ("ssh: Could not resolve hostname board: Name or service not known", "find the host"),
-        ("pi@board: Permission denied (publickey).", "lets nobody in"),
+        ("pi@board: Permission denied (publickey).", "accepts none of the keys"),
         ("Host key verification failed.", "is not the one that ssh knows"),
         ("ssh: connect to host board port 22: Connection refused", "refuses the ssh connection"),
         ("ssh: connect to host board port 22: Connection timed out", "does not answer"),
-        ("ssh: connect to host board port 22: No route to host", "there is no way to"),
+        ("ssh: connect to host board port 22: No route to host", "there is no route to"),
         ("kex_exchange_identification: read: reset", "can't connect to 'pi@board' (kex_exchange"),
         ("", "can't connect to 'pi@board' (it gives no reason)"),
     ],

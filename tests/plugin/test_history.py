@@ -49,7 +49,7 @@ def test_later_runs_know_the_ones_before(project: Project) -> None:
     assert len(list(history.iterdir())) == 2
     index = (project.root / "reports" / "index.html").read_text(encoding="utf-8")
     assert "2 runs of the gate" in index
-    assert "Over the runs" in (project.reports / "report.html").read_text(encoding="utf-8")
+    assert "Trends over the runs" in (project.reports / "report.html").read_text(encoding="utf-8")
 
 
 def test_history_may_be_switched_off(project: Project) -> None:

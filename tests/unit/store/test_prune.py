@@ -145,7 +145,7 @@ def test_a_store_that_is_pruned_is_waited_for(
     monkeypatch.setattr(locks, "TIMEOUT_S", 0.05)
     with (
         locks.unused(store.root / "locks", 1),
-        pytest.raises(StoreError, match="can't be used: it has been pruned"),
+        pytest.raises(StoreError, match="can't be used: another process has been pruning it"),
     ):
         keep(store, "new")
     assert keep(store, "new").made

@@ -58,7 +58,7 @@ def test_the_terminal_says_once_what_to_do_about_the_cause_of_a_variant() -> Non
         f"bad outputs of v2. {cause_and_step}",
         "bad top1_agreement of v2.",
         "bad outputs of v3. Set the range.",
-        "bad top1_agreement of v3. Set the range.",
+        "bad top1_agreement of v3.",
     ]
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from edgeq.words import Kind
 
 Lack = Literal["training", "images", "labels"]
-Holds = Literal["every", "quantized", "fixed scales", "calibrated", "calibrated here"]
+Holds = Literal[
+    "every", "quantized", "fixed scales", "calibrated", "calibrated or fed", "calibrated here"
+]
 Column = Literal["size", "reduction", "agreement", "accuracy", "latency", "memory"]
 Condition = Literal[
     "baseline", "images", "preprocessing", "feeding", "kernels", "threads", "machine"
@@ -87,7 +89,8 @@ class Gate:
         holds: The variants for which a proof has something to prove: ``"every"`` variant, those
             whose method quantizes activations, those whose file may have activations with fixed
             scales (their method is calibrated, or they claim none), those whose method is
-            calibrated, or those that this run calibrated.
+            calibrated, the same and those for which the spec declares a preprocessing, or those
+            that this run calibrated.
         needs: What a target must be able to measure for it, or ``"file"`` if it concerns the file
             alone, and is judged once, on this machine.
         elsewhere: Whether it is judged on other targets than this machine only.

@@ -97,10 +97,11 @@ GATES: Extensible[Gate] = Extensible(
         ),
         _proof(
             name="input_range",
-            summary="the quantized input covers the values of the evaluation images",
+            summary="the quantized input covers the values of the evaluation images, and a "
+            "declared preprocessing gives the first layer the values that it was made for",
             judge=f"{_HERE}:input_range",
             needs="file",
-            holds="calibrated",
+            holds="calibrated or fed",
             needs_images=True,
             cause="input_range",
             sureness=6,

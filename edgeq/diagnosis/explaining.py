@@ -33,6 +33,7 @@ from edgeq.record.structs import CaseRecord
 from edgeq.store.cached import keep, sources
 
 HEAD = "probable cause: "
+_VALUES = frozenset({"input_range", "channel_order"})
 _DROPS = ("accuracy_drop", "map_drop")
 _ANEW = "Rebuild the variant from the baseline's file, and compare the sha256 of what was copied"
 _CALIBRATE = "Calibrate on images like those of the evaluation, in the preprocessing of the model"
@@ -82,7 +83,7 @@ def explained(case: Case, record: CaseRecord, error: EdgeqError | None = None) -
             explanation = Diagnosis(None, notes=(f"not diagnosed: {obstacle.what}",))
         return with_cause(record, explanation)
     if failed and case.gate.name == "input_range":
-        return _tried(case, record, _other_range)
+        return _tried(case, record, _other_values)
     if failed and case.gate.name == "kernels":
         return _tried(case, record, differing_kernel)
     if case.gate.name in _DROPS and record.status is Verdict.INCONCLUSIVE:
@@ -188,7 +189,7 @@ def _tried(case: Case, record: CaseRecord, test: Callable[[Bench], Cause | None]
     return with_cause(record, Diagnosis(cause))
 
 
-def _other_range(bench: Bench) -> Cause | None:
-    """Return the pixel range that the variant was made for, None if no other range fits."""
+def _other_values(bench: Bench) -> Cause | None:
+    """Return the pixel range, or the order of channels, that fits; None if no other one does."""
     feeding = other_feeding(bench)
-    return feeding if feeding is not None and feeding.name == "input_range" else None
+    return feeding if feeding is not None and feeding.name in _VALUES else None

@@ -40,6 +40,11 @@ MOST_SPARE = 0.01
 """Share of a type's steps that may lie beyond the values of pixels. Means and deviations that
 differ in the third digit leave half as much."""
 
+MOST_APART = 5.0
+"""Steps of 1/255 of the pixels' range by which a declared mean and deviation may move black or
+white. Usual approximations (127 and 128 for 127.5, 1/256 for 1/255, one deviation for three, whole
+numbers) move them by 2.01 at most; other conventions and a contrast of 90 % by 12.8 or more."""
+
 MOST_FAR = 0.05
 """Share of the evaluation's values that may lie far outside the input's range."""
 
@@ -163,6 +168,22 @@ def input_range(fit: InputFit | None) -> Judgement:
         status=Verdict.PASS,
         reason=f"the {shown} holds {span}: {noted}",
         evidence=evidence,
+    )
+
+
+def fed_other_values(layers: int) -> Judgement:
+    """Return the FAIL of a variant that has its baseline's layers and is fed other values.
+
+    Args:
+        layers: Number of layers that hold the baseline's weights.
+    """
+    return Judgement(
+        status=Verdict.FAIL,
+        reason=f"holds the baseline's weights in {plural(layers, 'layer')}, so that its first "
+        "layer needs the values that the baseline's gets, and gets others",
+        next_step="Correct the variant's `preprocessing`, or remove it: what a table leaves out "
+        "has its default, not the baseline's value",
+        evidence={"layers": layers},
     )
 
 

@@ -336,6 +336,17 @@ def first_values(model: ModelFile, preprocessing: Preprocessing) -> FirstValues:
 
 def same_first_values(first: FirstValues, other: FirstValues) -> bool:
     """Return whether two first layers get the same values, within their constants' rounding."""
-    step = np.abs(other.ends[1] - other.ends[0]) / 255
     steps = ROUNDED_STEPS if first.rounded or other.rounded else STEPS
-    return bool((np.abs(first.ends - other.ends) <= steps * step).all())
+    return steps_apart(first, other) <= steps
+
+
+def steps_apart(first: FirstValues, other: FirstValues) -> float:
+    """Return how far two first layers' values for black or white lie apart at most.
+
+    Returns:
+        The distance in steps of 1/255 of the range between the other's black and white; infinite
+            if that range is empty and the values differ.
+    """
+    distance, step = np.abs(first.ends - other.ends), np.abs(other.ends[1] - other.ends[0]) / 255
+    steps = np.divide(distance, step, out=np.full_like(distance, np.inf), where=step > 0)
+    return float(np.where(distance == 0, 0.0, steps).max())

@@ -14,10 +14,13 @@ from edgeq.judge import conversion as converted
 from edgeq.judge import ranges as fixed
 from edgeq.judge import weights as stored
 from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.input_range import first_values, steps_apart
 from edgeq.pipeline.control import cost_beside_finer
 from edgeq.pipeline.elsewhere import arithmetic_of
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.samples.sets import overlap
+from edgeq.tflite.image_input import GREY, image_input
+from edgeq.tflite.model_file import read_model
 
 
 def made(variant: VariantUnderTest, _: float) -> Judgement:
@@ -102,8 +105,34 @@ def kernels(variant: VariantUnderTest, _: float) -> Judgement:
 
 
 def input_range(variant: VariantUnderTest, _: float) -> Judgement:
-    """Prove that the variant's input can hold the values of the evaluation images."""
-    return running.input_range(variant.input_range.fit)
+    """Prove that the variant's input holds the values of its images, and gets the right ones.
+
+    A layer that holds the baseline's weights needs the baseline's values. So a declared
+    preprocessing that gives it others is wrong, if the proof ``weights`` holds.
+    """
+    judgement = running.input_range(variant.input_range.fit)
+    if judgement.status is Verdict.FAIL or not _is_fed_other_values(variant):
+        return judgement
+    proof = weights(variant, 0)
+    if proof.status is not Verdict.PASS or variant.stored_weights == "trained":
+        return judgement
+    return running.fed_other_values(variant.stored.layers)
+
+
+def _is_fed_other_values(variant: VariantUnderTest) -> bool:
+    """Return whether a declared preprocessing gives the first layer other values of the same image.
+
+    Samples of its own may hold values of another range, so nothing is known about them.
+    """
+    if not variant.is_fed_as_declared or variant.takes_arrays or variant.own_samples is not None:
+        return False
+    own, baseline = variant.preprocessing, variant.baseline.preprocessing
+    ours, theirs = read_model(variant.source.path), read_model(variant.baseline.source.path)
+    image = image_input(ours.tensors[ours.inputs[0]].shape)
+    if own.channels != baseline.channels and image is not None and image.channels != GREY:
+        return True
+    apart = steps_apart(first_values(ours, own), first_values(theirs, baseline))
+    return apart > running.MOST_APART
 
 
 def steady_memory(variant: VariantUnderTest, _: float) -> Judgement:

@@ -245,6 +245,8 @@ def _proves(gate: Gate, variant: VariantUnderTest) -> bool:
         return gate.is_proof and not gate.of_baseline
     if variant.method is None and gate.holds == "fixed scales":
         return True
+    if gate.holds == "calibrated or fed" and variant.is_fed_as_declared:
+        return True
     if variant.method is None or (gate.holds == "calibrated here" and variant.choice is None):
         return False
     method = variant.choice or METHODS.get(variant.method)

@@ -347,6 +347,11 @@ class VariantUnderTest:
         return self.spec.variants.get(self.short_name)
 
     @property
+    def is_fed_as_declared(self) -> bool:
+        """Whether the spec declares a preprocessing of its own."""
+        return self.declaration is not None and self.declaration.preprocessing is not None
+
+    @property
     def limits(self) -> Limits:
         """The limits that apply to it, by gate."""
         return limits_for(self.spec, self.short_name, self.method, model=self.model)

@@ -175,9 +175,15 @@ def test_an_input_that_does_not_fit_is_traced_to_the_range_that_does(tmp_path: P
     assert cause_of([found]) == cause_of([bad]) == "input_range"
 
 
-def test_an_input_that_no_other_range_helps_has_no_further_cause(tmp_path: Path) -> None:
-    run = failing_run(tmp_path, preprocessing={"channels": "bgr"})
+def test_an_input_that_no_other_values_help_has_no_further_cause(tmp_path: Path) -> None:
+    run = failing_run(tmp_path, preprocessing={"filter": "bilinear"})
     assert explained(*unfitting(run)).cause is None
+
+
+def test_an_input_in_another_order_has_that_cause(tmp_path: Path) -> None:
+    cause = explained(*unfitting(failing_run(tmp_path, preprocessing={"channels": "bgr"}))).cause
+    assert cause is not None
+    assert cause.startswith("probable cause: the order of the channels: with red and blue swapped")
 
 
 def test_nothing_is_diagnosed_where_all_passes(tmp_path: Path) -> None:

@@ -1,11 +1,20 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
 
-from edgeq.judge.running import copy_of_baseline, input_range, kernels, strain, unsteady
+from edgeq.judge.running import (
+    MOST_APART,
+    copy_of_baseline,
+    fed_other_values,
+    input_range,
+    kernels,
+    strain,
+    unsteady,
+)
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.measure.input_range import InputFit
+from edgeq.measure.input_range import FirstValues, InputFit, steps_apart
 from edgeq.measure.kernels import KernelNoise
 from edgeq.measure.repeats import Repeats
 
@@ -430,3 +439,31 @@ def test_the_slack_itself_is_within() -> None:
     assert fit(calibrated=(slack, -slack)).status is Verdict.PASS
     assert fit(spare=(slack, 0.0), scale=1.1).status is Verdict.PASS
     assert fit(spare=(most, 0.0), scale=1.1).status is Verdict.PASS
+
+
+def test_other_values_for_the_baselines_layers_fail() -> None:
+    found = checked(fed_other_values(12))
+    assert found.status is Verdict.FAIL
+    assert found.reason.startswith("holds the baseline's weights in 12 layers, so that its first ")
+    assert found.evidence == {"layers": 12}
+
+
+@pytest.mark.parametrize(
+    ("declared", "due", "alike"),
+    [
+        ((127.0, 128.0), (127.5, 127.5), True),
+        ((128.0, 127.0), (127.0, 128.0), True),
+        ((0.0, 256.0), (0.0, 255.0), True),
+        ((124.0, 58.0), (123.675, 58.395), True),
+        ((127.0, 128 / 0.9), (127.0, 128.0), False),
+        ((125.307, 51.5865), (123.675, 58.395), False),  # of CIFAR-10 in place of ImageNet
+    ],
+)
+def test_approximations_of_a_range_are_told_from_other_ranges(
+    declared: tuple[float, float], due: tuple[float, float], *, alike: bool
+) -> None:
+    first, other = (
+        FirstValues((np.array([[0.0] * 3, [255.0] * 3]) - mean) / std)
+        for mean, std in (declared, due)
+    )
+    assert (steps_apart(first, other) <= MOST_APART) is alike

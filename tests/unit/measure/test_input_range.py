@@ -17,6 +17,7 @@ from edgeq.measure.input_range import (
     first_values,
     input_scales,
     same_first_values,
+    steps_apart,
     value_ends,
     worst,
 )
@@ -307,3 +308,13 @@ def test_half_a_step_is_a_difference_if_constants_can_tell(
     other = FirstValues((ends - mean) / 127.5, rounded=rounded)
     assert same_first_values(one, other) is same
     assert same_first_values(other, one) is same
+
+
+def test_distances_are_in_steps_of_the_other_range() -> None:
+    plain = np.array([[0.0] * 3, [255.0] * 3])
+    apart = plain + np.array([[0, 0, 2], [0, -3, 0]])
+    assert steps_apart(FirstValues(apart), FirstValues(plain)) == 3
+    assert steps_apart(FirstValues(apart / 51), FirstValues(plain / 51)) == pytest.approx(3)
+    black = FirstValues(np.zeros((2, 3)))
+    assert steps_apart(black, black) == 0
+    assert steps_apart(FirstValues(plain), black) == np.inf

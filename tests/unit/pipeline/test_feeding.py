@@ -85,6 +85,50 @@ def test_another_range_for_the_same_file_is_a_difference(project: Path) -> None:
     )
 
 
+GREEN_FIRST = {"mean": [0.0, 9.0, 0.0], "std": [1.0, 1.0, 1.0]}
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "said"),
+    [
+        ("unit", "values 0 to 1, baseline 0 to 255"),
+        (GREEN_FIRST, "values -9 to 255, baseline 0 to 255"),
+        ({"channels": "bgr"}, "channels bgr, baseline rgb"),
+    ],
+)
+def test_the_baselines_layers_fail_with_other_values(
+    project: Path, preprocessing: Any, said: str
+) -> None:
+    run = running(project, "net.tflite", preprocessing=preprocessing)
+    record, _ = judge(case(run, "net/fed/input_range"))
+    assert record.status is Verdict.FAIL
+    assert record.reason.startswith("holds the baseline's weights in 1 layer")
+    assert record.reason.endswith(f"gets others; fed otherwise than the baseline: {said}")
+    assert record.next_step is not None
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"preprocessing": "keras-0-255"},
+        {"preprocessing": {"filter": "nearest"}},
+        {"preprocessing": {"mean": [1.0] * 3, "std": [1.0] * 3}},  # an approximation
+        {"preprocessing": "unit", "weights": "trained"},
+        {"preprocessing": "unit", "evaluation": "evaluation"},
+        {"preprocessing": "unit", "file": "other.tflite"},  # which `weights` fails
+    ],
+)
+def test_what_does_not_prove_other_values_passes(project: Path, keys: dict[str, Any]) -> None:
+    run = running(project, **{"file": "net.tflite", **keys})
+    record, _ = judge(case(run, "net/fed/input_range"))
+    assert record.status is Verdict.PASS
+
+
+def test_a_file_without_a_preprocessing_of_its_own_has_no_such_case(project: Path) -> None:
+    run = running(project, "net.tflite")
+    assert "input_range" not in {one.gate.name for one in run.cases}
+
+
 def test_another_size_is_a_difference_if_it_is_declared(project: Path) -> None:
     run = running(project, "wide.tflite", input_size=[8, 8])
     found = {one.gate: one for one in cases_of(run)}

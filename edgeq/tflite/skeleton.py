@@ -24,6 +24,8 @@ COMMUTATIVE = frozenset({"ADD", "MUL", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE
 DENSE = "DENSE"
 """The kind of a FULLY_CONNECTED, and of a convolution with a 1x1 kernel and stride 1."""
 
+_INVERSE = {"DIV": "MUL", "SUB": "ADD"}
+"""What an operator with a constant behind it computes with the constant's inverse."""
 _THROUGH = frozenset(
     {
         *("QUANTIZE", "DEQUANTIZE", "DENSIFY"),
@@ -73,7 +75,8 @@ class Node:
     Attributes:
         place: Index among the nodes, in the order of execution.
         operator: The operator.
-        kind: Name of the operator, or ``DENSE``.
+        kind: Name of the operator, or ``DENSE``; of a division by a constant and a subtraction of
+            one, MUL and ADD, as converters write either.
         activation: The activation that follows it; ``"NONE"`` if there is none.
         ends: The range that the activation leaves as the file stores it, which guards such as a
             maximum with 1e-12 miss by a little.
@@ -342,6 +345,8 @@ def _exchanged(shape: tuple[int, ...], order: tuple[int, ...]) -> tuple[int, ...
 def _kind(operator: Operator, stored: Tensor | None) -> str:
     if operator.name == "FULLY_CONNECTED":
         return DENSE
+    if operator.name in _INVERSE and stored is not None:
+        return _INVERSE[operator.name]
     options = dict(operator.options)
     looks_once = (
         operator.name == "CONV_2D"

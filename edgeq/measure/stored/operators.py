@@ -49,6 +49,9 @@ _ALIKE = (
     {DENSE, "BATCH_MATMUL"},
     {"CONV_2D", "DEPTHWISE_CONV_2D"},
     {"PAD", "PADV2"},
+    {DENSE, "CONV_2D"},
+    {"LEAKY_RELU", "PRELU"},
+    {"MAXIMUM", "RELU"},
 )
 """Kinds of operators that can compute the same; whether they do is not checked."""
 _PROBABILITIES = frozenset({"SOFTMAX", "LOGISTIC"})
@@ -229,6 +232,15 @@ def _compare_constant(
     values = both(files, tensors, pair, tally)
     if values is None or _is_end(values, given):
         return
+    names = pair.baseline.operator.name, pair.variant.operator.name
+    inverse = _inverted(values[0], names[0]), _inverted(values[1], names[1])
+    if names[0] != names[1]:
+        if "DIV" in names and given.scales.size:
+            tally.unmatched.append(
+                f"{pair.variant.label}: its constant is the inverse in few steps"
+            )
+            return
+        values = inverse
     ours, theirs = (value.reshape(1, -1) for value in values)
     ends = _float16_ends(files[1], pair.variant, given, (ours, theirs))
     apart = distance(
@@ -243,13 +255,21 @@ def _compare_constant(
     limit = MOST_OF_FLOAT16 if given.dtype == "float16" else MOST_OF_A_SMALL_CHANNEL
     if apart.greatest <= limit:
         return
-    same = same_output(files[1].model, pair.variant, values)
+    same = same_output(files[1].model, pair.variant, inverse)
     if not same.all():
         what = "other constant", f"is {_shown(theirs)}, in the baseline {_shown(ours)}"
         certain = pair.variant.kind not in COMPARISONS
         tally.add(
             pair, "constant", what, distances=(apart.greatest, apart.relative), certain=certain
         )
+
+
+def _inverted(values: Reals, name: str) -> Reals:
+    """Return what a constant multiplies by or adds, if its operator divides or subtracts."""
+    if name == "DIV":
+        with np.errstate(divide="ignore"):
+            return np.asarray(1 / values, np.float32)
+    return -values if name == "SUB" else values
 
 
 def _compare_parameter(

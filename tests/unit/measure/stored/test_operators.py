@@ -282,6 +282,47 @@ def test_a_missing_operator_is_found(compare: Comparer) -> None:
     assert (found.operator, found.baseline_operator, found.certain) == (-1, 1, True)
 
 
+def between(kind: str, number: float | None = None, **told: float) -> bytes:
+    """Return two layers with a sigmoid and another operator between them, perhaps of a constant."""
+    constants = {} if number is None else {"k": np.array([number], np.float32)}
+    given = ("s0", *constants)
+    sigmoid = Op("LOGISTIC", ("a",), ("s0",))
+    return chain(sigmoid, Op(kind, given, ("z",), told=told), **constants)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "other"),
+    [
+        (("MUL", 1 / 127.5), ("DIV", 127.5), ("DIV", 128.0)),
+        (("ADD", -1.0), ("SUB", 1.0), ("SUB", -1.0)),
+    ],
+)
+def test_a_constant_may_be_stored_as_its_inverse(
+    compare: Comparer, ours: tuple[str, float], theirs: tuple[str, float], other: tuple[str, float]
+) -> None:
+    """Pixels are divided by 127.5, or multiplied by its reciprocal, as converters like."""
+    for baseline, variant in ((ours, theirs), (theirs, ours)):
+        assert compare.files(between(*baseline), between(*variant)).findings == ()
+    for baseline, variant in ((ours, other), (other, ours)):
+        found = only(compare.files(between(*baseline), between(*variant)))
+        assert (found.change, found.certain) == ("other constant", True)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (between("LEAKY_RELU", alpha=0.1), between("PRELU", 0.1)),
+        (between("RELU"), between("MAXIMUM", 0.0)),
+    ],
+)
+def test_another_writing_of_what_may_be_the_same_stays_open(
+    compare: Comparer, ours: bytes, theirs: bytes
+) -> None:
+    for files in ((ours, theirs), (theirs, ours)):
+        assert not only(compare.files(*files)).certain
+    assert only(compare.files(between("RELU"), between("MINIMUM", 0.0))).certain
+
+
 def clipped(*steps: tuple[str, float], top: float | None = None) -> bytes:
     """Return two layers with clips between them, of int8 up to a greatest value if one is given."""
     names = ["a", *(f"s{at}" for at in range(1, len(steps))), "z"]

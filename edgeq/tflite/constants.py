@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgeq.errors import ModelError
 from edgeq.tflite.flatbuffer import damaged, spans
-from edgeq.tflite.model_file import ModelFile, Tensor, open_model
+from edgeq.tflite.model_file import Blocks, ModelFile, Tensor, open_model
 
 _PLAIN = frozenset(
     {"float32", "float64", "float16", "int8", "uint8", "int16", "int32", "int64", "bool"}
@@ -26,6 +26,7 @@ class Constants:
 
     def __init__(self, model: ModelFile) -> None:
         self._path = model.path
+        self._tensors = model.tensors
         self._source = open_model(model.path)
         self._spans = spans(self._source.root())
 
@@ -64,17 +65,53 @@ class Constants:
         return start, size
 
     def real(self, tensor: Tensor) -> NDArray[np.float32]:
-        """Return a constant as real numbers: ``(stored - zero point) * scale`` per channel.
+        """Return a constant as real numbers, by the scale of the tensor, its channel or its block.
 
         Raises:
             ModelError: As for ``stored``, or the scales do not fit the shape.
         """
         stored = self.stored(tensor)
+        if tensor.blocks is not None:
+            return self._of_blocks(tensor, tensor.blocks, stored)
         if not tensor.scales.size:
             return stored.astype(np.float32)
         scales = along_axis(tensor, tensor.scales.astype(np.float64))
         points = along_axis(tensor, tensor.zero_points.astype(np.float64))
         return np.asarray((stored.astype(np.float64) - points) * scales, np.float32)
+
+    def block_scales(self, tensor: Tensor) -> NDArray[np.float32]:
+        """Return the scale of each block of a tensor, in their order; empty without blocks.
+
+        Raises:
+            ModelError: There is no constant with the scales.
+        """
+        if tensor.blocks is None:
+            return np.empty(0, np.float32)
+        if tensor.blocks.scales not in range(len(self._tensors)):
+            raise damaged(self._path, f"the scales of tensor {tensor.name!r} do not exist")
+        return self.stored(self._tensors[tensor.blocks.scales]).astype(np.float32).ravel()
+
+    def _of_blocks(
+        self, tensor: Tensor, blocks: Blocks, stored: NDArray[np.generic]
+    ) -> NDArray[np.float32]:
+        steps = self.block_scales(tensor).astype(np.float64)
+        points = np.zeros(1)
+        if blocks.zero_points in range(len(self._tensors)):
+            described = self._tensors[blocks.zero_points]
+            points = self.stored(described).astype(np.float64) if described.data_bytes else points
+        whole = blocks.size > 0 and tensor.shape[-1] % blocks.size == 0
+        if (
+            not whole
+            or steps.size * blocks.size != stored.size
+            or points.size not in {1, steps.size}
+        ):
+            raise ModelError(
+                f"tensor {tensor.name!r} of shape {tensor.shape} has {steps.size} scales for "
+                f"blocks of {blocks.size}",
+                where=self._path,
+            )
+        values = stored.astype(np.float64).reshape(-1, blocks.size) - points.reshape(-1, 1)
+        return np.asarray((values * steps.reshape(-1, 1)).reshape(tensor.shape), np.float32)
 
 
 def along_axis(tensor: Tensor, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -45,8 +45,25 @@ CALLS = frozenset(
 )
 """Operators that refer to another graph of their file."""
 
+_BLOCKWISE = 2
+"""The kind of a tensor's quantization details that gives each block a scale."""
 _CUSTOM = 32
 _HEADER_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Where the scales of a tensor lie that has one for each block of its last axis.
+
+    Attributes:
+        scales: Index of the tensor with the scales, in the order of the blocks.
+        zero_points: Index of the tensor with the zero points; none unless it is a constant.
+        size: Number of values in a block.
+    """
+
+    scales: int
+    zero_points: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,7 @@ class Tensor:
         data_bytes: Bytes of constant data; 0 for tensors that are computed.
         buffer: Index of the first buffer with the data; tensors with the same index share it.
         quantization_bytes: Bytes of scales, zero points and ranges in the file.
+        blocks: Where its scales lie if it has one for each block; None for any other.
         layout: Where its stored data belong if they are encoded sparsely, so that zeros take no
             space; None if they are stored densely.
     """
@@ -80,6 +98,7 @@ class Tensor:
     data_bytes: int
     buffer: int
     quantization_bytes: int
+    blocks: Blocks | None = None
     layout: SparseLayout | None = field(default=None, compare=False)
 
     @property
@@ -519,6 +538,7 @@ class _Quantization(NamedTuple):
     zero_points: NDArray[np.int64]
     axis: int
     bytes: int
+    blocks: Blocks | None = None
 
 
 def _tensors(subgraph: Table, placed: tuple[Span, ...]) -> tuple[Tensor, ...]:
@@ -546,6 +566,7 @@ def _tensors(subgraph: Table, placed: tuple[Span, ...]) -> tuple[Tensor, ...]:
                 zero_points=quantization.zero_points,
                 axis=quantization.axis,
                 quantization_bytes=quantization.bytes,
+                blocks=quantization.blocks,
                 layout=sparse_layout(table.table(6)),
             )
         )
@@ -560,6 +581,11 @@ def _quantization(table: Table | None) -> _Quantization:
     for shared in (scales, zero_points):
         shared.setflags(write=False)
     ranges = 4 * (table.vector(0, 4)[1] + table.vector(1, 4)[1])
+    details = table.table(5) if table.integer(4, "B") == _BLOCKWISE else None
     return _Quantization(
-        scales, zero_points, table.integer(6, "i"), scales.nbytes + zero_points.nbytes + ranges
+        scales,
+        zero_points,
+        table.integer(6, "i"),
+        scales.nbytes + zero_points.nbytes + ranges,
+        None if details is None else Blocks(*(details.integer(at, "i") for at in range(3))),
     )

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.edits import Edit, outputs_edits
 from edgeq.tflite.model_file import ModelFile, read_model
 from edgeq.tflite.skeleton import Skeleton, skeleton
 from edgeq.tflite.wiring import Wiring
-from tests.unit.tiny_model import Op, Tensor, build
+from tests.unit.tiny_model import Op, Tensor, build, packed
 
 Array = np.ndarray[Any, Any]
 FIELD = (1, 4, 4, 4)
@@ -63,6 +64,29 @@ def skeleton_of(folder: Path, content: bytes, name: str = "net.tflite") -> Skele
     """Write a file and return what its graph computes."""
     model = read(folder, content, name)
     return skeleton(model, Constants(model))
+
+
+def in_blocks(content: bytes, weights: str, scales: str, size: int, points: str = "") -> bytes:
+    """Return a file in which a tensor has a scale, perhaps a zero point, for each block of values.
+
+    Args:
+        content: The file.
+        weights: Name of the tensor.
+        scales: Name of the tensor with its scales.
+        size: Number of values in a block.
+        points: Name of the tensor with its zero points, if it has any.
+    """
+    model: Any = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    tensors = model.subgraphs[0].tensors
+    names = [tensor.name.decode() for tensor in tensors]
+    details = schema.BlockwiseQuantizationT()
+    details.scales, details.blockSize = names.index(scales), size
+    details.zeroPoints = names.index(points) if points else -1
+    quantization = schema.QuantizationParametersT()
+    quantization.detailsType = schema.QuantizationDetails.BlockwiseQuantization
+    quantization.details = details
+    tensors[names.index(weights)].quantization = quantization
+    return packed(model)
 
 
 def drawn(*shape: int, seed: int = 0) -> Array:

@@ -84,7 +84,8 @@ class _Weights:
         variant: The variant's weights, dequantized, of the same shape.
         given: The variant's tensor.
         axis: Axis of the channels in the file.
-        scales: The variant's steps; empty for floats.
+        scales: The variant's steps; empty for floats. If the file has one for each block, each
+            block is a channel here.
         least_steps: As in ``distance``.
         baseline_steps: As in ``distance``.
     """
@@ -204,12 +205,22 @@ def compare_layer(
             for array, factor in zip(front, factors, strict=True)
         ]
     step = input_step(files[1], pair, places[1])
+    channels, scales = len(front[0]), _scaled(given.scales, factors[1])
+    if given.blocks is not None:
+        if axis != 0:
+            tally.unmatched.append(f"{pair.variant.label}: its blocks lie along other axes")
+            return
+        front = [array.reshape(-1, given.blocks.size) for array in front]
+        scales = files[1].constants.block_scales(given)
+        scales = _scaled(
+            scales, np.repeat(np.resize(factors[1], channels), len(scales) // channels)
+        )
     weights = _Weights(
         baseline=front[0],
         variant=front[1],
         given=given,
         axis=axis,
-        scales=_scaled(given.scales, factors[1]),
+        scales=scales,
         least_steps=_raised_steps(files[1], pair, places[1], step),
         baseline_steps=_scaled(stored.scales, factors[0]) if stored.scales.size else None,
     )
@@ -218,7 +229,7 @@ def compare_layer(
         baseline=pair.baseline.constant(places[0].bias),
         variant=pair.variant.constant(places[1].bias),
         folds=folds,
-        channels=len(front[0]),
+        channels=channels,
         steps=None
         if step is None or not given.scales.size
         else step * given.scales.astype(np.float64),
@@ -238,7 +249,7 @@ def both(
         None if the values can't be compared.
     """
     stored, given = tensors
-    if given.dtype in BITS and not given.scales.size:
+    if given.dtype in BITS and not given.scales.size and given.blocks is None:
         tally.unmatched.append(f"{pair.variant.label}: its kind of scales is not supported")
         return None
     try:
@@ -321,7 +332,7 @@ def _named(
     if not np.isfinite(weights.variant[chosen]).all():
         return "other", "hold NaN or infinities"
     rows = weights.baseline.reshape(len(weights.baseline), -1)
-    if given.dtype in BITS and given.scales.size:
+    if given.dtype in BITS and weights.scales.size:
         steps = sensible_steps(
             rows,
             BITS[given.dtype],
@@ -331,6 +342,7 @@ def _named(
     else:
         steps = float16_steps(rows).max(axis=1).astype(np.float64)
     stored = np.moveaxis(file.constants.stored(given).reshape(given.shape or (1,)), weights.axis, 0)
+    stored = stored.reshape(weights.variant.shape)
     times = float(np.median(apart.coarseness[chosen]))
     if times > COARSEST and weights.rounded_to_own_steps:
         return "coarse", f"have steps {times:.1f} times as large as necessary"

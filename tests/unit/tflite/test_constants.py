@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from edgeq.errors import ModelError
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.model_file import read_model
+from tests.unit.graphs import graph, in_blocks, read
 from tests.unit.tiny_model import Op, Tensor, build
 
 
@@ -68,3 +70,29 @@ def test_packed_types_start_at_the_lowest_bits(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused(tmp_path: Path, tensor: Tensor, said: str) -> None:
     with pytest.raises(ModelError, match=said):
         constants(tmp_path, tensor)
+
+
+STEPS = Tensor("s", (2, 2), data=np.array([[1, 10], [100, 1000]], np.float32))
+POINTS = Tensor("p", (2, 2), "int8", np.array([[0, 1], [0, 0]], np.int8))
+BYTES = Tensor("w", (2, 4), "int8", np.arange(8, dtype=np.int8).reshape(2, 4))
+
+
+def blocks(folder: Path, size: int, *, points: str = "") -> np.ndarray[Any, Any]:
+    ends = Tensor("x", (1, 4)), Tensor("y", (1, 2))
+    layer = Op("FULLY_CONNECTED", ("x", "w"), ("y",))
+    content = graph(layer, tensors=(*ends, BYTES, STEPS, POINTS))
+    model = read(folder, in_blocks(content, "w", "s", size, points))
+    return Constants(model).real(next(one for one in model.tensors if one.name == "w"))
+
+
+def test_each_block_has_its_scale_and_zero_point(tmp_path: Path) -> None:
+    expected = [[0, 1, 20, 30], [400, 500, 6000, 7000]]
+    assert blocks(tmp_path, 2).tolist() == expected
+    expected[0][2:] = [10, 20]
+    assert blocks(tmp_path, 2, points="p").tolist() == expected
+
+
+@pytest.mark.parametrize("size", [-2, 0, 1, 3, 4, 8])
+def test_blocks_that_do_not_fit_are_refused(tmp_path: Path, size: int) -> None:
+    with pytest.raises(ModelError, match=f"has 4 scales for blocks of {size}"):
+        blocks(tmp_path, size)

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from edgeq.measure.stored.files import FileComparison
-from tests.unit.graphs import drawn
+from tests.unit.graphs import drawn, graph, in_blocks
 from tests.unit.measure.stored.nets import (
     AXES,
     OPS,
@@ -550,3 +550,51 @@ def test_a_factor_of_next_to_1_is_no_factor(compare: Comparer) -> None:
 
 def test_an_input_whose_step_is_0_leaves_the_bias_to_its_own_steps(compare: Comparer) -> None:
     assert compare(FLOATS, {**INT8, "x": replace(INT8["x"], scales=(0.0,))}).findings == ()
+
+
+ROWS, WIDTH, BLOCK = 6, 64, 32
+DENSE = drawn(ROWS, WIDTH) * np.linspace(0.1, 2, ROWS * WIDTH, dtype=np.float32).reshape(ROWS, -1)
+
+
+def dense(weights: Tensor, *others: Tensor) -> bytes:
+    """Return a file of one dense layer."""
+    ends = Tensor("x", (1, WIDTH)), Tensor("y", (1, ROWS))
+    layer = Op("FULLY_CONNECTED", ("x", weights.name), ("y",))
+    return graph(layer, tensors=(*ends, weights, *others))
+
+
+def four_bits(*, order: Sequence[int] = range(ROWS), factor: float = 1.0) -> bytes:
+    """Return the layer in blocks of int4, as litert-quantizer writes them.
+
+    Args:
+        order: Of the rows of the scales.
+        factor: Of the scales.
+    """
+    blocks = DENSE.reshape(ROWS, -1, BLOCK)
+    steps = (np.abs(blocks).max(axis=2) / 7).astype(np.float16)
+    whole = np.rint(blocks / steps.astype(np.float32)[..., np.newaxis]).astype(np.int8)
+    pairs = (whole.reshape(-1, 2) & 15).view(np.uint8)
+    weights = Tensor("w", DENSE.shape, "int4", pairs[:, 0] | pairs[:, 1] << 4)
+    scales = (steps[list(order)] * np.float16(factor)).astype(np.float16)
+    content = dense(weights, Tensor("s", scales.shape, "float16", scales))
+    return in_blocks(content, "w", "s", BLOCK)
+
+
+def test_a_scale_for_each_block_is_a_good_file_s_if_it_rounds(compare: Comparer) -> None:
+    found = compare.files(dense(Tensor("w", DENSE.shape, data=DENSE)), four_bits())
+    assert (found.findings, found.unmatched, found.layers) == ((), (), 1)
+
+
+@pytest.mark.parametrize(
+    ("variant", "change", "channels"),
+    [
+        (four_bits(order=[1, 0, 2, 3, 4, 5]), "rescaled", (4, 12)),
+        (four_bits(factor=2.0), "scaled", (12, 12)),
+    ],
+)
+def test_wrong_scales_of_blocks_are_found(
+    compare: Comparer, variant: bytes, change: str, channels: tuple[int, int]
+) -> None:
+    finding = only(compare.files(dense(Tensor("w", DENSE.shape, data=DENSE)), variant))
+    assert (finding.change, finding.certain) == (change, True)
+    assert (finding.channels, finding.of_channels) == channels

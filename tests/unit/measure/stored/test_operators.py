@@ -287,7 +287,9 @@ def between(kind: str, number: float | None = None, **told: float) -> bytes:
     constants = {} if number is None else {"k": np.array([number], np.float32)}
     given = ("s0", *constants)
     sigmoid = Op("LOGISTIC", ("a",), ("s0",))
-    return chain(sigmoid, Op(kind, given, ("z",), told=told), **constants)
+    return chain(
+        sigmoid, Op(kind, given, ("z",), told=told), tensors=(), outputs=("y",), **constants
+    )
 
 
 @pytest.mark.parametrize(

@@ -578,6 +578,8 @@ def _quantization(table: Table | None) -> _Quantization:
         return _Quantization(np.empty(0, np.float32), np.empty(0, np.int64), 0, 0)
     scales = table.array(2, "<f4").astype(np.float32)
     zero_points = table.array(3, "<i8").astype(np.int64)
+    if (np.abs(zero_points) > np.iinfo(np.int32).max).any():  # the runtime reads what is left of it
+        raise damaged(table.source.path, "a zero point lies beyond 32 bits")
     for shared in (scales, zero_points):
         shared.setflags(write=False)
     ranges = 4 * (table.vector(0, 4)[1] + table.vector(1, 4)[1])

@@ -83,7 +83,7 @@ def compare_biases(
         steps = float16_steps(ours.astype(np.float32)).astype(np.float64)
     else:
         steps = np.full(ours.shape, FLOAT32_STEP * greatest)
-    rounding = _rounding(files[0], biases.baseline, biases.folds[0])
+    rounding = _rounding(files[0], biases.baseline, biases.folds[0]) + biases.folds[1].rounding
     apart = np.maximum(np.abs(theirs - ours) - rounding, 0) / np.maximum(steps, _TINY)
     _add(pair, (ours, theirs), apart, steps + rounding, tally)
 
@@ -114,7 +114,7 @@ def _compare_whole(
     steps = named if biases.steps is None else biases.steps
     ours, theirs = values[0], raw * steps * affine.factor + affine.summand
     steps = np.broadcast_to(steps * np.abs(affine.factor), ours.shape)
-    rounding = _rounding(files[0], biases.baseline, biases.folds[0])
+    rounding = _rounding(files[0], biases.baseline, biases.folds[0]) + affine.rounding
     distance = bias_distance(ours, theirs, steps, rounding)
     cut_off = np.abs(raw) >= _END
     if cut_off.any():

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from edgeq.errors import ModelError
 from edgeq.measure.stored.effects import clips_nothing
 from edgeq.measure.stored.finding import StoredModel, has_weights
+from edgeq.measure.stored.steps import BITS, COARSEST, HALF_A_STEP
+from edgeq.tflite.model_file import Tensor
 from edgeq.tflite.skeleton import CLAMPS, Node
 
 Doubles = npt.NDArray[np.float64]
@@ -26,6 +28,8 @@ class Affine:
         ends: The range that the activation leaves, as in ``Node``.
         factor: Factors, shape ``(c,)`` or ``(1,)``.
         summand: Summands, shape ``(c,)`` or ``(1,)``.
+        rounding: Greatest error of the summands because their constants are stored in few steps,
+            shape ``(c,)`` or ``(1,)``.
         nodes: Places of the operators that make up the step.
     """
 
@@ -33,6 +37,7 @@ class Affine:
     ends: tuple[float, float]
     factor: Doubles = field(default_factory=lambda: np.ones(1))
     summand: Doubles = field(default_factory=lambda: np.zeros(1))
+    rounding: Doubles = field(default_factory=lambda: np.zeros(1))
     nodes: tuple[int, ...] = ()
 
     @property
@@ -85,15 +90,25 @@ def _behind(file: StoredModel, node: Node, before: Affine) -> Affine | None:
     if values.size != max(values.shape, default=1):
         return None  # not one number for each channel
     values, factor, summand = values.ravel(), before.factor, before.summand
+    rounding = before.rounding
     match node.operator.name:
         case "MUL":
-            factor, summand = factor * values, summand * values
+            factor, summand, rounding = factor * values, summand * values, rounding * abs(values)
         case "DIV" if at == 1:
-            factor, summand = factor / values, summand / values
+            factor, summand, rounding = factor / values, summand / values, rounding / abs(values)
         case "ADD":
-            summand = summand + values
+            summand, rounding = summand + values, rounding + _half_a_step(tensor, values)
         case "SUB" if at == 1:
-            summand = summand - values
+            summand, rounding = summand - values, rounding + _half_a_step(tensor, values)
         case _:
             return None
-    return Affine(node.activation, node.ends, factor, summand, (*before.nodes, node.place))
+    nodes = (*before.nodes, node.place)
+    return Affine(node.activation, node.ends, factor, summand, rounding, nodes)
+
+
+def _half_a_step(tensor: Tensor, values: Doubles) -> float:
+    """Return the greatest error of rounding a constant to its steps, unless they are too coarse."""
+    if tensor.dtype not in BITS or tensor.scales.size != 1:
+        return 0.0
+    sensible = float(np.abs(values).max(initial=0.0)) / (2 ** (BITS[tensor.dtype] - 1) - 1)
+    return float(HALF_A_STEP * min(float(tensor.scales[0]), COARSEST * sensible))

@@ -112,6 +112,15 @@ def test_a_signature_that_gives_apps_something_else_is_refused(
         read(folder, packed(model))
 
 
+def test_a_zero_point_that_the_runtime_cuts_off_is_damage(folder: Path) -> None:
+    """The runtime reads 32 of its 64 bits, which may be the right ones by chance."""
+    image = Tensor("image", (1, 2), "int8", None, (0.5,), (2**40 - 20,))
+    op = Op("FULLY_CONNECTED", ("image", "w"), ("out",))
+    weights = Tensor("w", (3, 2), data=np.ones((3, 2), np.float32))
+    with pytest.raises(ModelError, match="a zero point lies beyond 32 bits"):
+        read(folder, build([image, weights, Tensor("out", (1, 3))], [op], ["image"], ["out"]))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"none\.tflite: no such file"):
         read_model(tmp_path / "none.tflite")

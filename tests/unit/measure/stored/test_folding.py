@@ -165,6 +165,25 @@ def test_a_folded_normalization_that_was_rounded_is_compared_in_its_own_steps(
     assert 0.8 < found.weights_distance < np.sqrt(3)
 
 
+def few_steps(values: Array, times: float = 1.0) -> Tensor:
+    """Return a summand in int8, in steps that are so many times as large as necessary."""
+    step = times * float(np.abs(values).max()) / 127
+    return Tensor("summand", values.shape, "int8", np.rint(values / step).astype(np.int8), (step,))
+
+
+def test_a_bias_that_an_int8_constant_adds_is_compared_in_the_constant_s_steps(
+    compare: Comparer,
+) -> None:
+    apart = (Op("CONV_2D", ("x", "w"), ("a",)), Op("ADD", ("a", "summand"), ("z",)), LAST)
+    fused = (Op("CONV_2D", ("x", "w", "b"), ("z",)), LAST)
+    baseline = parts(b=SUMMAND)
+    good = parts() | {"summand": few_steps(SUMMAND)}
+    assert compare(baseline, good, ops=apart, baseline_ops=fused).findings == ()
+    for bad in (few_steps(SUMMAND[::-1].copy()), few_steps(0.98 * SUMMAND), few_steps(SUMMAND, 9)):
+        found = compare(baseline, parts() | {"summand": bad}, ops=apart, baseline_ops=fused)
+        assert {one.part for one in found.findings} == {"biases"}
+
+
 @pytest.mark.parametrize(
     ("changes", "part"),
     [

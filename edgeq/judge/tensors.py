@@ -382,6 +382,28 @@ def with_outputs(
     )
 
 
+def with_names(judgement: Judgement, ours: Sequence[str], theirs: Sequence[str]) -> Judgement:
+    """Return the proof of the outputs, failed if names lead apps to other outputs than before.
+
+    Args:
+        judgement: The proof so far.
+        ours: Names of the baseline's outputs in its signature, in the file's order.
+        theirs: Names of the variant's.
+    """
+    known = len(set(ours)) == len(ours) and set(ours) == set(theirs) and "" not in ours
+    apart = [at for at, name in enumerate(ours) if known and theirs[at] != name]
+    if judgement.status is Verdict.FAIL or not apart:
+        return judgement
+    at = apart[0]
+    return msgspec.structs.replace(
+        judgement,
+        status=Verdict.FAIL,
+        reason=f"its signature calls output {at} {theirs[at]!r}, the baseline's calls it "
+        f"{ours[at]!r}: apps that read outputs by name get another one",
+        next_step="Give the outputs of the variant's signature the baseline's names",
+    )
+
+
 def outline(fit: Fit) -> dict[str, object]:
     """Return the facts about one output for the evidence."""
     return {

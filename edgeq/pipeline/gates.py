@@ -65,7 +65,8 @@ def outputs(variant: VariantUnderTest, _: float) -> Judgement:
     Operators that may give other outputs another time, such as a counter of calls, are named, as no
     number of photographs can rule that out.
     """
-    judgement = _outputs(variant)
+    sides = [read_model(side.path).named_outputs for side in (variant.baseline, variant)]
+    judgement = tensors.with_names(_outputs(variant), *sides)
     names = variant.operators.unsettled
     if not names:
         return judgement

@@ -192,6 +192,11 @@ class ModelFile:
             self.input_names.get(index) or self.tensors[index].name for index in self.inputs
         )
 
+    @property
+    def named_outputs(self) -> tuple[str, ...]:
+        """Names of the outputs in the signature, in the file's order; empty for those without."""
+        return tuple(self.output_names.get(index, "") for index in self.outputs)
+
 
 def order_by_names(ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, ...]:
     """Return the place of each of a variant's inputs among its baseline's.

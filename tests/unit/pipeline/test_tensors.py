@@ -146,6 +146,27 @@ def test_swapped_outputs_fail_by_their_places(tmp_path: Path) -> None:
     assert "baseline's output" in found.cause
 
 
+def test_names_that_a_signature_swaps_fail_although_the_values_come_in_order(
+    tmp_path: Path,
+) -> None:
+    """Apps that call the signature read outputs by name."""
+    ends = Head("a", 8, shape=(1, 2, 4), seed=1), Head("b", 8, shape=(1, 2, 4), seed=2)
+    run = project(
+        tmp_path,
+        heads(*ends, signatures=("boxes", "scores")),
+        same=heads(*ends, signatures=("boxes", "scores")),
+        others=heads(*ends, signatures=("output_0", "output_1")),
+        none=heads(*ends),
+        swapped=heads(*ends, signatures=("scores", "boxes")),
+    )
+    records, _ = answers(run)
+    for name in ("same", "others", "none"):
+        assert records[f"{name}/outputs"].status is Verdict.PASS
+    found = records["swapped/outputs"]
+    assert found.status is Verdict.FAIL
+    assert "calls output 0 'scores', the baseline's calls it 'boxes'" in found.reason
+
+
 def test_blind_scores_of_a_detector_fail(tmp_path: Path) -> None:
     run = project(
         tmp_path,

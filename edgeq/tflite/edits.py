@@ -106,6 +106,8 @@ def ranges_edits(path: Path, ranges: Mapping[int, tuple[float, int]]) -> tuple[E
         steps = ranges[activation][0] * layer.weights.scales.astype(np.float64)
         if bias.scales.size not in {1, steps.size} or steps.size not in {1, stored.size}:
             raise ModelError(f"bias {bias.name!r} has the wrong number of scales", where=path)
+        if not (steps > 0).all():
+            raise ModelError(f"bias {bias.name!r} can't be counted in steps of 0", where=path)
         start, _ = constants.place(bias)
         edits.append((start, _counted(bias, stored, steps)))
         edits.extend(_scales_edits(described[bias.index], steps))

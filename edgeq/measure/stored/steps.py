@@ -184,7 +184,8 @@ def bias_distance(
         rounding: Greatest rounding error of the baseline's own biases, shape ``(c,)`` or 0.
     """
     left = np.abs(variant - baseline) - FLOAT32_DIGITS * np.abs(baseline) - rounding
-    return np.asarray(np.maximum(left, 0.0) / np.maximum(np.abs(steps), _TINY))
+    with np.errstate(invalid="ignore"):  # an infinite scale leaves NaN, which is no distance
+        return np.asarray(np.maximum(left, 0.0) / np.maximum(np.abs(steps), _TINY))
 
 
 def finite(values: npt.NDArray[np.floating]) -> Doubles:

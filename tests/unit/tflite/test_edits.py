@@ -190,6 +190,9 @@ def test_a_range_whose_biases_can_not_follow_is_refused(tmp_path: Path) -> None:
     model = read_model(path)
     with pytest.raises(ModelError, match="'b1' has the wrong number of scales"):
         ranges_edits(path, {model.inputs[0]: (0.2, 0)})
+    path.write_bytes(dense())
+    with pytest.raises(ModelError, match="'b1' can't be counted in steps of 0"):
+        ranges_edits(path, {model.inputs[0]: (0.0, 0)})
     weights = next(one for one in model.tensors if one.name == "w1")
     with pytest.raises(ModelError, match="'w1' is a constant"):
         ranges_edits(path, {weights.index: (0.2, 0)})

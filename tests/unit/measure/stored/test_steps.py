@@ -356,3 +356,9 @@ def test_float32_weights_may_lie_half_a_step_from_a_baseline_in_float16() -> Non
     noisy = weights * np.float32(1.002)
     found = distance(halves, noisy, dtype="float32", scales=NONE, zero_points=NO_POINTS)
     assert found.greatest > 5
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_bias_in_infinite_steps_is_at_no_distance() -> None:
+    infinite = np.array([np.inf])
+    assert np.isnan(bias_distance(np.array([1.0]), infinite, infinite)).all()

@@ -1,10 +1,10 @@
 """Where the time of a cold run goes, and what its floor is.
 
 ``EDGEQ_DATA=FOLDER python -m benchmarks.cold`` runs the gate of ``versus_sequential.py`` in an
-empty store and shows when each task ran, what the cores did in all of that time, and how much of
-it is ``invoke()``: bare loops over the same models (``bare_loop.py``), on all cores at once, tell
-what the evaluation's inferences cost. No run can be faster than these on all cores, and a Keras
-model must be exported before the first of them.
+empty store and shows when each task ran, what each kind of process used, what the cores did in all
+of that time, and how much of it is ``invoke()``: bare loops over the same models
+(``bare_loop.py``), on all cores at once, tell what the evaluation's inferences cost. No run can be
+faster than these on all cores, and a Keras model must be exported before the first of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.evaluation import loops_rate
 from benchmarks.latency_harness import BareLoop, Network, model_input
-from benchmarks.processes import load_note
+from benchmarks.processes import Cost, load_note
 from benchmarks.versus_sequential import GATE, MODEL, by_kind, gate, options, stages
 from edgeq.config.load import load_spec
 from edgeq.config.presets import data_folder
@@ -31,6 +31,14 @@ BASELINE = "baseline"
 LOOPS = 40
 WIDTH = 48
 SHORT_S = 0.05
+PROCESSES = {
+    "edgeq.cli": "pytest's own",
+    "run/worker.py": "workers",
+    "litert_child": "the converter",
+    "models.serving": "the exporter",
+    "decoding_child": "decoders",
+}
+"""What tells the kinds of processes apart in their commands."""
 
 
 def main() -> int:
@@ -48,6 +56,7 @@ def main() -> int:
         tasks = stages(folder)
         print(f"`edgeq {' '.join(GATE[3:])}`: {cost.seconds:.1f} s\n")
         timeline(tasks)
+        processes(cost)
         inferences = invoking(folder)
     shares(tasks, cost.seconds, inferences)
     floor(tasks, cost.seconds, inferences)
@@ -65,6 +74,17 @@ def timeline(tasks: tuple[Stage, ...]) -> None:
         bar = (" " * first + "#" * length)[:WIDTH]
         name = task.name.removeprefix(MODEL).lstrip("/: ")
         print(f"    {task.seconds:5.1f} s  {bar:<{WIDTH}}  {name}"[:100].rstrip())
+
+
+def processes(cost: Cost) -> None:
+    """Print how many processes of each kind there were, and what they used of a core."""
+    print("\n| processes | number | seconds of a core |\n|---|--:|--:|")
+    kinds: dict[str, list[float]] = {}
+    for pid, command in cost.commands.items():
+        kind = next((name for word, name in PROCESSES.items() if word in command), "others")
+        kinds.setdefault(kind, []).append(cost.used_s[pid])
+    for kind, used in kinds.items():
+        print(f"| {kind} | {len(used)} | {sum(used):.1f} |")
 
 
 def invoking(folder: Path) -> float:

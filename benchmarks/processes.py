@@ -29,6 +29,7 @@ class Cost:
             share count once (proportional set size).
         peak_private: The same of pages that no file holds (anonymous).
         commands: The command lines of its processes, each process once.
+        used_s: Processor time of each of these processes when it was last looked at.
         output: Standard output and error.
     """
 
@@ -38,6 +39,7 @@ class Cost:
     peak_pss: int = 0
     peak_private: int = 0
     commands: dict[int, str] = field(default_factory=dict)
+    used_s: dict[int, float] = field(default_factory=dict)
     output: str = ""
 
     def started(self, word: str) -> int:
@@ -112,8 +114,9 @@ def _sample(root: int, cost: Cost, over: threading.Event) -> None:
             facts = _memory(pid)
             pss += facts.get("Pss", 0)
             private += facts.get("Anonymous", 0)
-            if pid not in cost.commands:
-                cost.commands[pid] = _command(pid)
+            # Until it runs its program, a process has its parent's command.
+            cost.commands[pid] = _command(pid) or cost.commands.get(pid, "")
+            cost.used_s[pid] = max(_used_s(pid), cost.used_s.get(pid, 0.0))
         cost.peak_pss = max(cost.peak_pss, pss)
         cost.peak_private = max(cost.peak_private, private)
         pause = max(PERIOD_S, (time.thread_time() - start) / SHARE)
@@ -145,6 +148,15 @@ def _command(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
         return ""
+
+
+def _used_s(pid: int) -> float:
+    """Return the processor time of a process, 0 if it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def load_note() -> str:

@@ -13,6 +13,7 @@ from edgeq.io import structs
 from edgeq.models.downloads import bound_network
 from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
 from edgeq.models.input_size import fixed_shape, size_of
+from edgeq.models.serving import imported
 
 
 def export(request: ExportRequest) -> ExportResponse:
@@ -21,12 +22,13 @@ def export(request: ExportRequest) -> ExportResponse:
     Raises:
         ModelError: The source names nothing usable.
     """
-    if request.kind in {"saved_model", "onnx"}:
-        return _export_module(request)
     if request.kind == "torch":
         return _export_torch(request)
     if request.kind == "registered":
         return _export_registered(request)
+    imported("tensorflow")
+    if request.kind in {"saved_model", "onnx"}:
+        return _export_module(request)
     return _export_keras(request)
 
 

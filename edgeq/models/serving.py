@@ -8,6 +8,7 @@ print goes to the request's log.
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import os
 import queue
@@ -98,6 +99,22 @@ def _listen(lines: queue.SimpleQueue[bytes]) -> None:
     for line in sys.stdin.buffer:
         lines.put(line)
     os._exit(0)
+
+
+def imported(library: str) -> Any:
+    """Import a large library, unless this process has it, and return it.
+
+    The collector neither looks for garbage during the import nor at the library's objects later,
+    which takes a quarter of TensorFlow's import and some of what follows: they all stay.
+    """
+    if library in sys.modules:
+        return sys.modules[library]
+    gc.disable()
+    try:
+        return importlib.import_module(library)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def one_line(error: BaseException) -> str:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from edgeq.config.structs import Preprocessing
 from edgeq.io import structs
 from edgeq.io.arrays import map_array
+from edgeq.models.serving import imported
 from edgeq.quantize.recipes import INT8_ONLY, TensorflowRecipe
 from edgeq.samples.preprocess import to_inputs
 
@@ -175,10 +176,9 @@ def work(request: dict[str, Any]) -> dict[str, object]:
     task: Start | Convert | Calibrate | Quantize = structs.converted(
         request, Start | Convert | Calibrate | Quantize
     )
+    tf = imported("tensorflow")
     match task:
         case Start():
-            import tensorflow as tf
-
             return {"converter": tf.lite.TFLiteConverter.__name__}  # TensorFlow imports it late
         case Convert():
             content = convert(task)

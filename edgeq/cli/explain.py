@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import config_option, record_option
+from edgeq.cli.options import config_option, latest_record, record_option
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from edgeq.record.structs import RunRecord
 
-LATEST = Path("latest", "run.json")
 WIDTH = 100
 NAME_WIDTH = 12
 MOST_LISTED = 20
@@ -76,15 +75,9 @@ def _record(record: Path | None, config: Path | None) -> RunRecord:
     Raises:
         EdgeqError: There is none, or it can't be read.
     """
-    from edgeq.config.load import find_spec_file, load_spec
     from edgeq.record.structs import read
 
-    if record is not None:
-        return read(record)
-    if config is None and find_spec_file(Path()) is None:
-        return read(Path("reports") / LATEST)
-    spec = load_spec(Path(), file=config)
-    return read(spec.path(spec.reports) / LATEST)
+    return read(record or latest_record(config))
 
 
 def _unknown(run: RunRecord, case: str) -> Exception:

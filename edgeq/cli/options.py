@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgeq.cli.say import shown
+
 if TYPE_CHECKING:
     from edgeq.config.structs import Spec
 
@@ -41,6 +43,21 @@ targets_option = click.option(
 def record_option(text: str) -> Callable[[Any], Any]:
     """Return the option that names a record."""
     return click.option("--record", metavar="RUN.json", type=PATH, help=text)
+
+
+def latest_record(config: Path | None) -> Path:
+    """Return the path of the latest run's record, as the spec places it.
+
+    Raises:
+        SpecError: The spec is wrong.
+    """
+    from edgeq.config.load import find_spec_file, load_spec
+
+    latest = Path("latest", "run.json")
+    if config is None and find_spec_file(Path()) is None:
+        return Path("reports") / latest
+    spec = load_spec(Path(), file=config)
+    return shown(spec.path(spec.reports)) / latest
 
 
 def spec_of(config: Path | None) -> Spec:

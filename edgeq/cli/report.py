@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import PATH
+from edgeq.cli.options import PATH, config_option, latest_record
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Render an earlier run's record again.")
-@click.argument("record", type=PATH, metavar="RUN.json")
+@click.argument("record", type=PATH, metavar="[RUN.json]", required=False)
 @click.option(
     "--output",
     metavar="DIR",
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     "with its name).",
 )
 @click.option("--open", "show", is_flag=True, help="Open the report in a browser.")
-def report(record: Path, output: Path | None, *, show: bool) -> int:
+@config_option
+def report(record: Path | None, output: Path | None, config: Path | None, *, show: bool) -> int:
     """Render the record of an earlier run again: report.html, summary.md, cases.csv, run.json.
 
-    RUN.json may also be a report.html, which contains its record. The page shows history/ and
-    accepted/ next to the run's folder as it did after the run.
+    RUN.json (default: reports/latest/run.json) may also be a report.html, which contains its
+    record. The page shows history/ and accepted/ next to the run's folder as it did after the run.
     """
     import webbrowser
 
@@ -37,6 +38,7 @@ def report(record: Path, output: Path | None, *, show: bool) -> int:
     from edgeq.report.trends import trends
     from edgeq.store.locks import alone_in
 
+    record = record or latest_record(config)
     around = record.resolve().parent.parent
     own = (
         record.parent

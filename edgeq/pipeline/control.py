@@ -67,7 +67,7 @@ def find_control(variant: VariantUnderTest) -> Control:
     if variant.method is None:
         method = deduced_method(variant)
         if method is None:
-            absent = "the file claims no method, and its types are those of none"
+            absent = "the file claims no method, and its types fit no method"
             return Control(None, absent=absent)
         control = replace(_of_method(variant, method), deduced=True)
     if control.itself or control.variant is None:

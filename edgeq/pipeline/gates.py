@@ -101,7 +101,7 @@ def kernels(variant: VariantUnderTest, _: float) -> Judgement:
     own = variant.spec.run.kernels
     if not variant.quantizes_activations:
         return running.kernels(None, own, own)
-    of = "logits" if variant.classifies else "the output that parts most"
+    of = "logits" if variant.classifies else "the output that differs most"
     return running.kernels(variant.noise.noise, own, variant.noise.other, of=of)
 
 

@@ -111,7 +111,7 @@ def boxes_view(
     return BoxesView(
         summary=f"{plural(boxes.baseline_boxes, 'box', 'boxes')} of the baseline and "
         f"{boxes.variant_boxes:,} of the variant with a score of {boxes.score:g} or more on "
-        f"{plural(boxes.images, 'image')}; both give {boxes.shared_boxes:,} of them",
+        f"{plural(boxes.images, 'image')}; they share {boxes.shared_boxes:,}",
         figures=(*_agreement(boxes), *(() if precision is None else _precision(precision))),
         classes=tuple(_class(row) for row in classes),
         more=0 if precision is None else len(precision.classes) - len(classes),
@@ -130,8 +130,10 @@ def class_names(variant: VariantRecord) -> dict[int, str]:
 
 
 def _agreement(boxes: RecordedBoxes) -> Iterator[FigureRow]:
-    yield _mean("Recall: the baseline's boxes that the variant gives", boxes.recall, "percent")
-    yield _mean("Precision: its boxes that the baseline gives", boxes.precision, "percent")
+    yield _mean("Recall: the baseline's boxes that the variant also finds", boxes.recall, "percent")
+    yield _mean(
+        "Precision: the variant's boxes that the baseline also has", boxes.precision, "percent"
+    )
     yield _mean("Distance of the scores of shared objects", boxes.shift, "number")
 
 

@@ -18,7 +18,7 @@ def control_line(control: RecordedControl | None) -> str:
     if control is None:
         return ""
     if control.absent:
-        return f"No control: {control.absent}. The limits alone judge"
+        return f"No control: {control.absent}. The variant is judged by its limits alone"
     if control.itself:
         return f"Its own control: it is edgeq's own {control.method} by the default recipe"
     beside = control.beside

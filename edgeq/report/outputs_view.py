@@ -67,9 +67,9 @@ def outputs_view(outputs: Sequence[Fit], *, trained: bool = True) -> OutputsView
     wrong = sum(bool(row.problem) for row in rows)
     problems = f", {wrong:,} of them with a problem" if wrong else ""
     return OutputsView(
-        summary=f"{plural(len(rows), 'output')} on "
-        f"{plural(outputs[0].images, 'image')}{problems}. The error is the difference by what "
-        "the baseline varies by from image to image: 0 is the same, 1 says nothing about the image",
+        summary=f"{plural(len(rows), 'output')} on {plural(outputs[0].images, 'image')}{problems}. "
+        "The relative error is the difference from the baseline, divided by how much the baseline "
+        "varies from image to image: 0 is the same, 1 is unrelated",
         rows=rows,
     )
 

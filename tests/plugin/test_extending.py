@@ -166,7 +166,7 @@ def test_a_task_from_outside_is_judged_by_its_own_gate(project: Project, package
     assert judged.status is Verdict.PASS
     assert judged.value == pytest.approx(1.0, abs=0.01)  # 359 degrees further is 1 back
     assert project.record.models[0].task == "angle"
-    assert "Its figures as angle" in (project.reports / "report.html").read_text("utf-8")
+    assert "Its figures for the task angle" in (project.reports / "report.html").read_text("utf-8")
 
 
 def test_a_model_source_from_outside_is_exported_once(project: Project, packages: Path) -> None:

@@ -153,7 +153,9 @@ def _neighbour_recall(data: TaskData, similar: Doubles, other: Doubles, count: i
     from scipy.special import stdtrit
 
     shares = shared_neighbours(similar, other, count)
-    figure = data.mean("neighbour_recall", shares, f"of the {count} nearest samples, the same are")
+    figure = data.mean(
+        "neighbour_recall", shares, f"share of the {count} nearest samples that stay the same"
+    )
     of = numbered(data.groups)
     clusters = int(of.max()) + 1
     part = np.random.default_rng(0).permutation(clusters)[of] % min(_PARTS, clusters)
@@ -196,7 +198,7 @@ def verification_drop(
         "verification_drop",
         lambda weights: accept_rates(similar[first, second], pairs, weights, rate),
         lambda weights: accept_rates(other[first, second], pairs, weights, rate),
-        f"pairs of one identity accepted at a false accept rate of {rate:g}",
+        f"pairs of one identity accepted (false accept rate {rate:g})",
     )
 
 
@@ -240,7 +242,7 @@ def _low_cosine(data: TaskData, cosines: Doubles) -> Figure:
         name="low_cosine",
         value=float(np.quantile(cosines, LOW)),
         interval=interval,
-        text=f"cosine that {1 - LOW:.0%} of samples reach",
+        text=f"cosine that {round(100 * (1 - LOW))} % of samples reach",
         images=data.images,
         method="order statistics",
     )

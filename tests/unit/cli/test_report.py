@@ -28,6 +28,20 @@ def test_a_record_is_rendered_beside_itself(
     assert run_json.read_bytes() == before
 
 
+def test_without_a_name_the_latest_record_is_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    records.write(full_record(), Path("reports", "latest", "run.json"))
+    assert main(["report"]) == 0
+    assert "Report: reports/latest/report.html" in capsys.readouterr().out
+    assert Path("reports", "latest", "report.html").is_file()
+    spec = 'reports = "elsewhere"\nmethods = ["int8"]\n[models.net]\nsource = "net.tflite"\n'
+    Path("edgeq.toml").write_text(spec, encoding="utf-8")
+    assert main(["report"]) == 2
+    assert capsys.readouterr().err.startswith("edgeq: elsewhere/latest/run.json: ")
+
+
 def test_a_record_of_another_name_gets_a_folder_of_its_own(run_json: Path) -> None:
     Path("old/earlier.json").write_bytes(run_json.read_bytes())
     run_json.write_text("another record", encoding="utf-8")

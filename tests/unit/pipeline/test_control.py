@@ -141,7 +141,7 @@ def test_a_file_without_a_claim_is_compared_by_its_types(
 def test_a_file_of_no_methods_types_has_no_control(root: Path) -> None:
     run = asked(root, methods=[], variants={"file": {"model": "net", "file": "net.tflite"}})
     assert under_test(run).control is None
-    assert "its types are those of none" in records(run)["relative_error"].reason
+    assert "its types fit no method" in records(run)["relative_error"].reason
 
 
 def test_without_a_calibration_set_there_is_no_control(root: Path, files: dict[str, Path]) -> None:

@@ -31,6 +31,20 @@ def test_html_and_markdown_show_it(caused: RunRecord) -> None:
     assert ". Probable cause: the input range" in markdown.render(caused)
 
 
+def test_a_table_of_html_shows_it_and_its_step_once_in_a_row() -> None:
+    cases = [
+        msgspec.structs.replace(
+            records.case("v1", gate, Verdict.FAIL, reason=f"bad {gate}"),
+            cause=CAUSE,
+            next_step="Set the range",
+        )
+        for gate in ("outputs", "top1_agreement")
+    ]
+    page = html.render(records.record([records.variant("v1", 10)], cases))
+    assert page.count('<span class="detail cause">Probable cause: the input range</span>') == 1
+    assert page.count('<span class="detail next">Set the range</span>') == 1
+
+
 def test_the_terminal_says_it_once_for_a_variant(caused: RunRecord) -> None:
     failed = [case for case in caused.cases if case.cause and case.status is Verdict.FAIL]
     assert failed

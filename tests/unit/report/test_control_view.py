@@ -72,7 +72,7 @@ def test_what_the_control_reaches_stands_beside_the_file() -> None:
             RecordedControl(
                 method="int8", itself=False, deduced=False, absent="there is no calibration set"
             ),
-            "No control: there is no calibration set. The limits alone judge",
+            "No control: there is no calibration set. The variant is judged by its limits alone",
         ),
         (
             msgspec.structs.replace(DECLARED, beside=None),

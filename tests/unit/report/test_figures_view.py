@@ -72,7 +72,7 @@ def test_the_view_has_figures_classes_and_maps() -> None:
 
 def test_the_page_escapes_names() -> None:
     page = html.render(described())
-    assert "Its figures as segmentation" in page
+    assert "Its figures for the task segmentation" in page
     assert "&lt;sky&gt;" in page
     assert "<sky>" not in page.partition("<script")[0]
 

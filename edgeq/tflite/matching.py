@@ -269,7 +269,7 @@ def _own(node: Node) -> Label:
     # A bias may come from a step that was folded in, or be zeros that a converter added.
     bias = None if places is None else places.bias
     shapes = tuple(
-        (node.position(at), squeezed(tensor.shape))
+        (node.position(at), squeezed(tensor.shape)[:: -1 if node.turned else 1])
         for at, tensor in node.constants
         if at != bias and (tensor.dtype not in {"int32", "int64"} or at > 1)
     )

@@ -22,7 +22,8 @@ from edgeq.tflite.wiring import COMPUTE, Wiring
 
 COMMUTATIVE = frozenset({"ADD", "MUL", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE"})
 DENSE = "DENSE"
-"""The kind of a FULLY_CONNECTED, and of a convolution with a 1x1 kernel and stride 1."""
+"""The kind of a FULLY_CONNECTED, of a convolution with a 1x1 kernel and stride 1, and of a
+BATCH_MATMUL by a stored matrix."""
 
 _INVERSE = {"DIV": "MUL", "SUB": "ADD"}
 """What an operator with a constant behind it computes with the constant's inverse."""
@@ -44,6 +45,7 @@ _ENDS = sorted({end for clamp in CLAMPS.values() for end in clamp if math.isfini
 _NAMES = {clamp: name for name, clamp in CLAMPS.items() if name != _NONE}
 _GUARD = 1e-6
 """Distance from the end of an activation up to which a clip is that activation and a guard."""
+_MATMUL, _ADJOINT = "BATCH_MATMUL", ("adj_x", "adj_y")
 _CLAMPING = frozenset({"MAXIMUM", "MINIMUM"})
 """Operators that clip a tensor at a constant, as exporters of ONNX's Clip write it."""
 
@@ -102,6 +104,16 @@ class Node:
     def label(self) -> str:
         """The operator, its index in the file and its name, for messages."""
         return f"{self.operator.name} {self.operator.index} ({short(self.name)})"
+
+    @property
+    def turned(self) -> bool:
+        """Whether it is a dense layer whose weights are stored with the inputs first."""
+        if self.kind != DENSE:
+            return False
+        source = self.sources[COMPUTE[self.operator.name].weights]
+        inputs_first = self.operator.name == _MATMUL and not dict(self.operator.options)["adj_y"]
+        swapped = source is not None and any(order == (1, 0) for _, order in source.exchanges)
+        return inputs_first != swapped
 
     def position(self, at: int) -> int:
         """Return the position of an input as far as it matters: -1 if the order does not."""
@@ -227,10 +239,13 @@ class _Builder:
         source = sources[weights] if weights < len(sources) else None
         stored = None if source is None else source.constant
         name = self.model.tensors[outputs[0]].name if stored is None else stored.name
+        kind = _kind(operator, stored)
+        for name_of_option in _ADJOINT if kind == DENSE else ():
+            options.pop(name_of_option, None)  # how the weights are stored, see ``turned``
         return Node(
             place=place,
             operator=operator,
-            kind=_kind(operator, stored),
+            kind=kind,
             activation=activation,
             ends=ends,
             options=tuple(options.items()),
@@ -348,6 +363,8 @@ def _kind(operator: Operator, stored: Tensor | None) -> str:
     if operator.name in _INVERSE and stored is not None:
         return _INVERSE[operator.name]
     options = dict(operator.options)
+    if operator.name == _MATMUL and stored is not None and not options["adj_x"]:
+        return DENSE if len(stored.shape) > 1 and math.prod(stored.shape[:-2]) == 1 else _MATMUL
     looks_once = (
         operator.name == "CONV_2D"
         and stored is not None

@@ -30,7 +30,7 @@ from edgeq.measure.stored.steps import (
 )
 from edgeq.tflite.matching import Pair
 from edgeq.tflite.model_file import Tensor
-from edgeq.tflite.skeleton import Exchange, Node, squeezed
+from edgeq.tflite.skeleton import DENSE, Exchange, Node, squeezed
 from edgeq.tflite.wiring import Places
 
 MOST_OF_A_CHANNEL = 2.2
@@ -189,16 +189,23 @@ def compare_layer(
     if given is None:
         tally.unmatched.append(f"{pair.baseline.label}: the variant computes its weights")
         return
-    if _order(pair.baseline, places[0].weights) != _order(pair.variant, places[1].weights):
+    turned = pair.baseline.turned, pair.variant.turned
+    orders = (
+        _order(pair.baseline, places[0].weights),
+        _order(pair.variant, places[1].weights),
+    )
+    if orders[0] != orders[1] and not any(turned):
         tally.unmatched.append(f"{pair.variant.label}: its weights are stored with swapped axes")
         return
-    values = both(files, (stored, given), pair, tally)
+    values = both(files, (stored, given), pair, tally, turned)
     if values is None:
         return
     tally.layers += 1
-    axis = _channel_axis(places[1], given)
+    usual = _usual_axis(pair.variant, places[1], given)
+    axis = given.axis if given.scales.size > 1 else usual
     factors = [fold.factor for fold in folds]
-    front = [np.moveaxis(value, axis, 0) for value in values]
+    channels_at = int(axis != usual) if any(turned) else axis
+    front = [np.moveaxis(value, channels_at, 0) for value in values]
     if any(fold.scales for fold in folds):
         front = [
             np.asarray(array * factor.reshape(-1, *([1] * (array.ndim - 1))), np.float32)
@@ -242,8 +249,12 @@ def both(
     tensors: tuple[Tensor, Tensor],
     pair: Pair,
     tally: Tally,
+    turned: tuple[bool, bool] = (False, False),
 ) -> tuple[Reals, Reals] | None:
     """Return the real values that both files store, in the variant's shape.
+
+    If one of the files stores a dense layer with the inputs first, as ``turned`` says, both are
+    returned with a row for each output.
 
     Returns:
         None if the values can't be compared.
@@ -262,6 +273,10 @@ def both(
     except ModelError as error:
         tally.add(pair, "weights", ("unreadable", f"can't be read: {error.what}"))
         return None
+    if any(turned):
+        ours, theirs = (
+            _rows(values, turned=side) for values, side in zip((ours, theirs), turned, strict=True)
+        )
     if squeezed(ours.shape) != squeezed(theirs.shape):
         tally.unmatched.append(
             f"{pair.baseline.label}: shape {ours.shape}, in the variant {theirs.shape}"
@@ -397,7 +412,17 @@ def _scaled(scales: npt.NDArray[np.float32], factor: Doubles) -> npt.NDArray[np.
     return np.asarray(scales * np.abs(factor), np.float32) if scales.size else scales
 
 
-def _channel_axis(places: Places, tensor: Tensor) -> int:
-    if tensor.scales.size > 1:
-        return tensor.axis
-    return places.channel_axis % max(len(tensor.shape), 1)
+def _usual_axis(node: Node, places: Places, tensor: Tensor) -> int:
+    """Return the axis of a layer's weights that its channels lie along, as the file stores them."""
+    last = max(len(tensor.shape) - 1, 0)
+    if node.kind == DENSE and node.operator.name == "BATCH_MATMUL":
+        return last if node.turned else last - 1
+    if node.kind == DENSE and node.turned:
+        return last
+    return places.channel_axis % (last + 1)
+
+
+def _rows(values: Reals, *, turned: bool) -> Reals:
+    """Return a dense layer's weights with a row for each output."""
+    matrix = values.reshape(-1, values.shape[-1])
+    return matrix.T if turned else matrix

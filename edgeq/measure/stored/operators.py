@@ -159,7 +159,7 @@ def compare_graphs(
         for side, nodes in enumerate((missing, added))
         for node in nodes
     ]
-    _compare_outputs(matching, endings[1], tally)
+    _compare_outputs(matching, {*endings[1], *folded[1]}, tally)
 
 
 def _of_one_file(node: Node, side: int, output: int | None, *, certain: bool) -> Finding:
@@ -293,7 +293,7 @@ def _compare_parameter(
 
 
 def _compare_outputs(matching: Matching, ends: Collection[int], tally: Tally) -> None:
-    """Compare the operators that produce the outputs, in order, but for those added at the end."""
+    """Compare the operators that produce the outputs, in order, but for those added or folded."""
     known = {pair.baseline.place: pair.variant.place for pair in matching.pairs}
     nodes = matching.baseline.nodes, matching.variant.nodes
     for at, (ours, theirs) in enumerate(

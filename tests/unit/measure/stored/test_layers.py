@@ -422,7 +422,7 @@ def test_weights_that_are_computed_stay_open(compare: Comparer) -> None:
     assert found.unmatched or found.findings
 
 
-def test_weights_that_are_stored_turned_stay_open(compare: Comparer) -> None:
+def test_dense_weights_may_be_stored_with_the_inputs_first(compare: Comparer) -> None:
     """A square matrix with rows for columns has the same shape, and other numbers in each row."""
     square = drawn(24, 24)
     parts = {**FLOATS, "dense": constant("dense", square)}
@@ -432,13 +432,52 @@ def test_weights_that_are_stored_turned_stay_open(compare: Comparer) -> None:
     turned = {**parts, "stored": stored, "dense": Tensor("dense", (24, 24))}
     turned["order"] = constant("order", np.array([1, 0], np.int32))
     ops = (Op("TRANSPOSE", ("stored", "order"), ("dense",)), *OPS)
-    found = compare(parts, turned, ops=ops)
-    assert found.findings == ()
-    assert found.matched_layers == 3
-    (reason,) = found.unmatched
-    assert reason.endswith("its weights are stored with swapped axes")
-    same = compare(turned, turned, ops=ops, baseline_ops=ops)
-    clean(same)
+    clean(compare(parts, turned, ops=ops))
+    clean(compare(turned, parts, baseline_ops=ops))
+    clean(compare(turned, turned, ops=ops, baseline_ops=ops))
+    wrong = {**turned, "stored": constant("stored", square)}
+    assert only(compare(parts, wrong, ops=ops)).change == "reordered"
+
+
+@pytest.mark.parametrize("batched", [(), (1,)])
+@pytest.mark.parametrize("adjoint", [False, True])
+@pytest.mark.parametrize("quantized", [False, True])
+def test_a_product_with_a_stored_matrix_is_a_dense_layer(
+    compare: Comparer, *, quantized: bool, adjoint: bool, batched: tuple[int, ...]
+) -> None:
+    matrix, biases = drawn(ROWS, WIDTH), drawn(ROWS)
+
+    def product(values: Array) -> bytes:
+        kept = (values if adjoint else values.T).reshape(
+            *batched, *values.shape[:: 1 if adjoint else -1]
+        )
+        tensors = [
+            Tensor("x", (1, WIDTH)),
+            constant("w", kept.copy()),
+            constant("b", biases),
+            Tensor("q", (1, ROWS)),
+            Tensor("y", (1, ROWS)),
+        ]
+        if quantized:
+            tensors[1] = rounded(tensors[1], len(batched) + (0 if adjoint else 1))
+        ops = (
+            Op("BATCH_MATMUL", ("x", "w"), ("q",), told={"adjY": adjoint}),
+            Op("ADD", ("q", "b"), ("y",)),
+        )
+        return graph(*ops, tensors=tensors)
+
+    plain = graph(
+        Op("FULLY_CONNECTED", ("x", "w", "b"), ("y",)),
+        tensors=(Tensor("x", (1, WIDTH)), Tensor("y", (1, ROWS))),
+        constants={"w": matrix, "b": biases},
+    )
+    found = compare.files(plain, product(matrix))
+    assert (found.findings, found.unmatched, found.layers) == ((), (), 1)
+    assert not quantized or 0.8 < found.weights_distance < np.sqrt(3)
+    if not quantized:
+        assert compare.files(product(matrix), plain).findings == ()
+    swapped = only(compare.files(plain, product(matrix[[1, 0, *range(2, ROWS)]])))
+    assert (swapped.part, swapped.channels, swapped.of_channels) == ("weights", 2, ROWS)
 
 
 def test_quantized_weights_without_a_scale_stay_open(compare: Comparer) -> None:

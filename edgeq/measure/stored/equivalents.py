@@ -6,6 +6,8 @@ import numpy as np
 
 from edgeq.errors import ModelError
 from edgeq.measure.stored.finding import StoredModel
+from edgeq.measure.stored.steps import FLOAT32_STEP
+from edgeq.tflite.entry import Entry, entry
 from edgeq.tflite.matching import Pair
 from edgeq.tflite.skeleton import Node
 from edgeq.tflite.wiring import COMPUTE
@@ -14,6 +16,7 @@ _PADDED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 _IMAGE = 4
 """Dimensions of a batch of maps: batch, height, width, channels."""
 _PLANE = [1, 2]
+_LAST_PIXEL = 255
 
 
 def averages_all(file: StoredModel, node: Node) -> bool:
@@ -63,6 +66,38 @@ def pads_like_same(file: StoredModel, node: Node) -> int | None:
         total = max((steps - 1) * stride + reach - given.shape[axis], 0)
         needed += [total // 2, total - total // 2]
     return pad.place if _whole_numbers(file, pad, 1) == [*needed, 0, 0] else None
+
+
+def same_entries(files: tuple[StoredModel, StoredModel]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the operators by which both files scale and shift pixels alike, but not in one order.
+
+    For example, one subtracts 127.5 and divides by it, the other multiplies by its reciprocal and
+    subtracts 1. Constants that are quantized are left to be compared one by one.
+
+    Returns:
+        Indices of the baseline's and the variant's operators; none if they do anything else, or
+        have the same operators in the same order, which are compared one by one.
+    """
+    entries = [entry(file.model) for file in files if file.model.inputs]
+    if len(entries) < len(files) or any(map(_is_rounded, files, entries)):
+        return (), ()
+    ours, theirs = entries
+    kinds = [
+        [file.model.operators[index].name for index in step.operators]
+        for file, step in zip(files, entries, strict=True)
+    ]
+    if kinds[0] == kinds[1]:
+        return (), ()
+    most = np.abs(ours.factor) * _LAST_PIXEL
+    same = np.abs(theirs.factor - ours.factor) * _LAST_PIXEL <= FLOAT32_STEP * most
+    same &= np.abs(theirs.offset - ours.offset) <= FLOAT32_STEP * most
+    return (ours.operators, theirs.operators) if same.all() else ((), ())
+
+
+def _is_rounded(file: StoredModel, step: Entry) -> bool:
+    """Return whether a step is rounded, to a constant's steps or by an activation."""
+    nodes = [node for node in file.skeleton.nodes if node.operator.index in step.operators]
+    return step.rounded or any(node.activation != "NONE" for node in nodes)
 
 
 def pads_alike(files: tuple[StoredModel, StoredModel], pair: Pair) -> bool:

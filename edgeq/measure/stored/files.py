@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from edgeq.measure.stored.equivalents import places_of_pads
+from edgeq.measure.stored.equivalents import places_of_pads, same_entries
 from edgeq.measure.stored.finding import Finding, StoredModel, Tally, has_weights
 from edgeq.measure.stored.folding import fold
 from edgeq.measure.stored.layers import compare_layer
@@ -80,11 +80,14 @@ def compare_files(
     files = StoredModel.of(baseline), StoredModel.of(variant)
     matching, tally = match(files[0].skeleton, files[1].skeleton), Tally()
     single = tuple({node.place for node in ones} for ones in (matching.missing, matching.added))
+    entries = same_entries(files)
     folded = tuple(
-        {node.place for node in file.skeleton.nodes if node.operator.index in some}
-        for file, some in zip(files, outside, strict=True)
+        {node.place for node in file.skeleton.nodes if node.operator.index in {*some, *entering}}
+        for file, some, entering in zip(files, outside, entries, strict=True)
     )
     for pair in matching.pairs:
+        if pair.baseline.operator.index in entries[0] and pair.variant.operator.index in entries[1]:
+            continue  # what all of them compute together is the same
         folds = fold(files[0], pair.baseline, single[0]), fold(files[1], pair.variant, single[1])
         for side, folding in zip(folded, folds, strict=True):
             side.update(folding.nodes)

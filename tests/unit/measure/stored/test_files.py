@@ -223,3 +223,43 @@ def test_operators_that_run_other_graphs_are_listed(tmp_path: Path, name: str) -
     other = read(tmp_path, content, "other.tflite")
     assert compare_files(plain, plain).inner == ()
     assert compare_files(plain, other).inner == (f"{name} 1",)
+
+
+PIXELS = (1, 4, 4, 3)
+TO_ONE = (("SUB", 127.5), ("DIV", 127.5))
+TO_ONE_OTHERWISE = (("MUL", 1 / 127.5), ("ADD", -1.0))
+
+
+def entering(*steps: tuple[str, float], clipped: bool = False) -> bytes:
+    """Return a convolution of pixels that are scaled and shifted before."""
+    names = ["x", *(f"p{at}" for at in range(len(steps)))]
+    ops = [
+        Op(kind, (names[at], f"c{at}"), (names[at + 1],), told={"fusedActivationFunction": clipped})
+        for at, (kind, _) in enumerate(steps)
+    ]
+    constants = {f"c{at}": np.array([value], np.float32) for at, (_, value) in enumerate(steps)}
+    kernel = {"w": drawn(4, 3, 3, 3), "b": drawn(4)}
+    pixels = [Tensor(name, PIXELS) for name in names]
+    conv = Op("CONV_2D", (names[-1], "w", "b"), ("y",))
+    return graph(*ops, conv, constants=constants | kernel, tensors=pixels)
+
+
+def test_pixels_that_are_scaled_in_another_order_are_the_same(compare: Comparer) -> None:
+    ours, theirs = entering(*TO_ONE), entering(*TO_ONE_OTHERWISE)
+    for files in ((ours, theirs), (theirs, ours), (ours, ours)):
+        found = compare.files(*files)
+        assert (found.findings, found.unmatched) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        entering(("MUL", 1 / 127.5), ("ADD", -1.01)),
+        entering(("MUL", 1 / 128), ("ADD", -1.0)),
+        entering(*TO_ONE_OTHERWISE, clipped=True),
+        entering(("MUL", 1 / 127.5)),
+    ],
+)
+def test_pixels_that_are_scaled_otherwise_are_not(compare: Comparer, other: bytes) -> None:
+    found = compare.files(entering(*TO_ONE), other)
+    assert found.findings or found.unmatched

@@ -40,7 +40,7 @@ def test_another_feeding_is_said_and_leaves_open_what_was_accepted(project: Proj
     project.write()
     failing = project.run(*QUIET)
     assert failing.ret == 1
-    failing.assert_outcomes(passed=18, failed=3)
+    failing.assert_outcomes(passed=19, failed=3)
     assert (
         "The run fails: 3 cases are inconclusive against the accepted record (a failure"
     ) in " ".join(text_of(failing).split())

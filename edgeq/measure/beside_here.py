@@ -43,6 +43,10 @@ class BesideHere(msgspec.Struct, frozen=True, kw_only=True):
         beyond: Number of values that differ by more than one step of their output's scale, or by
             more than ``EXACT`` if it has none.
         largest: Largest difference in steps, or in the output's units if it has no scale.
+        live: Number of values of outputs with a scale that are not at the same end of what the
+            output holds, on both sides. Most probabilities of many classes are 0 in steps, and
+            nothing that differs shows in them.
+        unlike: Whether the target's processor is of another architecture.
         in_steps: Whether every output that differs has a scale.
         moved: Number of samples that get another class; None without classes.
         moved_interval: Interval of ``moved / n``.
@@ -56,6 +60,8 @@ class BesideHere(msgspec.Struct, frozen=True, kw_only=True):
     beyond: int
     largest: float
     in_steps: bool
+    live: int = 0
+    unlike: bool = False
     moved: int | None = None
     moved_interval: tuple[float, float] | None = None
     noise: KernelNoise | None = None
@@ -69,6 +75,7 @@ def beside_here(
     images: int,
     confidence: float,
     clusters: Clusters | None = None,
+    unlike: bool = False,
 ) -> BesideHere:
     """Compare outputs in pairs; NaN equals NaN, and a NaN on one side alone is beyond everything.
 
@@ -79,27 +86,33 @@ def beside_here(
         images: Number of samples n.
         confidence: Confidence of the interval.
         clusters: How the samples depend on each other.
+        unlike: Whether the target's processor is of another architecture.
     """
-    values = differing = beyond = 0
+    values = differing = beyond = live = 0
     largest, in_steps = 0.0, True
     for pair in pairs:
         rows, width = pair.here.shape[0], pair.here.shape[1]
         values += rows * width
-        scale = 1.0
+        scale, least, greatest = 1.0, np.inf, -np.inf
         some = max(1, _CHUNK // max(1, width))
         parts = [
             (pair.here[at : at + some, :], pair.there[at : at + some, :])
             for at in range(0, rows, some)
         ]
         for here, _ in parts:
-            finite = np.abs(here[np.isfinite(here)])
-            scale = max(scale, float(finite.max(initial=0.0)))
+            finite = here[np.isfinite(here)]
+            scale = max(scale, float(np.abs(finite).max(initial=0.0)))
+            least = min(least, float(finite.min(initial=np.inf)))
+            greatest = max(greatest, float(finite.max(initial=-np.inf)))
         unit = pair.step or 1.0
         most = 1.0 + 1e-3 if pair.step else EXACT * scale
         for here, there in parts:
             same = (here == there) | (np.isnan(here) & np.isnan(there))
             apart = np.abs(here[~same].astype(np.float64) - there[~same]) / unit
             differing += apart.size
+            if pair.step:
+                at_an_end = same & ((here == least) | (here == greatest))
+                live += here.size - int(np.count_nonzero(at_an_end))
             beyond += int(np.count_nonzero(~(apart <= most)))
             known = apart[np.isfinite(apart)]
             largest = max(largest, float(known.max(initial=0.0)))
@@ -111,6 +124,8 @@ def beside_here(
         beyond=beyond,
         largest=largest,
         in_steps=in_steps,
+        live=live,
+        unlike=unlike,
         moved=moved,
         moved_interval=None
         if moved is None or not images

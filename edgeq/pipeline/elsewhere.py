@@ -43,7 +43,12 @@ def beside_here_of(variant: VariantUnderTest) -> BesideHere:
         images=len(images.photos),
         confidence=variant.spec.confidence,
         clusters=find_clusters(images.groups()),
+        unlike=_architecture(variant) != _architecture(alike),
     )
+
+
+def _architecture(variant: VariantUnderTest) -> str:
+    return variant.run.executor.runtime.get("architecture", "")
 
 
 def beside_here_facts(variant: VariantUnderTest) -> Mapping[str, object]:

@@ -50,3 +50,12 @@ def test_samples_with_another_class_have_an_interval() -> None:
     assert found.moved_interval is not None
     low, high = found.moved_interval
     assert low < 1 / 20 < high
+
+
+def test_values_at_the_same_end_on_both_sides_show_nothing() -> None:
+    here = np.array([[0, 0, 0.5, 1], [0, 0.25, 0, 1]], np.float32)
+    there = np.array([[0, 0, 0.75, 1], [0, 0.25, 0.25, 1]], np.float32)
+    found = compared(here, there, step=0.25)
+    assert (found.values, found.differing, found.live) == (8, 2, 3)
+    assert compared(here, there).live == 0, "an output without a scale has no steps"
+    assert not found.unlike

@@ -25,7 +25,7 @@ from edgeq.config.methods import MethodChoice
 from edgeq.config.presets import data_folder
 from edgeq.errors import EdgeqError
 from edgeq.judge.verdict import Verdict
-from edgeq.measure.contrast import Contrast
+from edgeq.measure.contrast import Contrast, Paired
 from edgeq.pipeline.run import Run
 from edgeq.quantize import recipes
 from edgeq.quantize.engine import Recipe
@@ -145,8 +145,8 @@ class Row:
         maker: Of the file.
         errors: Of the outputs.
         drift: None if the model has no classes.
-        shortfall: Agreement of the control less the file's, None if the model has no classes.
-        loss: Accuracy of the control less the file's, None without labels.
+        agreement: Of the file and of the control, None if the model has no classes.
+        accuracy: Of the file and of the control, None without labels.
         cases: Of the gates that follow a control.
     """
 
@@ -154,8 +154,8 @@ class Row:
     maker: str
     errors: tuple[Contrast, ...]
     drift: Contrast | None
-    shortfall: float | None
-    loss: float | None
+    agreement: Paired | None
+    accuracy: Paired | None
     cases: tuple[CaseRecord, ...]
 
     @property
@@ -265,8 +265,8 @@ def rows(bench: Bench, model: dict[str, Any], place: Place) -> Iterator[Row]:
             variant.short_name,
             beside.errors,
             beside.drift,
-            None if beside.agreement is None else beside.agreement.shortfall,
-            None if beside.accuracy is None else beside.accuracy.shortfall,
+            beside.agreement,
+            beside.accuracy,
             tuple(judge(case)[0] for case in cases),
         )
 
@@ -312,8 +312,8 @@ def show(bench: Bench, found: Sequence[Row]) -> None:
             times,
             "" if drift is None else f"{drift.variant:.4f} ({drift.control:.4f})",
             "" if drift is None else _times(drift),
-            "" if one.shortfall is None else f"{one.shortfall:+.3f}",
-            "" if one.loss is None else f"{one.loss:+.3f}",
+            _lost(one.agreement),
+            _lost(one.accuracy),
             ", ".join(f"{case.gate} {case.status.value}" for case in one.cases if _is_told(case))
             or "all PASS",
         ]
@@ -322,6 +322,11 @@ def show(bench: Bench, found: Sequence[Row]) -> None:
 
 def _is_told(case: CaseRecord) -> bool:
     return case.status not in {Verdict.PASS, Verdict.MISSING}
+
+
+def _lost(one: Paired | None) -> str:
+    """Return how much lower a share is than the control's, and on how many images it differs."""
+    return "" if one is None else f"{one.shortfall:+.3f} ({one.lost} lost, {one.gained} gained)"
 
 
 def _times(one: Contrast) -> str:
@@ -338,8 +343,8 @@ def summarize(found: Sequence[Row]) -> None:
         cells = [
             _greatest([error.ratio for one in mine for error in one.errors], ".2f"),
             _greatest([one.drift.ratio for one in mine if one.drift is not None], ".2f"),
-            _greatest([one.shortfall for one in mine], "+.3f"),
-            _greatest([one.loss for one in mine], "+.3f"),
+            _greatest([one.agreement.shortfall for one in mine if one.agreement], "+.3f"),
+            _greatest([one.accuracy.shortfall for one in mine if one.accuracy], "+.3f"),
         ]
         print(f"| {method} | {len(mine)} | {' | '.join(cells)} |")
 

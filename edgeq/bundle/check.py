@@ -208,21 +208,16 @@ def _require_honest(path: Path, entries: list[zipfile.ZipInfo]) -> None:
         for parent in PurePosixPath(entry.filename).parents
     }
     for entry in entries:
-        name = entry.filename
-        reason = _unsafe(name)
-        if name.casefold() in seen:
-            reason = "appears twice if case is ignored"
-        elif name.casefold() in folders:
+        name = entry.filename.casefold()
+        if name in seen:
+            reason: str | None = "appears twice if case is ignored"
+        elif name in folders:
             reason = "is also a folder"
-        elif entry.is_dir():
-            reason = "is an entry for a folder"
-        elif entry.external_attr >> 16 & _FORMAT == _SYMLINK:
-            reason = "is a symbolic link"
-        elif entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-            reason = f"is compressed ({entry.compress_size} bytes stand for {entry.file_size})"
+        else:
+            reason = _unlike_ours(entry)
         if reason:
-            raise BundleError(f"{name!r} {reason}", where=path, remedy=_REMEDY)
-        seen.add(name.casefold())
+            raise BundleError(f"{entry.filename!r} {reason}", where=path, remedy=_REMEDY)
+        seen.add(name)
     declared = sum(entry.file_size for entry in entries)
     if declared > path.stat().st_size:
         raise BundleError(
@@ -230,6 +225,17 @@ def _require_honest(path: Path, entries: list[zipfile.ZipInfo]) -> None:
             where=path,
             remedy=_REMEDY,
         )
+
+
+def _unlike_ours(entry: zipfile.ZipInfo) -> str | None:
+    """Return why edgeq can't have written an entry of a zip, or None if it can."""
+    if entry.is_dir():
+        return "is an entry for a folder"
+    if entry.external_attr >> 16 & _FORMAT == _SYMLINK:
+        return "is a symbolic link"
+    if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
+        return f"is compressed ({entry.compress_size} bytes stand for {entry.file_size})"
+    return _unsafe(entry.filename)
 
 
 def _require_gapless(path: Path, file: BufferedReader, packed: zipfile.ZipFile) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from edgeq.errors import EdgeqError
 
 if TYPE_CHECKING:
-    import numpy as np
+    from edgeq.samples.array_sources import ArrayType
 
 
 DEEPEST = 3
@@ -100,83 +101,100 @@ def plain_name(path: Path) -> str:
     return _NO_NAME.sub("-", path.stem).strip("-.") or "net"
 
 
+@dataclass(frozen=True)
+class _Files:
+    """A project's files by what they are, each path relative to the project.
+
+    Attributes:
+        floats: Float models: ``.keras`` files, SavedModels, and ``.tflite`` files of float32.
+        halves: ``.tflite`` files with weights of float16.
+        weights: ``.tflite`` files with quantized weights and float activations.
+        quantized: ``.tflite`` files with integer activations.
+        exchanged: ONNX files.
+        unusable: Why a ``.tflite`` file is of no use, by its path.
+        photos: Number of photographs in each folder and the folders below it.
+    """
+
+    floats: list[Path] = field(default_factory=list)
+    halves: list[Path] = field(default_factory=list)
+    weights: list[Path] = field(default_factory=list)
+    quantized: list[Path] = field(default_factory=list)
+    exchanged: list[Path] = field(default_factory=list)
+    unusable: dict[Path, str] = field(default_factory=dict)
+    photos: Counter[Path] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, folder: Path, paths: Sequence[Path]) -> _Files:
+        """Sort the files of a folder."""
+        files, photo_endings = cls(), _endings()
+        arrays = any(path.suffix.lower() in _ARRAYS for path in paths)
+        for path in paths:
+            suffix, here = path.suffix.lower(), path.relative_to(folder)
+            if suffix == ".keras":
+                files.floats.append(here)
+            elif path.name == "saved_model.pb":
+                files.floats.append(here.parent)
+            elif suffix == ".onnx":
+                files.exchanged.append(here)
+            elif suffix == ".tflite":
+                files.add_tflite(path, here, arrays=arrays)
+            elif suffix in photo_endings:
+                files.photos.update(here.parents)
+        return files
+
+    def add_tflite(self, path: Path, here: Path, *, arrays: bool) -> None:
+        """Add a ``.tflite`` file to those that store the same."""
+        groups: dict[Kind, list[Path]] = {
+            "float32": self.floats,
+            "float16": self.halves,
+            "weights": self.weights,
+            "quantized": self.quantized,
+        }
+        try:
+            groups[_kind(path, arrays=arrays)].append(here)
+        except EdgeqError as error:
+            self.unusable[here] = error.what
+
+
 def detect(folder: Path) -> Detected:
     """Look for a model and photographs in a folder; nothing is loaded or run."""
-    models: list[Path] = []
-    exchanged: list[Path] = []
-    photos: dict[Path, int] = {}
-    kinds: dict[Kind, list[Path]] = {
-        "float32": models,
-        "float16": [],
-        "weights": [],
-        "quantized": [],
-    }
-    unusable: dict[Path, str] = {}
     paths = tuple(_entries(folder))
-    arrays = [path for path in paths if path.suffix.lower() in _ARRAYS]
-    for path in paths:
-        suffix, here = path.suffix.lower(), path.relative_to(folder)
-        if suffix == ".keras":
-            models.append(here)
-        elif path.name == "saved_model.pb":
-            models.append(here.parent)
-        elif suffix == ".onnx":
-            exchanged.append(here)
-        elif suffix == ".tflite":
-            try:
-                kinds[_kind(path, arrays=bool(arrays))].append(here)
-            except EdgeqError as error:
-                unusable[here] = error.what
-        elif suffix in _endings():
-            for above in here.parents:
-                photos[above] = photos.get(above, 0) + 1
+    files = _Files.of(folder, paths)
     # An exchanged model beside a .tflite file is what that was converted from.
-    halves, weights, ready = kinds["float16"], kinds["weights"], kinds["quantized"]
-    models = models or halves or exchanged
-    quantized_weights = not models and len(weights) == 1 and bool(ready)
-    models = models or (weights if quantized_weights else [])
+    models = files.floats or files.halves or files.exchanged
+    quantized_weights = not models and len(files.weights) == 1 and bool(files.quantized)
+    models = files.weights if quantized_weights else models
     model = models[0] if len(models) == 1 else None
-    ready = [path for path in (*weights, *ready, *halves) if path not in models]
-    calibration, evaluation = _called(_CALIBRATION, photos), _called(_EVALUATION, photos)
+    variants = (*files.weights, *files.quantized, *files.halves)
+    ready = tuple(path for path in variants if path not in models)
+    calibration, evaluation = (
+        _called(names, files.photos) for names in (_CALIBRATION, _EVALUATION)
+    )
     return Detected(
         model=model,
         models=tuple(models),
-        ready=tuple(ready),
+        ready=ready,
         rescales=model is not None and _rescales(folder / model),
         calibration=calibration,
         evaluation=evaluation,
-        calibration_photos=0 if calibration is None else photos[calibration],
+        calibration_photos=0 if calibration is None else files.photos[calibration],
         arrays=None if evaluation is not None or model is None else _arrays(folder, paths, ready),
         quantized_weights=quantized_weights,
         open_size=model is not None and model.suffix == ".tflite" and _is_open(folder / model),
-        unusable=unusable,
+        unusable=files.unusable,
     )
 
 
 def _arrays(folder: Path, paths: Sequence[Path], ready: Sequence[Path]) -> DetectedArrays | None:
     """Return the sets of samples among some files; None if it is not clear which they are."""
-    from edgeq.samples.array_sources import headers
-
-    sets: dict[Path, list[tuple[tuple[int, ...], np.dtype[Any]]]] = {}
-    labels: list[Path] = []
-    for path in paths:
-        if path.suffix.lower() not in _ARRAYS:
-            continue
-        with suppress(EdgeqError):
-            types = list(headers(path, str(path)).values())
-            alone = len(types) == 1 and len(types[0][0]) == 1
-            if alone and types[0][1].kind in "iu":
-                labels.append(path.relative_to(folder))
-            else:
-                sets[path.relative_to(folder)] = types
+    sets, labels = _array_files(folder, paths)
     calibration, evaluation = (_named_set(names, sets) for names in (_CALIBRATION, _EVALUATION))
     evaluation = next(iter(sets)) if len(sets) == 1 else evaluation
     if evaluation is None:
         return None
     tables = [path.relative_to(folder) for path in paths if path.name == _LABELS]
     beside = evaluation.parent / _LABELS in tables
-    kinds = {dtype.name for _, dtype in sets[evaluation] if dtype.kind in "iu"}
-    integers = kinds.pop() if len(kinds) == len(sets[evaluation]) == 1 else ""
+    integers = _only_integer_type(sets[evaluation])
     scales = {path: scale for path in ready if (scale := scale_of(folder / path, integers))}
     alike = len({tuple(scale.items()) for scale in scales.values()}) == 1
     return DetectedArrays(
@@ -187,6 +205,39 @@ def _arrays(folder: Path, paths: Sequence[Path], ready: Sequence[Path]) -> Detec
         scaled_like=next(iter(scales)) if alike else None,
         integers=integers,
     )
+
+
+def _array_files(
+    folder: Path, paths: Sequence[Path]
+) -> tuple[dict[Path, list[ArrayType]], list[Path]]:
+    """Return the files of samples, with shape and type of each array, and the files of labels.
+
+    A file of labels holds one row of integers and nothing else.
+    """
+    from edgeq.samples.array_sources import headers
+
+    sets: dict[Path, list[ArrayType]] = {}
+    labels: list[Path] = []
+    for path in paths:
+        if path.suffix.lower() not in _ARRAYS:
+            continue
+        try:
+            types = list(headers(path, str(path)).values())
+        except EdgeqError:
+            continue
+        is_row = len(types) == 1 and len(types[0][0]) == 1
+        if is_row and types[0][1].kind in "iu":
+            labels.append(path.relative_to(folder))
+        else:
+            sets[path.relative_to(folder)] = types
+    return sets, labels
+
+
+def _only_integer_type(types: Sequence[ArrayType]) -> str:
+    """Return the integer type of the only array; an empty text for several arrays or floats."""
+    if len(types) != 1 or types[0][1].kind not in "iu":
+        return ""
+    return types[0][1].name
 
 
 def _named_set(names: tuple[str, ...], sets: Iterable[Path]) -> Path | None:
@@ -229,7 +280,7 @@ def _entries(folder: Path) -> Iterator[Path]:
         left -= min(left, len(files))
 
 
-def _called(names: tuple[str, ...], photos: dict[Path, int]) -> Path | None:
+def _called(names: tuple[str, ...], photos: Mapping[Path, int]) -> Path | None:
     """Return the folder of photographs with the first of these names, the shallowest of them."""
     by_depth = sorted(photos, key=lambda path: (len(path.parts), path))
     return next((path for name in names for path in by_depth if path.name.lower() == name), None)

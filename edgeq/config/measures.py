@@ -7,7 +7,7 @@ value, and ``word_error_drop`` what it is worse than the baseline's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
@@ -36,7 +36,9 @@ def declare_measures(spec: Spec) -> None:
     places: dict[str, str] = {}
     for model, name, measure in _every(spec):
         where = f"{spec.origin}: {key_text('models', model, 'measures', name)}"
-        _check(name, measure, where)
+        problem = _problem(name, measure)
+        if problem is not None:
+            raise SpecError(problem[0], where=where, remedy=problem[1])
         for gate in _gates(name, measure.side):
             same = rows.setdefault(gate.name, gate)
             places[gate.name] = where
@@ -83,32 +85,40 @@ def _every(spec: Spec) -> Iterator[tuple[str, str, Measure]]:
             yield model, name, measure
 
 
-def _check(name: str, measure: Measure, where: str) -> None:
-    """Refuse a measure whose name or limits make no sense."""
-    problem = None
+def _problem(name: str, measure: Measure) -> tuple[str, str] | None:
+    """Return what is wrong with a measure's name or limits and what to do; None if nothing is."""
     if not _NAME.fullmatch(name):
-        problem = "is not a name of lower-case letters, digits and _", "Rename it"
-    elif measure.function.count(":") != 1 or not all(measure.function.split(":")):
-        problem = (
+        return "is not a name of lower-case letters, digits and _", "Rename it"
+    if measure.function.count(":") != 1 or not all(measure.function.split(":")):
+        return (
             f"{measure.function!r} names no function",
             "Write package.module:function, importable from the spec's folder",
         )
-    elif measure.min is not None and measure.max is not None:
-        problem = "has both `min` and `max`", "Keep the one on the side that is worse"
-    elif measure.better is not None and measure.side != measure.better:
-        problem = f"is better if {measure.better}, but has the other limit", "Correct one of them"
-    elif (measure.min, measure.max, measure.max_drop) == (None, None, None):
-        problem = "has no limit, so nothing is judged", "Set `min`, `max` or `max_drop`"
-    elif measure.range is not None and not measure.range[0] < measure.range[1]:
-        problem = f"range = {list(measure.range)} is empty", "Write [LEAST, GREATEST]"
-    elif measure.range is not None and not all(
-        measure.range[0] <= limit <= measure.range[1]
-        for limit in (measure.min, measure.max)
-        if limit is not None
-    ):
-        problem = f"its limit is outside range = {list(measure.range)}", "Correct one of them"
-    if problem is not None:
-        raise SpecError(problem[0], where=where, remedy=problem[1])
+    return _problem_of_limits(measure)
+
+
+def _problem_of_limits(measure: Measure) -> tuple[str, str] | None:
+    """Return what is wrong with a measure's limits and what to do; None if nothing is."""
+    if measure.min is not None and measure.max is not None:
+        return "has both `min` and `max`", "Keep the one on the side that is worse"
+    if measure.better is not None and measure.side != measure.better:
+        return f"is better if {measure.better}, but has the other limit", "Correct one of them"
+    limits = [limit for limit in (measure.min, measure.max) if limit is not None]
+    if not limits and measure.max_drop is None:
+        return "has no limit, so nothing is judged", "Set `min`, `max` or `max_drop`"
+    return None if measure.range is None else _problem_of_range(measure.range, limits)
+
+
+def _problem_of_range(
+    range_: tuple[float, float], limits: Sequence[float]
+) -> tuple[str, str] | None:
+    """Return what is wrong with the range of a measure's values and what to do about it."""
+    least, greatest = range_
+    if not least < greatest:
+        return f"range = {list(range_)} is empty", "Write [LEAST, GREATEST]"
+    if not all(least <= limit <= greatest for limit in limits):
+        return f"its limit is outside range = {list(range_)}", "Correct one of them"
+    return None
 
 
 def _gates(name: str, side: Literal["higher", "lower"]) -> Iterator[Gate]:

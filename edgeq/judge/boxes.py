@@ -7,7 +7,7 @@ from edgeq.judge import sampled
 from edgeq.judge.decide import Sense
 from edgeq.judge.doubt import Doubt, nothing_to_lose
 from edgeq.judge.missing import missing
-from edgeq.judge.sampled import judged
+from edgeq.judge.sampled import SampledValue, judged
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.average_precision import MeanPrecision
 from edgeq.measure.box_agreement import BoxAgreement, MeanOverImages, PairedClasses
@@ -104,17 +104,19 @@ def map_drop(precision: MeanPrecision, limit: float, doubt: Doubt | None = None)
     both = words.change("percent", precision.baseline_map, precision.variant_map)
     half = words.change("percent", precision.baseline_map50, precision.variant_map50)
     return judged(
-        precision.drop,
-        precision.drop_interval,
-        limit,
+        SampledValue(
+            noun="drop",
+            kind="points",
+            sense="max",
+            value=precision.drop,
+            interval=precision.drop_interval,
+            limit=limit,
+            images=precision.images,
+            clusters=precision.clusters,
+        ),
         f"mAP50-95 {both}, mAP50 {half}, on {_sample(precision)}",
-        sense="max",
-        kind="points",
-        images=precision.images,
-        clusters=precision.clusters,
-        noun="drop",
-        evidence=_precision_facts(precision),
-        failing=_LOOK,
+        _precision_facts(precision),
+        if_failing=_LOOK,
     )
 
 
@@ -127,17 +129,19 @@ def min_map(precision: MeanPrecision, limit: float) -> Judgement:
     """
     baseline = words.value("percent", precision.baseline_map)
     return judged(
-        precision.variant_map,
-        precision.variant_interval,
-        limit,
+        SampledValue(
+            noun="mAP",
+            kind="percent",
+            sense="min",
+            value=precision.variant_map,
+            interval=precision.variant_interval,
+            limit=limit,
+            images=precision.images,
+            clusters=precision.clusters,
+        ),
         f"mAP50-95 on {_sample(precision)} (baseline {baseline})",
-        sense="min",
-        kind="percent",
-        images=precision.images,
-        clusters=precision.clusters,
-        noun="mAP",
-        evidence=_precision_facts(precision),
-        failing=_LOOK,
+        _precision_facts(precision),
+        if_failing=_LOOK,
     )
 
 
@@ -191,17 +195,19 @@ def _mean(
     boxes: BoxAgreement, mean: MeanOverImages, limit: float, of: str, *, sense: Sense, kind: Kind
 ) -> Judgement:
     return judged(
-        mean.value,
-        mean.interval,
-        limit,
+        SampledValue(
+            noun="mean",
+            kind=kind,
+            sense=sense,
+            value=mean.value,
+            interval=mean.interval,
+            limit=limit,
+            images=mean.images,
+            clusters=boxes.clusters,
+        ),
         f"{of} on {plural(mean.images, 'image')}",
-        sense=sense,
-        kind=kind,
-        images=mean.images,
-        clusters=boxes.clusters,
-        noun="mean",
-        evidence={**_facts(boxes), "interval_method": _GAFFKE},
-        failing=_LOOK,
+        {**_facts(boxes), "interval_method": _GAFFKE},
+        if_failing=_LOOK,
     )
 
 

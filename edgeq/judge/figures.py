@@ -5,9 +5,10 @@ from __future__ import annotations
 from edgeq import words
 from edgeq.config.gate import Gate
 from edgeq.judge import sampled
+from edgeq.judge.advice import another_method
 from edgeq.judge.doubt import Doubt
 from edgeq.judge.missing import missing
-from edgeq.judge.sampled import judged
+from edgeq.judge.sampled import SampledValue, judged
 from edgeq.judge.verdict import Judgement
 from edgeq.measure.figures import Figure, TaskFigures
 from edgeq.measure.own_measures import OwnMeasure
@@ -29,23 +30,25 @@ def figure(figures: TaskFigures, limit: float, gate: Gate, *, method: str | None
         why = figures.absent.get(gate.name, f"the task has no figure {gate.name!r}")
         return missing(why, next_step=f"Evaluate other samples, or set `{gate.name} = false`")
     return judged(
-        measured.value,
-        measured.interval,
-        limit,
+        SampledValue(
+            noun="value",
+            kind=gate.kind,
+            sense="min" if gate.sense == "min" else "max",
+            value=measured.value,
+            interval=measured.interval,
+            limit=limit,
+            images=measured.images,
+            clusters=figures.clusters,
+        ),
         _about(measured, figures, gate),
-        sense="min" if gate.sense == "min" else "max",
-        kind=gate.kind,
-        images=measured.images,
-        clusters=figures.clusters,
-        noun="value",
-        evidence={
+        {
             "images": measured.images,
             "baseline": measured.baseline,
             "variant": measured.variant,
             "confidence": figures.confidence,
             "interval_method": measured.method,
         },
-        method=method,
+        if_failing=another_method(method),
     )
 
 
@@ -74,17 +77,19 @@ def own_value(measure: OwnMeasure, limit: float) -> Judgement:
     of = sampled.sample(measure.images, measure.clusters)
     baseline = words.value("number", measure.baseline)
     return judged(
-        measure.variant,
-        measure.variant_interval,
-        limit,
+        SampledValue(
+            noun=measure.name,
+            kind="number",
+            sense="max" if measure.better == "lower" else "min",
+            value=measure.variant,
+            interval=measure.variant_interval,
+            limit=limit,
+            images=measure.images,
+            clusters=measure.clusters,
+        ),
         f"own measure {measure.name} on {of} (baseline {baseline})",
-        sense="max" if measure.better == "lower" else "min",
-        kind="number",
-        images=measure.images,
-        clusters=measure.clusters,
-        noun=measure.name,
-        evidence=_facts(measure),
-        failing=_LOOK,
+        _facts(measure),
+        if_failing=_LOOK,
     )
 
 
@@ -98,17 +103,19 @@ def own_drop(measure: OwnMeasure, limit: float) -> Judgement:
     of = sampled.sample(measure.images, measure.clusters)
     both = words.change("number", measure.baseline, measure.variant)
     return judged(
-        measure.drop,
-        measure.drop_interval,
-        limit,
+        SampledValue(
+            noun="drop",
+            kind="number",
+            sense="max",
+            value=measure.drop,
+            interval=measure.drop_interval,
+            limit=limit,
+            images=measure.images,
+            clusters=measure.clusters,
+        ),
         f"own measure {measure.name} {both} on {of}, {measure.better} is better; worse by",
-        sense="max",
-        kind="number",
-        images=measure.images,
-        clusters=measure.clusters,
-        noun="drop",
-        evidence=_facts(measure),
-        failing=_LOOK,
+        _facts(measure),
+        if_failing=_LOOK,
     )
 
 

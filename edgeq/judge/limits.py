@@ -6,26 +6,27 @@ All reasons have the same form: the measured facts, the value with its interval,
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import msgspec
 
 from edgeq import words
 from edgeq.judge import control, sampled
 from edgeq.judge.advice import SMALLER_METHOD, another_method
-from edgeq.judge.control import Reference
+from edgeq.judge.control import Reference, Tightened
 from edgeq.judge.decide import decide
 from edgeq.judge.doubt import Doubt, doubted, nothing_to_lose
 from edgeq.judge.lowest import Lowest, another_look, called
 from edgeq.judge.missing import missing
-from edgeq.judge.sampled import judged
+from edgeq.judge.sampled import SampledValue, judged
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.least_size import LeastSize
 from edgeq.measure.planning import images_needed, images_needed_for_drop
 from edgeq.measure.size import Size
-from edgeq.measure.statistics import best_provable_rate
+from edgeq.measure.statistics import Interval, best_provable_rate
 
 
 def size_reduction(
@@ -119,30 +120,13 @@ def top1_agreement(
         method: The variant's method, for advice.
         reference: The control; None if the spec sets the limit, which then applies alone.
     """
-    alone = decide(agreement.top1, agreement.top1_interval, limit, "min")
     tightened = control.of_agreement(reference, limit, agreement.confidence)
-    status, limit = tightened.with_status(alone), tightened.limit
     ties = f", {words.plural(agreement.ties, 'tie')} counted against it" if agreement.ties else ""
-    judgement = judged(
-        agreement.top1,
-        agreement.top1_interval,
-        limit,
+    return _by_both_limits(
+        _rate("rate", agreement, agreement.top1, agreement.top1_interval, limit),
+        tightened,
         f"agrees on {agreement.agreeing:,} of {_sample(agreement)}{ties}",
-        sense="min",
-        kind="percent",
-        images=agreement.images,
-        clusters=agreement.clusters,
-        noun="rate",
-        status=status,
-        needed=lambda: (
-            images_needed(agreement.top1, limit, agreement.confidence)
-            if alone is status
-            else tightened.needed
-        ),
-        method=method,
-        failing=None if alone is status else tightened.advice,
-        resolved=sampled.of_rate(agreement.worth, limit, agreement.confidence),
-        evidence={
+        {
             "images": agreement.images,
             "agreeing": agreement.agreeing,
             "ties": agreement.ties,
@@ -152,8 +136,10 @@ def top1_agreement(
             "best_provable_rate": best_provable_rate(agreement.worth, agreement.confidence),
             "control": tightened.facts,
         },
+        method=method,
+        needed=lambda: images_needed(agreement.top1, tightened.limit, agreement.confidence),
+        resolved=sampled.of_rate(agreement.worth, tightened.limit, agreement.confidence),
     )
-    return msgspec.structs.replace(judgement, reason=tightened.said(judgement.reason))
 
 
 def top5_overlap(agreement: Agreement, limit: float, *, method: str | None = None) -> Judgement:
@@ -168,21 +154,14 @@ def top5_overlap(agreement: Agreement, limit: float, *, method: str | None = Non
             next_step="Set `top5_overlap = false` for it",
         )
     return judged(
-        value,
-        interval,
-        limit,
+        _rate("overlap", agreement, value, interval, limit),
         f"top-5 overlap on {_sample(agreement)}",
-        sense="min",
-        kind="percent",
-        images=agreement.images,
-        clusters=agreement.clusters,
-        noun="overlap",
-        method=method,
-        evidence={
+        {
             "images": agreement.images,
             "confidence": agreement.confidence,
             "interval_method": "Gaffke's bounds",
         },
+        if_failing=another_method(method),
     )
 
 
@@ -252,32 +231,24 @@ def accuracy_drop(
 def _drop(
     accuracy: Accuracy, limit: float, method: str | None, reference: Reference | None
 ) -> Judgement:
-    alone = decide(accuracy.drop, accuracy.drop_interval, limit, "max")
     tightened = control.of_drop(reference, limit, accuracy.baseline_top1.value, accuracy.confidence)
-    status, limit = tightened.with_status(alone), tightened.limit
     of = f"{accuracy.images:,}" if accuracy.clusters is None else accuracy.clusters.text
     lost, gained = accuracy.lost / accuracy.images, accuracy.gained / accuracy.images
     top1 = words.change("percent", accuracy.baseline_top1.value, accuracy.variant_top1.value)
-    judgement = judged(
-        accuracy.drop,
-        accuracy.drop_interval,
-        limit,
-        f"top-1 {top1}, {accuracy.lost:,} lost and {accuracy.gained:,} gained of {of}",
-        sense="max",
-        kind="points",
-        images=accuracy.images,
-        clusters=accuracy.clusters,
-        noun="drop",
-        status=status,
-        needed=lambda: (
-            images_needed_for_drop(lost, gained, limit, accuracy.confidence)
-            if alone is status
-            else tightened.needed
+    return _by_both_limits(
+        SampledValue(
+            noun="drop",
+            kind="points",
+            sense="max",
+            value=accuracy.drop,
+            interval=accuracy.drop_interval,
+            limit=limit,
+            images=accuracy.images,
+            clusters=accuracy.clusters,
         ),
-        method=method,
-        failing=None if alone is status else tightened.advice,
-        resolved=sampled.of_drop(accuracy.worth, lost + gained, limit, accuracy.confidence),
-        evidence={
+        tightened,
+        f"top-1 {top1}, {accuracy.lost:,} lost and {accuracy.gained:,} gained of {of}",
+        {
             "images": accuracy.images,
             "lost": accuracy.lost,
             "gained": accuracy.gained,
@@ -286,6 +257,46 @@ def _drop(
             "confidence": accuracy.confidence,
             "interval_method": "Gaffke's bounds of a paired difference",
         },
+        method=method,
+        needed=lambda: images_needed_for_drop(lost, gained, tightened.limit, accuracy.confidence),
+        resolved=sampled.of_drop(
+            accuracy.worth, lost + gained, tightened.limit, accuracy.confidence
+        ),
+    )
+
+
+def _by_both_limits(
+    measured: SampledValue,
+    tightened: Tightened,
+    about: str,
+    evidence: dict[str, object],
+    *,
+    method: str | None,
+    needed: Callable[[], int | None],
+    resolved: str,
+) -> Judgement:
+    """Judge a value by its own limit and by what the control makes of that.
+
+    Args:
+        measured: The value, with its own limit.
+        tightened: The limit as tightened by the control.
+        about: As for ``judged``.
+        evidence: As for ``judged``.
+        method: The variant's method, for advice.
+        needed: Number of images that would settle it if its own limit decides the verdict.
+        resolved: As for ``judged``.
+    """
+    alone = measured.verdict
+    status = tightened.with_status(alone)
+    by_control = status is not alone
+    judgement = judged(
+        replace(measured, limit=tightened.limit),
+        about,
+        evidence,
+        if_failing=tightened.advice if by_control else another_method(method),
+        status=status,
+        needed=(lambda: tightened.needed) if by_control else needed,
+        resolved=resolved,
     )
     return msgspec.structs.replace(judgement, reason=tightened.said(judgement.reason))
 
@@ -298,27 +309,39 @@ def min_accuracy(accuracy: Accuracy, limit: float, *, method: str | None = None)
     top1, baseline = accuracy.variant_top1, accuracy.baseline_top1
     further = "Train the baseline further: it is below the limit, too"
     return judged(
-        top1.value,
-        top1.interval,
-        limit,
+        _rate("accuracy", accuracy, top1.value, top1.interval, limit),
         f"top-1 right on {top1.images:,} of {_sample(accuracy)} "
         f"(baseline {words.value('percent', baseline.value)})",
-        sense="min",
-        kind="percent",
-        images=accuracy.images,
-        clusters=accuracy.clusters,
-        noun="accuracy",
-        needed=lambda: images_needed(top1.value, limit, accuracy.confidence),
-        method=method,
-        failing=None if baseline.value >= limit else further,
-        resolved=sampled.of_rate(accuracy.worth, limit, accuracy.confidence, others="are wrong"),
-        evidence={
+        {
             "images": accuracy.images,
             "right": top1.images,
             "baseline_top1": baseline.value,
             "confidence": accuracy.confidence,
             "interval_method": "Clopper-Pearson",
         },
+        if_failing=another_method(method) if baseline.value >= limit else further,
+        needed=lambda: images_needed(top1.value, limit, accuracy.confidence),
+        resolved=sampled.of_rate(accuracy.worth, limit, accuracy.confidence, others="are wrong"),
+    )
+
+
+def _rate(
+    noun: str,
+    measured: Agreement | Accuracy,
+    value: float,
+    interval: Interval,
+    limit: float,
+) -> SampledValue:
+    """Return a share of the images, which must reach its limit."""
+    return SampledValue(
+        noun=noun,
+        kind="percent",
+        sense="min",
+        value=value,
+        interval=interval,
+        limit=limit,
+        images=measured.images,
+        clusters=measured.clusters,
     )
 
 

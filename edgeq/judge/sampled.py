@@ -7,10 +7,11 @@ Every statistical verdict says in one sentence what its images or rounds can res
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from edgeq import words
 from edgeq.judge import open_value
-from edgeq.judge.advice import another_method, in_all, more_images
+from edgeq.judge.advice import in_all, more_images
 from edgeq.judge.decide import Sense, decide, half_towards
 from edgeq.judge.open_value import FINE_RATE, OpenValue
 from edgeq.judge.verdict import Judgement, Verdict
@@ -22,20 +23,49 @@ from edgeq.words import Kind, plural, share
 _OFTEN = f"at least {words.percentage(POWER)} of such sets would"
 
 
+@dataclass(frozen=True)
+class SampledValue:
+    """A value measured on images, and its limit.
+
+    Attributes:
+        noun: Name of the value in advice: ``"rate"``, ``"drop"``, ...
+        kind: How the value is written.
+        sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it.
+        value: The measured value.
+        interval: Its interval; None if a single image can't tell.
+        limit: Its limit.
+        images: Number of images.
+        clusters: Which images belong together; None if they are independent.
+    """
+
+    noun: str
+    kind: Kind
+    sense: Sense
+    value: float
+    interval: Interval | None
+    limit: float
+    images: int
+    clusters: Clusters | None
+
+    @property
+    def worth(self) -> int:
+        """Number of independent images that count as much."""
+        return independent(self.images, self.clusters)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict by the limit alone."""
+        if self.interval is None:
+            return Verdict.INCONCLUSIVE
+        return decide(self.value, self.interval, self.limit, self.sense)
+
+
 def judged(
-    value: float,
-    interval: Interval | None,
-    limit: float,
-    of: str,
-    *,
-    sense: Sense,
-    kind: Kind,
-    images: int,
-    clusters: Clusters | None,
-    noun: str,
+    measured: SampledValue,
+    about: str,
     evidence: dict[str, object],
-    method: str | None = None,
-    failing: str | None = None,
+    *,
+    if_failing: str,
     status: Verdict | None = None,
     needed: Callable[[], int | None] | None = None,
     resolved: str | None = None,
@@ -43,56 +73,56 @@ def judged(
     """Return the judgement of a sampled value.
 
     Args:
-        value: The value.
-        interval: Its interval; None if a single image can't tell.
-        limit: Its limit.
-        of: What the value is about, as the beginning of the reason.
-        sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it.
-        kind: How the value is written.
-        images: Number of images.
-        clusters: Which images belong together.
-        noun: Name of the value in advice.
+        measured: The value and its limit.
+        about: What the value is about, as the beginning of the reason.
         evidence: The facts behind the value.
-        method: The variant's method, in place of which another one is advised if it fails.
-        failing: What to do if it fails, if not that.
+        if_failing: What to do if it fails.
         status: The verdict, if more than the value and its limit decide it.
         needed: Returns the total number of images that would settle it, None if unknown; without
             it, they are estimated from the width of the interval.
         resolved: What the images can resolve, if the width of the interval does not say it.
     """
-    have = independent(images, clusters)
-    if status is None:
-        status = Verdict.INCONCLUSIVE if interval is None else decide(value, interval, limit, sense)
+    value, interval, limit, kind = measured.value, measured.interval, measured.limit, measured.kind
+    status = status or measured.verdict
     step, settling = None, dict[str, object]()
     if status is Verdict.FAIL:
-        step = another_method(method) if failing is None else failing
+        step = if_failing
     elif status is Verdict.INCONCLUSIVE and interval is None:
         step = "Evaluate more images: a single one can't settle it"
     elif status is Verdict.INCONCLUSIVE and interval is not None:
-        open_ = OpenValue(noun, kind, value, interval, limit, sense, FINE_RATE)
-        if sense == "min" and kind == "percent":
-            open_ = open_value.of_rate(noun, value, interval, limit)
-        half = half_towards(value, interval, limit)
-        plan = samples_needed(value, half, have, limit) if needed is None else needed()
-        step = more_images(open_, plan, have, clusters)
-        total = None if open_.is_known or open_.is_unreachable else in_all(plan, have)
+        step, total = _settling(measured, interval, needed)
         settling = {} if total is None else {"images_needed": total}
     if resolved is None:
-        resolved = of_interval(have, "image", kind, interval)
+        resolved = of_interval(measured.worth, "image", kind, interval)
     return Judgement(
         status=status,
-        reason=f"{of}: {words.against(kind, value, limit, sense, interval)}",
+        reason=f"{about}: {words.against(kind, value, limit, measured.sense, interval)}",
         value=value,
         limit=limit,
         interval=interval,
         next_step=step,
         evidence={
             **evidence,
-            "resolution": counted(clusters, resolved),
-            **cluster_facts(clusters),
+            "resolution": counted(measured.clusters, resolved),
+            **cluster_facts(measured.clusters),
             **settling,
         },
     )
+
+
+def _settling(
+    measured: SampledValue, interval: Interval, needed: Callable[[], int | None] | None
+) -> tuple[str, int | None]:
+    """Return how to settle an open value, and with how many images in all; None if unknown."""
+    noun, value, limit, have = measured.noun, measured.value, measured.limit, measured.worth
+    if measured.sense == "min" and measured.kind == "percent":
+        open_ = open_value.of_rate(noun, value, interval, limit)
+    else:
+        open_ = OpenValue(noun, measured.kind, value, interval, limit, measured.sense, FINE_RATE)
+    half = half_towards(value, interval, limit)
+    plan = samples_needed(value, half, have, limit) if needed is None else needed()
+    step = more_images(open_, plan, have, measured.clusters)
+    return step, None if open_.is_known or open_.is_unreachable else in_all(plan, have)
 
 
 def cluster_facts(clusters: Clusters | None) -> dict[str, object]:

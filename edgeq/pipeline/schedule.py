@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -190,12 +190,9 @@ def carry_out(tasks: Sequence[Task], relay: ProgressRelay, *, workers: int) -> t
     with ThreadPoolExecutor(workers + MOST_ELSEWHERE, thread_name_prefix="edgeq") as pool:
         try:
             while waiting or running:
-                busy = Counter(task.elsewhere for task in running.values())
-                for task in _ready(waiting, running.values()):
-                    if busy[task.elsewhere] < (MOST_ELSEWHERE if task.elsewhere else workers):
-                        busy[task.elsewhere] += 1
-                        waiting.remove(task)
-                        running[pool.submit(do, task)] = task
+                for task in _startable(waiting, running.values(), workers):
+                    waiting.remove(task)
+                    running[pool.submit(do, task)] = task
                 ended, _ = wait(running, timeout=LOOK_S, return_when=FIRST_COMPLETED)
                 relay.flush()
                 for future in ended:
@@ -210,11 +207,21 @@ def carry_out(tasks: Sequence[Task], relay: ProgressRelay, *, workers: int) -> t
     return tuple(sorted(stages, key=lambda stage: stage.start_s))
 
 
-def _ready(waiting: Sequence[Task], running: Iterable[Task]) -> list[Task]:
+def _startable(waiting: Sequence[Task], running: Collection[Task], workers: int) -> list[Task]:
+    """Return the tasks that are ready and have a free place, here or on other machines."""
+    busy = Counter(task.elsewhere for task in running)
+    startable = []
+    for task in _ready(waiting, running):
+        if busy[task.elsewhere] < (MOST_ELSEWHERE if task.elsewhere else workers):
+            busy[task.elsewhere] += 1
+            startable.append(task)
+    return startable
+
+
+def _ready(waiting: Sequence[Task], running: Collection[Task]) -> list[Task]:
     """Return the tasks that depend on no unfinished task and use nothing that is in use."""
-    busy = tuple(running)
-    still = {task.name for task in (*waiting, *busy)}
-    used = {task.uses for task in busy if task.uses}
+    still = {task.name for task in (*waiting, *running)}
+    used = {task.uses for task in running if task.uses}
     ready = []
     for task in waiting:
         if still.isdisjoint(task.after) and task.uses not in used:

@@ -11,7 +11,7 @@ What several processes of one run know about its models is merged here too.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -78,26 +78,23 @@ def join(run: Run, now: Joined, before: RunRecord | None, *, partial: bool) -> J
     if before is None or not _is_alike(run, before):
         return Joined(now.cases, models, now.own)
     judged = {case.id for case in now.cases}
-    open_ = tuple(
+    not_judged = tuple(
         case
         for case in before.cases
         if case.id not in judged
         and (partial or (is_own_test(case.gate) and case.id not in now.own))
     )
-    theirs = {
-        (model.name, variant.name): variant for model in before.models for variant in model.variants
-    }
-    ours = {(model.name, variant.name): variant for model in models for variant in model.variants}
+    theirs, ours = _by_place(before.models), _by_place(models)
     carried = tuple(
         msgspec.structs.replace(case, as_of=case.as_of or before.started)
-        for case in open_
+        for case in not_judged
         if _is_same(ours.get(_place(case)), theirs.get(_place(case)))
         and _still_holds(case, before, run.spec.root)
     )
-    carried_ids = {case.id for case in carried}
     own = [*now.own, *(case.id for case in carried if is_own_test(case.gate))]
     if partial:  # an own test whose verdict may have changed counts as not run
-        names = (*(case.id for case in open_), *before.summary.not_run)
+        carried_ids = {case.id for case in carried}
+        names = (*(case.id for case in not_judged), *before.summary.not_run)
         own += [
             name for name in names if name not in carried_ids and _is_there(name, run.spec.root)
         ]
@@ -107,6 +104,11 @@ def join(run: Run, now: Joined, before: RunRecord | None, *, partial: bool) -> J
         tuple(_with_earlier(model, before, places) for model in models),
         tuple(dict.fromkeys(own)),
     )
+
+
+def _by_place(models: Sequence[ModelRecord]) -> dict[tuple[str, str], VariantRecord]:
+    """Return the variants by the names of their model and themselves."""
+    return {(model.name, variant.name): variant for model in models for variant in model.variants}
 
 
 def sources_sha256(test: Path, root: Path) -> str:

@@ -32,7 +32,8 @@ _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 AnyArray = npt.NDArray[Any]
 Fields = Mapping[str, AnyArray]
-_Type = tuple[tuple[int, ...], np.dtype[Any]]
+ArrayType = tuple[tuple[int, ...], np.dtype[Any]]
+"""The shape and the type of an array."""
 
 
 @dataclass(frozen=True)
@@ -101,36 +102,66 @@ def _collected(loader: Callable[[], Any], source: str, folder: Path) -> ArraySou
     Raises:
         ImageError: The function fails, or gives something else than samples.
     """
-    writers: dict[str, _Writer] = {}
-    labels: list[int] = []
-    count = 0
     try:
         with ExitStack() as files:
+            samples = _Samples(folder, files)
             for item in loader():
-                values, label = item if _is_labelled(item) else (item, None)
-                inputs = values if isinstance(values, Mapping) else {"": values}
-                for name, value in inputs.items():
-                    if name not in writers and not count:
-                        raw = files.enter_context((folder / str(len(writers))).open("wb"))
-                        writers[name] = _Writer(raw)
-                    writers[name].add(np.asarray(value))
-                if label is not None:
-                    labels.append(int(label))
-                count += 1
+                samples.add(item)
     except EdgeqError:
         raise
     except (Exception, SystemExit) as error:  # a user's function may raise anything
         raise _useless(source, f"failed: {type(error).__name__}: {error}") from error
-    if not writers:
-        raise _useless(source, "gives no sample")
-    if any(writer.count != count for writer in writers.values()):
-        raise _useless(source, "gives samples with different inputs")
-    if labels and len(labels) != count:
-        raise _useless(source, f"gives {len(labels)} labels for {plural(count, 'sample')}")
-    facts = [[name, writer.facts()] for name, writer in writers.items()]
-    given = {name: writer.array() for name, writer in writers.items()}
+    if problem := samples.problem():
+        raise _useless(source, problem)
+    facts = [[name, writer.facts()] for name, writer in samples.writers.items()]
+    given = {name: writer.array() for name, writer in samples.writers.items()}
     content = sha256_bytes(msgspec.json.encode(facts))
-    return ArraySource(content, folder, given, tuple(labels) or None)
+    return ArraySource(content, folder, given, tuple(samples.labels) or None)
+
+
+class _Samples:
+    """Samples that are written as they come, with a file for each input.
+
+    Attributes:
+        writers: The writer of each input, by its name; the first sample decides which there are.
+        labels: The class indices.
+    """
+
+    def __init__(self, folder: Path, files: ExitStack) -> None:
+        self.writers: dict[str, _Writer] = {}
+        self.labels: list[int] = []
+        self._count = 0
+        self._folder = folder
+        self._files = files
+
+    def add(self, item: Any) -> None:
+        """Add a sample: an array or arrays by input, or a tuple of one of these and a class index.
+
+        Raises:
+            KeyError: The first sample has no input of this name.
+            ValueError: An array is not like the first sample's, or not of numbers.
+        """
+        values, label = item if _is_labelled(item) else (item, None)
+        inputs = values if isinstance(values, Mapping) else {"": values}
+        if not self._count:
+            for number, name in enumerate(inputs):
+                file = (self._folder / str(number)).open("wb")
+                self.writers[name] = _Writer(self._files.enter_context(file))
+        for name, value in inputs.items():
+            self.writers[name].add(np.asarray(value))
+        if label is not None:
+            self.labels.append(int(label))
+        self._count += 1
+
+    def problem(self) -> str | None:
+        """Return why these samples can't be used; None if they can."""
+        if not self.writers:
+            return "gives no sample"
+        if any(writer.count != self._count for writer in self.writers.values()):
+            return "gives samples with different inputs"
+        if self.labels and len(self.labels) != self._count:
+            return f"gives {len(self.labels)} labels for {plural(self._count, 'sample')}"
+        return None
 
 
 class _Writer:
@@ -217,21 +248,26 @@ def mapped(opened: ArraySource, folder: Path) -> Iterator[Fields]:
         yield {"": load_array(path)}
         return
     with tempfile.TemporaryDirectory(dir=folder.parent) as unpacked:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = [info.filename for info in archive.infolist()]
-                for at, name in enumerate(names):
-                    with (
-                        archive.open(name) as member,
-                        (Path(unpacked) / f"{at}{NPY}").open("wb") as out,
-                    ):
-                        shutil.copyfileobj(member, out, 1 << 20)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-            raise ImageError(f"is not a .npz file: {error}", where=path, remedy=REMEDY) from error
-        yield {
-            name.removesuffix(NPY): load_array(Path(unpacked) / f"{at}{NPY}")
-            for at, name in enumerate(names)
-        }
+        yield {name: load_array(file) for name, file in _unpack(path, Path(unpacked)).items()}
+
+
+def _unpack(path: Path, folder: Path) -> dict[str, Path]:
+    """Write the arrays of a ``.npz`` file into a folder; return the file of each by its name.
+
+    Raises:
+        ImageError: The file is not what its name says.
+    """
+    files: dict[str, Path] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for number, info in enumerate(archive.infolist()):
+                file = folder / f"{number}{NPY}"
+                with archive.open(info.filename) as member, file.open("wb") as copy:
+                    shutil.copyfileobj(member, copy, 1 << 20)
+                files[info.filename.removesuffix(NPY)] = file
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise ImageError(f"is not a .npz file: {error}", where=path, remedy=REMEDY) from error
+    return files
 
 
 def count_samples(opened: ArraySource, source: str) -> int:
@@ -245,7 +281,7 @@ def count_samples(opened: ArraySource, source: str) -> int:
     return samples_in(next(iter(headers(opened.path, source).values()))[0], source)
 
 
-def sample_types(opened: ArraySource, source: str) -> dict[str, _Type]:
+def sample_types(opened: ArraySource, source: str) -> dict[str, ArrayType]:
     """Return the shape of a sample and the type of each array, by name, in their order.
 
     Raises:
@@ -260,7 +296,7 @@ def sample_types(opened: ArraySource, source: str) -> dict[str, _Type]:
     return {name: (tuple(shape[1:]), dtype) for name, (shape, dtype) in every.items()}
 
 
-def headers(path: Path, source: str) -> dict[str, _Type]:
+def headers(path: Path, source: str) -> dict[str, ArrayType]:
     """Return shape and type of each array in a ``.npy`` or ``.npz`` file, at least one.
 
     Raises:
@@ -269,7 +305,7 @@ def headers(path: Path, source: str) -> dict[str, _Type]:
     if path.suffix == NPY:
         array = load_array(path)
         return {"": (array.shape, array.dtype)}
-    every: dict[str, _Type] = {}
+    every: dict[str, ArrayType] = {}
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():

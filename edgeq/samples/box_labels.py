@@ -208,9 +208,43 @@ class _Coco(msgspec.Struct):
 def _read_coco(
     path: Path, names: Sequence[str], sizes: npt.NDArray[np.int64], classes: int
 ) -> BoxLabels:
+    content, sha256 = _coco_content(path)
+    places = {PurePosixPath(name).name: place for place, name in enumerate(names)}
+    places |= {name: place for place, name in enumerate(names)}
+    images = {image.id: image for image in content.images}
+    index, class_names = _class_indices(content, classes)
+    rows: dict[str, list[Any]] = defaultdict(list)
+    for box in content.annotations:
+        image = images.get(box.image_id)
+        if image is None:
+            raise _unlisted(f"image {box.image_id}", path)
+        if box.category_id not in index:
+            raise _unlisted(f"category {box.category_id}", path)
+        file = image.file_name
+        place = places.get(file, places.get(PurePosixPath(file).name))
+        if place is None:
+            continue  # the file may list more photographs than the set has
+        width, height = (image.width, image.height) if image.width > 0 else map(int, sizes[place])
+        rows["images"].append(place)
+        rows["corners"].append(_corners(box, image, width, height, path))
+        rows["classes"].append(index[box.category_id])
+        rows["crowds"].append(bool(box.iscrowd))
+    return BoxLabels(
+        source=path.name,
+        sha256=sha256,
+        images=np.array(rows["images"], np.int64),
+        corners=np.array(rows["corners"], np.float32).reshape(-1, 4),
+        classes=np.array(rows["classes"], np.int64),
+        crowds=np.array(rows["crowds"], np.bool_),
+        names=class_names,
+    )
+
+
+def _coco_content(path: Path) -> tuple[_Coco, str]:
+    """Return the content of a file in COCO's format and its sha256."""
     try:
         data = path.read_bytes()
-        content = from_json(data, _Coco)
+        return from_json(data, _Coco), sha256_bytes(data)
     except OSError as error:
         raise ImageError(
             f"can't be read: {reason_of(error)}", where=path, remedy="Check the path"
@@ -221,47 +255,29 @@ def _read_coco(
             where=path,
             remedy="It needs images (id, file_name) and annotations (image_id, category_id, bbox)",
         ) from error
-    place = {PurePosixPath(name).name: at for at, name in enumerate(names)}
-    place |= {name: at for at, name in enumerate(names)}
-    of = {image.id: image for image in content.images}
-    index, class_names = _class_indices(content, classes)
-    rows: dict[str, list[Any]] = defaultdict(list)
-    for box in content.annotations:
-        image = of.get(box.image_id)
-        if image is None or box.category_id not in index:
-            known = "image" if image is None else "category"
-            number = box.image_id if image is None else box.category_id
-            raise ImageError(
-                f"a box belongs to {known} {number}, which is not listed",
-                where=path,
-                remedy="Export the labels again",
-            )
-        file = image.file_name
-        at = place.get(file, place.get(PurePosixPath(file).name))
-        if at is None:
-            continue  # the file may list more photographs than the set has
-        width, height = (image.width, image.height) if image.width > 0 else map(int, sizes[at])
-        left, top, wide, high = box.bbox
-        corners = (left / width, top / height, (left + wide) / width, (top + high) / height)
-        if not all(-TOLERANCE <= edge <= 1 + TOLERANCE for edge in corners):
-            raise ImageError(
-                f"a box {list(box.bbox)} of {printable(file)!r} is not inside the photograph of "
-                f"{width} x {height} pixels",
-                where=path,
-                remedy="Boxes are left, top, width and height in the photograph's own pixels",
-            )
-        rows["images"].append(at)
-        rows["corners"].append(corners)
-        rows["classes"].append(index[box.category_id])
-        rows["crowds"].append(bool(box.iscrowd))
-    return BoxLabels(
-        source=path.name,
-        sha256=sha256_bytes(data),
-        images=np.array(rows["images"], np.int64),
-        corners=np.array(rows["corners"], np.float32).reshape(-1, 4),
-        classes=np.array(rows["classes"], np.int64),
-        crowds=np.array(rows["crowds"], np.bool_),
-        names=class_names,
+
+
+def _corners(
+    box: _CocoBox, image: _CocoImage, width: int, height: int, path: Path
+) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom of a box as shares of the photograph's sides."""
+    left, top, wide, high = box.bbox
+    corners = (left / width, top / height, (left + wide) / width, (top + high) / height)
+    if all(-TOLERANCE <= edge <= 1 + TOLERANCE for edge in corners):
+        return corners
+    raise ImageError(
+        f"a box {list(box.bbox)} of {printable(image.file_name)!r} is not inside the photograph of "
+        f"{width} x {height} pixels",
+        where=path,
+        remedy="Boxes are left, top, width and height in the photograph's own pixels",
+    )
+
+
+def _unlisted(what: str, path: Path) -> ImageError:
+    return ImageError(
+        f"a box belongs to {what}, which is not listed",
+        where=path,
+        remedy="Export the labels again",
     )
 
 

@@ -15,6 +15,7 @@ import sys
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from edgeq.errors import EdgeqError
 from edgeq.targets.tools import run_tool
@@ -127,27 +128,30 @@ def extract(package: Path, folder: Path, keep: Callable[[str], bool]) -> dict[st
     Raises:
         EdgeqError: The file is not a package, or its compression is not supported by Python.
     """
-    links = {}
+    links: dict[str, str] = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(_data(package.read_bytes()))) as files:
             for member in files:
-                path = str(PurePosixPath(member.name))
-                if not keep(path) or ".." in PurePosixPath(path).parts:
+                path = PurePosixPath(member.name)
+                if not keep(str(path)) or ".." in path.parts:
                     continue
                 content = files.extractfile(member) if member.isreg() else None
                 if content is not None:
-                    file = folder / path
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    with content, file.open("wb") as copy:
-                        shutil.copyfileobj(content, copy)
-                    file.chmod(0o755 if member.mode & 0o100 else 0o644)
+                    _write(content, folder / path, executable=bool(member.mode & 0o100))
                 elif member.issym():
-                    links[path] = _resolved(PurePosixPath(path).parent, member.linkname)
+                    links[str(path)] = _resolved(path.parent, member.linkname)
                 elif member.islnk():
-                    links[path] = str(PurePosixPath(member.linkname))
+                    links[str(path)] = str(PurePosixPath(member.linkname))
     except (OSError, tarfile.TarError, ValueError) as error:
         raise EdgeqError(f"is not a package that can be read: {error}", where=package) from error
     return links
+
+
+def _write(content: IO[bytes], file: Path, *, executable: bool) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with content, file.open("wb") as copy:
+        shutil.copyfileobj(content, copy)
+    file.chmod(0o755 if executable else 0o644)
 
 
 def copy_links(folder: Path, links: dict[str, str]) -> None:

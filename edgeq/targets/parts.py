@@ -83,6 +83,17 @@ def pack(file: Path, facts: Mapping[str, str], paths: Sequence[Path]) -> None:
         raise EdgeqError(f"can't be written: {reason_of(error)}", where=file) from error
 
 
+def _extract_flat(file: Path, folder: Path) -> None:
+    """Write the regular files at the top of an archive into a folder, each for the first time."""
+    with tarfile.open(file) as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.isreg() else None
+            if content is None or Path(member.name).name != member.name:
+                continue
+            with content, (folder / member.name).open("xb") as copy:
+                shutil.copyfileobj(content, copy)
+
+
 def unpack(file: Path, folder: Path) -> tuple[dict[str, str], list[Path]]:
     """Unpack a file written by ``pack`` below a folder; return the facts and the verified parts.
 
@@ -91,12 +102,7 @@ def unpack(file: Path, folder: Path) -> tuple[dict[str, str], list[Path]]:
     """
     remedy = "Write it again with `edgeq target add NAME --save FILE`"
     try:
-        with tarfile.open(file) as archive:
-            for member in archive:
-                content = archive.extractfile(member) if member.isreg() else None
-                if content is not None and Path(member.name).name == member.name:
-                    with content, (folder / member.name).open("xb") as copy:
-                        shutil.copyfileobj(content, copy)
+        _extract_flat(file, folder)
         manifest = structs.from_json((folder / MANIFEST).read_bytes(), _Manifest)
     except (OSError, tarfile.TarError, msgspec.MsgspecError, json.JSONDecodeError) as error:
         raise EdgeqError(

@@ -96,9 +96,9 @@ def distance(
     if alike.any():
         ours, theirs = (np.where(alike, np.float32(0), values) for values in (ours, theirs))
     apart = theirs - ours
+    coarseness = np.ones(len(ours))
     if dtype == "float16":
         unit = float16_steps(ours)
-        coarseness = np.ones(len(ours))
     elif dtype in BITS and scales.size:
         sensible = sensible_steps(
             ours, BITS[dtype], tensorwise=tensorwise, asymmetric=bool(zero_points.any())
@@ -106,16 +106,12 @@ def distance(
         if least_steps is not None and least_steps.size == sensible.size:
             sensible = np.maximum(sensible, least_steps)
         own = np.broadcast_to(scales.astype(np.float64), len(ours))
-        highest = max(2 ** (BITS[dtype] - 1) - 1, 1)
-        least = [LEAST_RANGE / highest, LEAST_RANGE / (highest + 0.5)]  # weights, constants
-        is_least = np.isclose(own[:, np.newaxis], least, rtol=1e-3, atol=0).any(axis=1)
-        sensible = np.where(is_least, np.maximum(sensible, own), sensible)
+        sensible = np.where(_are_least(own, dtype), np.maximum(sensible, own), sensible)
         coarseness = own / np.maximum(sensible, _TINY)
         unit = np.clip(own, sensible, COARSEST * sensible)[:, np.newaxis].astype(np.float32)
     else:
         greatest = _floored(np.abs(ours).max(axis=1))
         unit = (FLOAT32_STEP * ROUNDING * greatest)[:, np.newaxis].astype(np.float32)
-        coarseness = np.ones(len(ours))
     if baseline_steps is not None:
         unit = np.hypot(unit, baseline_steps.reshape(-1, 1)).astype(np.float32)
     elif dtype != "float16" and are_float16(ours):
@@ -129,6 +125,13 @@ def distance(
         coarseness=coarseness,
         relative=_relative(ours, apart),
     )
+
+
+def _are_least(steps: Doubles, dtype: str) -> npt.NDArray[np.bool_]:
+    """Return which steps are the least that converters write, of weights or of constants."""
+    highest = max(2 ** (BITS[dtype] - 1) - 1, 1)
+    least = [LEAST_RANGE / highest, LEAST_RANGE / (highest + 0.5)]  # weights, constants
+    return np.isclose(steps[:, np.newaxis], least, rtol=1e-3, atol=0).any(axis=1)
 
 
 def float16_steps(values: Reals) -> Reals:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edgeq.judge.decide import Sense
-from edgeq.judge.sampled import counted, judged, of_drop, of_interval, of_rate, sample
+from edgeq.judge.sampled import SampledValue, counted, judged, of_drop, of_interval, of_rate, sample
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.statistics import clopper_pearson
@@ -107,16 +107,19 @@ def open_judgement(
     value: float, interval: tuple[float, float], limit: float, *, sense: Sense, kind: Kind
 ) -> Judgement:
     judgement = judged(
-        value,
-        interval,
-        limit,
+        SampledValue(
+            noun="figure",
+            kind=kind,
+            sense=sense,
+            value=value,
+            interval=interval,
+            limit=limit,
+            images=500,
+            clusters=None,
+        ),
         "something on 500 images",
-        sense=sense,
-        kind=kind,
-        images=500,
-        clusters=None,
-        noun="figure",
-        evidence={},
+        {},
+        if_failing="Try another method",
     )
     assert judgement.status is Verdict.INCONCLUSIVE
     return judgement

@@ -9,7 +9,8 @@ import glob
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -94,13 +95,7 @@ def pack(
         with alone_in(target.parent):
             restore_folder(target)
             _require_replaceable(target, zip_path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            prefix = f".{target.name}.{_UNFINISHED}"
-            for abandoned in target.parent.glob(f"{glob.escape(prefix)}*"):
-                shutil.rmtree(abandoned, ignore_errors=True)  # of one that was killed
-            with tempfile.TemporaryDirectory(prefix=prefix, dir=target.parent) as name:
-                new = Path(name) / "new"
-                new.mkdir()
+            with _unfinished(target) as new:
                 packed, left_out = _write_variants(sources, chosen, new)
                 every = (*refused, *left_out)
                 refused = tuple(sorted(every, key=attrgetter("model", "variant")))
@@ -124,6 +119,19 @@ def pack(
         {variant.key: variant.answer for variant in packed},
         refused,
     )
+
+
+@contextmanager
+def _unfinished(target: Path) -> Iterator[Path]:
+    """Yield a new folder beside a package; those of killed runs are removed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{target.name}.{_UNFINISHED}"
+    for abandoned in target.parent.glob(f"{glob.escape(prefix)}*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=target.parent) as name:
+        new = Path(name) / "new"
+        new.mkdir()
+        yield new
 
 
 def _write_variants(

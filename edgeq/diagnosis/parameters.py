@@ -43,16 +43,10 @@ def class_order(bench: Bench) -> Cause | None:
 
     Biases must follow the rows of weights: exchanged rows alone are damage.
     """
-    pairs, own = bench.pairs, slice(None)
-    if bench.variant.detects:  # other layers give boxes
-        given = bench.variant.reading.classes
-        pairs = tuple(pair for pair in pairs if _class_rows(pair, given) is not None)
-        own = (_class_rows(pairs[-1], given) if pairs else None) or own
-    elif not bench.variant.classifies:
+    layer = _layer_of_classes(bench)
+    if layer is None:
         return None
-    if not pairs:
-        return None
-    last = pairs[-1]
+    last, own = layer
     ours, theirs = (weight.reshape(weight.shape[0], -1)[own] for weight in _weights(bench, last))
     classes = ours.shape[0]
     if classes < 3 or last.baseline.channel_axis != 0:  # noqa: PLR2004 - two have no order
@@ -82,6 +76,21 @@ def class_order(bench: Bench) -> Cause | None:
         f"are the baseline's of another class",
         {**facts, "moved": moved},
     )
+
+
+def _layer_of_classes(bench: Bench) -> tuple[Pair, slice] | None:
+    """Return the layer that gives the classes, and which of its rows do; None if there is none."""
+    pairs = bench.pairs
+    if bench.variant.classifies:
+        return (pairs[-1], slice(None)) if pairs else None
+    if not bench.variant.detects:
+        return None
+    given = bench.variant.reading.classes  # other layers give boxes
+    for pair in reversed(pairs):
+        rows = _class_rows(pair, given)
+        if rows is not None:
+            return pair, rows
+    return None
 
 
 def _biases_follow(

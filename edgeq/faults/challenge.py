@@ -91,30 +91,31 @@ def challenge(
     every = catalogue()
     chosen = tuple(every.get(name) for name in names) or tuple(fault for _, fault in every)
     store = store or Store(spec.path(spec.store))
-    for model in models:
-        if model not in spec.models:
-            known = f"Models: {', '.join(spec.models)}"
-            raise SpecError(f"unknown model {model!r}", where=spec.origin, remedy=known)
-    faults: list[FaultAnswer] = []
-    controls: list[ControlAnswer] = []
+    _require_models(spec, models)
+    answers: list[FaultAnswer | ControlAnswer] = []
     for model in models or spec.models:
         run = Run(alone(spec, model), store=store, say=say)
         with tempfile.TemporaryDirectory(prefix="edgeq-challenge-") as folder:
             good = choose_good(run, model, variant, Path(folder))
             task = good.variant.reading.task
             fitting = [fault for fault in chosen if names or fault.fits(task)]
-            answers = tuple(_answers(good, fitting, diagnose, say))
-        faults += [answer for answer in answers if isinstance(answer, FaultAnswer)]
-        controls += [answer for answer in answers if isinstance(answer, ControlAnswer)]
+            answers += _answers(good, fitting, diagnose, say)
     return summed(
-        tuple(faults),
-        tuple(controls),
+        tuple(answer for answer in answers if isinstance(answer, FaultAnswer)),
+        tuple(answer for answer in answers if isinstance(answer, ControlAnswer)),
         edgeq=__version__,
         started=started.isoformat(timespec="seconds"),
         duration_s=round(time.monotonic() - clock, 1),
         spec_sha256=spec_sha256(spec),
         complete=not names and set(models or spec.models) == set(spec.models),
     )
+
+
+def _require_models(spec: Spec, models: Sequence[str]) -> None:
+    for model in models:
+        if model not in spec.models:
+            known = f"Models: {', '.join(spec.models)}"
+            raise SpecError(f"unknown model {model!r}", where=spec.origin, remedy=known)
 
 
 def choose_good(run: Run, model: str, variant: str | None, scratch: Path) -> Good:
@@ -129,26 +130,34 @@ def choose_good(run: Run, model: str, variant: str | None, scratch: Path) -> Goo
         declared = (run.variant(f"{model}/{variant}"),)
     problems = []
     for candidate in sorted(declared, key=_preference):
-        problem, records = None, list[CaseRecord]()
-        for case in run.cases:
-            if problem is None and case.variant is candidate and why_inapplicable(case) is None:
-                run.say(f"{candidate.name}: is it good? {case.gate.name}")
-                record, error = judge(case)
-                if error is not None:
-                    raise error
-                records.append(record)
-                problem = f"{case.gate.name}: {record.reason}" if stops(record) else None
-        if problem is None:
+        records = _until_one_stops(run, candidate)
+        if not any(map(stops, records)):
             narrowed = Run(with_variant(candidate), store=run.store, say=run.say)
             good = narrowed.variant(candidate.name)
             return Good(good, scratch, measured(records), unjudged(records))
-        problems.append(f"{candidate.short_name} ({problem})")
+        problems.append(f"{candidate.short_name} ({records[-1].gate}: {records[-1].reason})")
     raise SpecError(
         f"no variant of {model!r} passes its own gates, so there is none to make faulty: "
         f"{'; '.join(problems)}",
         where=run.spec.origin,
         remedy="Fix the variant or its limits first: `edgeq gate`",
     )
+
+
+def _until_one_stops(run: Run, variant: VariantUnderTest) -> list[CaseRecord]:
+    """Judge a variant's cases up to the first one that keeps it from shipping."""
+    records: list[CaseRecord] = []
+    for case in run.cases:
+        if case.variant is not variant or why_inapplicable(case) is not None:
+            continue
+        run.say(f"{variant.name}: is it good? {case.gate.name}")
+        record, error = judge(case)
+        if error is not None:
+            raise error
+        records.append(record)
+        if stops(record):
+            break
+    return records
 
 
 def measured(records: Sequence[CaseRecord]) -> frozenset[str]:
@@ -266,17 +275,10 @@ def answer(
     if attempt.faulty is None:
         return _fault(fault, good, "caught", ("made",), attempt.refusal or "")
     verdicts = judged(attempt.faulty, fault, good)
-    variant, records = verdicts.variant, verdicts.records
-    stopping, opened = verdicts.stopping, verdicts.opened
     if fault.control:
-        note = next((record.reason for record in records if record.gate in stopping), "")
-        note = note or "; ".join(
-            f"{record.gate}: {record.next_step or record.reason}" for record in opened
-        )
-        passed: Passed = "INCONCLUSIVE" if opened else "PASS"
-        return _control(fault, good, "FAIL" if stopping else passed, note)
+        return _control_answer(fault, good, verdicts)
+    variant, records, stopping = verdicts.variant, verdicts.records, verdicts.stopping
     seen = visible(fault, attempt.faulty, good, variant)
-    facts = {"visible": seen, "where": attempt.faulty.where}
     if stopping:
         cause = cause_of(records) if diagnose is None else diagnose(variant)
         # If no prediction changes, no experiment can show a cause.
@@ -284,8 +286,18 @@ def answer(
         result = _fault(fault, good, "caught", stopping, "", named_cause=cause, diagnosed=not plain)
     else:
         note = would_catch(fault, good, variant, records)
-        result = _fault(fault, good, "INCONCLUSIVE" if opened else "missed", (), note)
-    return msgspec.structs.replace(result, **facts)
+        result = _fault(fault, good, "INCONCLUSIVE" if verdicts.opened else "missed", (), note)
+    return msgspec.structs.replace(result, visible=seen, where=attempt.faulty.where)
+
+
+def _control_answer(fault: Fault, good: Good, verdicts: Judged) -> ControlAnswer:
+    """Return the gates' answer to a harmless change, with the first reason against it."""
+    stopping, opened = verdicts.stopping, verdicts.opened
+    if stopping:
+        reasons = (record.reason for record in verdicts.records if record.gate in stopping)
+        return _control(fault, good, "FAIL", next(reasons))
+    note = "; ".join(f"{record.gate}: {record.next_step or record.reason}" for record in opened)
+    return _control(fault, good, "INCONCLUSIVE" if opened else "PASS", note)
 
 
 def _place(faulty: Faulty, fault: Fault, good: Good) -> VariantUnderTest:

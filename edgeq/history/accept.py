@@ -93,16 +93,16 @@ def accept(
             where="-k",
             remedy=f"Its cases are {names(tuple(figures)) or 'none'}",
         )
-    dropped = set(vanished) if prune else set()
+    dropped = frozenset(vanished if prune else ())
     touched = {case_id.partition("/")[0] for case_id in (*chosen, *dropped)}
-    records = {}
+    records: dict[str, Accepted | None] = {}
     for model in sorted(touched):
-        new = tuple(figures[case_id] for case_id in chosen if figures[case_id].model == model)
-        merged = existing.get(model, Accepted(model=model))
-        targets = dict.fromkeys(parsed(figure.id).target for figure in new)
-        for target in targets or ("",):  # each target has its own conditions
+        merged = _without(existing.get(model, Accepted(model=model)), dropped)
+        new = [figures[case_id] for case_id in chosen if figures[case_id].model == model]
+        for target in dict.fromkeys(parsed(figure.id).target for figure in new):
             some = tuple(figure for figure in new if parsed(figure.id).target == target)
-            merged = _merged(merged, record, some, signature, dropped)
+            merged = _with(merged, some, signature, record)
+        merged = _without_unused(merged)
         records[model] = merged if merged.cases else None
     return Accepting(records=records, taken=chosen, vanished=vanished, pruned=prune)
 
@@ -145,52 +145,63 @@ def _is_bad(case: CaseRecord, record: RunRecord) -> bool:
     return case.status is Verdict.FAIL or is_undeclared
 
 
-def _merged(
-    before: Accepted,
-    record: RunRecord,
-    new: tuple[CaseFigure, ...],
-    signature: Signature,
-    dropped: set[str],
+def _without(accepted: Accepted, dropped: frozenset[str]) -> Accepted:
+    """Return a model's accepted record without some of its cases."""
+    cases = {name: case for name, case in accepted.cases.items() if name not in dropped}
+    return msgspec.structs.replace(accepted, cases=cases)
+
+
+def _with(
+    accepted: Accepted, new: tuple[CaseFigure, ...], signature: Signature, record: RunRecord
 ) -> Accepted:
-    """Return a model's accepted record with new figures merged in and unused parts removed."""
-    cases = {name: case for name, case in before.cases.items() if name not in dropped}
-    acceptances, keys = dict(before.acceptances), dict(before.image_keys)
-    if new:
-        key = str(1 + max((int(key) for key in acceptances if key.isdecimal()), default=0))
-        cases |= {figure.id: AcceptedCase(acceptance=key, **kept(figure)) for figure in new}
-        acceptances[key] = Acceptance(
-            reason=signature.reason.strip(),
-            date=signature.date,
-            commit=signature.commit,
-            run=record.started,
-            edgeq=record.edgeq,
-            measured_with=new[0].conditions,
-            variants={figure.method: figure.variant for figure in new},
-        )
-        keys |= {
-            sha256: figure.image_keys
-            for figure in new
-            if figure.image_keys and (sha256 := figure.conditions.evaluation_sha256)
-        }
+    """Return a model's accepted record with the figures of one target merged in.
+
+    They have an acceptance of their own, as each target has its own conditions.
+    """
+    key = str(1 + max((int(key) for key in accepted.acceptances if key.isdecimal()), default=0))
+    acceptance = Acceptance(
+        reason=signature.reason.strip(),
+        date=signature.date,
+        commit=signature.commit,
+        run=record.started,
+        edgeq=record.edgeq,
+        measured_with=new[0].conditions,
+        variants={figure.method: figure.variant for figure in new},
+    )
+    keys = {
+        sha256: figure.image_keys
+        for figure in new
+        if figure.image_keys and (sha256 := figure.conditions.evaluation_sha256)
+    }
+    cases = {figure.id: AcceptedCase(acceptance=key, **kept(figure)) for figure in new}
+    return Accepted(
+        model=accepted.model,
+        acceptances={**accepted.acceptances, key: acceptance},
+        cases={**accepted.cases, **cases},
+        image_keys={**accepted.image_keys, **keys},
+    )
+
+
+def _without_unused(accepted: Accepted) -> Accepted:
+    """Return a model's accepted record without acceptances, variants and sets of no case."""
     used: dict[str, set[str]] = {}
-    for case_id, case in cases.items():
+    for case_id, case in accepted.cases.items():
         used.setdefault(case.acceptance, set()).add(parsed(case_id).variant)
-    left = {
+    acceptances = {
         key: msgspec.structs.replace(
             acceptance,
             variants={
                 name: facts for name, facts in acceptance.variants.items() if name in used[key]
             },
         )
-        for key, acceptance in acceptances.items()
+        for key, acceptance in accepted.acceptances.items()
         if key in used
     }
-    sets = {acceptance.measured_with.evaluation_sha256 for acceptance in left.values()}
-    return Accepted(
-        model=before.model,
-        acceptances=left,
-        cases=cases,
-        image_keys={sha256: text for sha256, text in keys.items() if sha256 in sets},
+    sets = {acceptance.measured_with.evaluation_sha256 for acceptance in acceptances.values()}
+    return msgspec.structs.replace(
+        accepted,
+        acceptances=acceptances,
+        image_keys={sha: text for sha, text in accepted.image_keys.items() if sha in sets},
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from edgeq import words
 from edgeq.config.gate import Gate
 from edgeq.judge import sampled
-from edgeq.judge.advice import another_method
 from edgeq.judge.doubt import Doubt
 from edgeq.judge.missing import missing
 from edgeq.judge.sampled import SampledValue, judged
@@ -48,7 +47,7 @@ def figure(figures: TaskFigures, limit: float, gate: Gate, *, method: str | None
             "confidence": figures.confidence,
             "interval_method": measured.method,
         },
-        if_failing=another_method(method),
+        method=method,
     )
 
 

@@ -161,7 +161,7 @@ def top5_overlap(agreement: Agreement, limit: float, *, method: str | None = Non
             "confidence": agreement.confidence,
             "interval_method": "Gaffke's bounds",
         },
-        if_failing=another_method(method),
+        method=method,
     )
 
 
@@ -293,7 +293,8 @@ def _by_both_limits(
         replace(measured, limit=tightened.limit),
         about,
         evidence,
-        if_failing=tightened.advice if by_control else another_method(method),
+        method=method,
+        if_failing=tightened.advice if by_control else "",
         status=status,
         needed=(lambda: tightened.needed) if by_control else needed,
         resolved=resolved,
@@ -319,7 +320,8 @@ def min_accuracy(accuracy: Accuracy, limit: float, *, method: str | None = None)
             "confidence": accuracy.confidence,
             "interval_method": "Clopper-Pearson",
         },
-        if_failing=another_method(method) if baseline.value >= limit else further,
+        method=method,
+        if_failing="" if baseline.value >= limit else further,
         needed=lambda: images_needed(top1.value, limit, accuracy.confidence),
         resolved=sampled.of_rate(accuracy.worth, limit, accuracy.confidence, others="are wrong"),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from edgeq import words
 from edgeq.judge import open_value
-from edgeq.judge.advice import in_all, more_images
+from edgeq.judge.advice import another_method, in_all, more_images
 from edgeq.judge.decide import Sense, decide, half_towards
 from edgeq.judge.open_value import FINE_RATE, OpenValue
 from edgeq.judge.verdict import Judgement, Verdict
@@ -65,7 +65,8 @@ def judged(
     about: str,
     evidence: dict[str, object],
     *,
-    if_failing: str,
+    method: str | None = None,
+    if_failing: str = "",
     status: Verdict | None = None,
     needed: Callable[[], int | None] | None = None,
     resolved: str | None = None,
@@ -76,7 +77,8 @@ def judged(
         measured: The value and its limit.
         about: What the value is about, as the beginning of the reason.
         evidence: The facts behind the value.
-        if_failing: What to do if it fails.
+        method: The variant's method, in place of which another one is advised if it fails.
+        if_failing: What to do if it fails, if not that.
         status: The verdict, if more than the value and its limit decide it.
         needed: Returns the total number of images that would settle it, None if unknown; without
             it, they are estimated from the width of the interval.
@@ -86,7 +88,7 @@ def judged(
     status = status or measured.verdict
     step, settling = None, dict[str, object]()
     if status is Verdict.FAIL:
-        step = if_failing
+        step = if_failing or another_method(method)
     elif status is Verdict.INCONCLUSIVE and interval is None:
         step = "Evaluate more images: a single one can't settle it"
     elif status is Verdict.INCONCLUSIVE and interval is not None:

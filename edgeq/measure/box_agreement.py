@@ -123,30 +123,13 @@ def box_agreement(
         confidence: Confidence level of the intervals, in (0, 1).
         clusters: Which images belong together.
     """
-    recalls, precisions, shifts, signed = (list[float]() for _ in range(4))
-    counts = np.zeros(3, np.int64)
-    unlike: list[tuple[float, UnlikeImage]] = []
-    images = 0
-    for image, (ours, theirs) in enumerate(zip(baseline, variant, strict=True)):
-        images += 1
-        before, after = ours.above(score), theirs.above(score)
-        pairs = matched(before, after)
-        shared = int((pairs >= 0).sum())
-        counts += (len(before), len(after), shared)
-        if len(before):
-            recalls.append(shared / len(before))
-        if len(after):
-            precisions.append(shared / len(after))
-        any_score = matched(before, theirs)
-        if (any_score >= 0).any():
-            moved = theirs.scores[any_score[any_score >= 0]] - before.scores[any_score >= 0]
-            shifts.append(float(np.abs(moved.astype(np.float64)).mean()))
-            signed.append(float(moved.mean()))
-        differing = len(before) + len(after) - 2 * shared
-        if differing:
-            weight = differing / (len(before) + len(after)) + differing / 100
-            unlike.append((weight, _described(image, before, after, pairs)))
-    unlike.sort(key=lambda pair: -pair[0])
+    compared = [
+        _compared(image, ours.above(score), theirs, score)
+        for image, (ours, theirs) in enumerate(zip(baseline, variant, strict=True))
+    ]
+    images = len(compared)
+    signed = [pair.signed_shift for pair in compared if pair.signed_shift is not None]
+    unlike = sorted(compared, key=lambda pair: -pair.weight)
     share = effective(images, clusters) / images if images else 1.0
 
     def mean(values: list[float], *, bounded: bool = True) -> MeanOverImages | None:
@@ -160,16 +143,68 @@ def box_agreement(
         images=images,
         confidence=confidence,
         score=score,
-        baseline_boxes=int(counts[0]),
-        variant_boxes=int(counts[1]),
-        shared_boxes=int(counts[2]),
-        recall=mean(recalls),
-        precision=mean(precisions),
-        shift=mean(shifts, bounded=False),
+        baseline_boxes=sum(pair.baseline for pair in compared),
+        variant_boxes=sum(pair.variant for pair in compared),
+        shared_boxes=sum(pair.shared for pair in compared),
+        recall=mean([pair.shared / pair.baseline for pair in compared if pair.baseline]),
+        precision=mean([pair.shared / pair.variant for pair in compared if pair.variant]),
+        shift=mean([pair.shift for pair in compared if pair.shift is not None], bounded=False),
         signed_shift=float(np.mean(signed)) if signed else None,
         clusters=clusters,
-        unlike=tuple(image for _, image in unlike[:WORST]),
+        unlike=tuple(pair.unlike for pair in unlike[:WORST] if pair.unlike is not None),
     )
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The boxes of two models on one image, at the operating score and above.
+
+    Attributes:
+        baseline: Number of the baseline's boxes.
+        variant: Number of the variant's boxes.
+        shared: Number of boxes that both have.
+        shift: Mean distance between the scores of the baseline's boxes and of those that the
+            variant has in their place at any score; None if it has none of them.
+        signed_shift: The same with its sign, positive if the variant's scores are higher.
+        unlike: What differs; None if all boxes are shared.
+    """
+
+    baseline: int
+    variant: int
+    shared: int
+    shift: float | None = None
+    signed_shift: float | None = None
+    unlike: UnlikeImage | None = None
+
+    @property
+    def weight(self) -> float:
+        """How unlike the boxes are: the share that differs, and a little for their number."""
+        every = self.baseline + self.variant
+        differing = every - 2 * self.shared
+        return differing / every + differing / 100 if differing else 0.0
+
+
+def _compared(image: int, before: Boxes, every: Boxes, score: float) -> _Compared:
+    """Compare the boxes of one image.
+
+    Args:
+        image: Index of the image.
+        before: The baseline's boxes from the operating score on.
+        every: The variant's boxes at any score.
+        score: The operating score.
+    """
+    after = every.above(score)
+    pairs = matched(before, after)
+    shared = int((pairs >= 0).sum())
+    at_any_score = matched(before, every)
+    has_partner = at_any_score >= 0
+    shift = signed_shift = None
+    if has_partner.any():
+        moved = every.scores[at_any_score[has_partner]] - before.scores[has_partner]
+        shift, signed_shift = float(np.abs(moved.astype(np.float64)).mean()), float(moved.mean())
+    differs = len(before) + len(after) > 2 * shared
+    unlike = _described(image, before, after, pairs) if differs else None
+    return _Compared(len(before), len(after), shared, shift, signed_shift, unlike)
 
 
 def matched(first: Boxes, second: Boxes) -> npt.NDArray[np.int64]:

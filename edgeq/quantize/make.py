@@ -83,19 +83,9 @@ def make_variant(
         "method": method.name,
         "parameters": msgspec.to_builtins(method_recipe if choice.units else chosen),
         "tools": engine.versions(),
+        **_choices(choice, chosen),
     }
-    if choice.units:
-        # For people, the units' names are enough; the names of all their operators add nothing.
-        origin["units"] = dict(choice.units)
-        origin["recipe_sha256"] = sha256_bytes(msgspec.json.encode(chosen))
-    if choice.classifier is not None:
-        origin["classifier"] = choice.classifier
-    if choice.prune is not None:
-        origin["prune"] = choice.prune
-    if choice.fold_preprocessing:
-        origin["fold_preprocessing"] = True
-    changes = () if engine.changes is None else engine.changes(start)
-    if changes:
+    if engine.changes is not None and (changes := engine.changes(start)):
         origin["prepared"] = tuple(changes)
     facts = {
         **origin,
@@ -126,6 +116,22 @@ def make_variant(
         ),
         made=entry.made,
     )
+
+
+def _choices(choice: MethodChoice, recipe: Recipe) -> dict[str, Any]:
+    """Return what the spec chose besides method and engine, as a manifest has it."""
+    chosen: dict[str, Any] = {}
+    if choice.units:
+        # For people, the units' names are enough; the names of all their operators add nothing.
+        chosen["units"] = dict(choice.units)
+        chosen["recipe_sha256"] = sha256_bytes(msgspec.json.encode(recipe))
+    if choice.classifier is not None:
+        chosen["classifier"] = choice.classifier
+    if choice.prune is not None:
+        chosen["prune"] = choice.prune
+    if choice.fold_preprocessing:
+        chosen["fold_preprocessing"] = True
+    return chosen
 
 
 def _recipe_of(choice: MethodChoice, what: str) -> Recipe:

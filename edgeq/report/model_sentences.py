@@ -167,27 +167,9 @@ def _objection(record: RunRecord, model: ModelRecord, variant: VariantRecord) ->
 def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     """Return what is open about variants that are not rejected."""
     cases = [case for variant in group for case in record.verdicts(model.name, variant.name)]
-    guess = next(filter(None, map(baseline_doubt, cases)), "")
-    open_ = [
-        case for case in cases if case.status is Verdict.INCONCLUSIVE and not baseline_doubt(case)
-    ]
-    others = dict.fromkeys(case.gate for case in open_ if not _sees_images(case))
-    timed = [gate for gate in others if gate in GATES and GATES.get(gate).marker == "latency"]
-    unsettled = [gate for gate in others if gate not in timed]
-    absent = list(dict.fromkeys(c.gate for c in cases if c.status is Verdict.MISSING))
+    absent = list(dict.fromkeys(case.gate for case in cases if case.status is Verdict.MISSING))
     left = sum(len(not_run(record, model.name, variant)) for variant in group)
-    doubts = [guess] if guess else []
-    if any(_sees_images(case) for case in open_) and not guess:
-        number = _images(group)
-        doubts.append(
-            f"{plural(number, 'image')} prove{'s' * (number == 1)} too little"
-            if number
-            else "the images prove too little"
-        )
-    if timed:
-        doubts.append(f"the timing does not settle {names(timed)}")
-    if unsettled:
-        doubts.append(f"{names(unsettled)} {'is' if len(unsettled) == 1 else 'are'} not settled")
+    doubts = _open_questions(cases, _images(group))
     if absent:
         doubts.append(f"{names(absent)} {'was' if len(absent) == 1 else 'were'} not measured")
     if left:
@@ -195,6 +177,31 @@ def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     if any(incomparable(record, model.name, variant) for variant in group):
         doubts.append("figures can't be compared with what was accepted")
     return " and ".join(doubts)
+
+
+def _open_questions(cases: Sequence[CaseRecord], images: int) -> list[str]:
+    """Return what the INCONCLUSIVE cases leave open; a doubtful baseline explains those of images.
+
+    Args:
+        cases: The cases of some variants.
+        images: Number of images; 0 if unknown.
+    """
+    guess = next(filter(None, map(baseline_doubt, cases)), "")
+    open_ = [
+        case for case in cases if case.status is Verdict.INCONCLUSIVE and not baseline_doubt(case)
+    ]
+    others = dict.fromkeys(case.gate for case in open_ if not _sees_images(case))
+    timed = [gate for gate in others if gate in GATES and GATES.get(gate).marker == "latency"]
+    unsettled = [gate for gate in others if gate not in timed]
+    questions = [guess] if guess else []
+    if any(map(_sees_images, open_)) and not guess:
+        who = plural(images, "image") if images else "the images"
+        questions.append(f"{who} {'proves' if images == 1 else 'prove'} too little")
+    if timed:
+        questions.append(f"the timing does not settle {names(timed)}")
+    if unsettled:
+        questions.append(f"{names(unsettled)} {'is' if len(unsettled) == 1 else 'are'} not settled")
+    return questions
 
 
 def _leaning(record: RunRecord, model: ModelRecord, group: Variants) -> str:

@@ -101,37 +101,41 @@ _ON_THE_FRONT = {None, ShipDecision.CLEARED, ShipDecision.UNPROVEN}
 
 def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | None:
     """Return the chart of a model, None if no variant has both a size and an agreement."""
-    placed = [
-        (variant, variant.bytes / 1000, variant.agreement)
+    shown = [
+        variant
         for variant in variants
         if variant.bytes is not None and variant.agreement is not None
     ]
-    if not placed:
+    if not shown:
         return None
     if baseline.bytes is not None:
-        placed = [(baseline, baseline.bytes / 1000, 1.0), *placed]
-    low, high = _ends([size for _, size, _ in placed])
-    across = Axis(low, high, LEFT, RIGHT, log=True)
-    lowest = min(share for _, _, share in placed)
+        shown = [baseline, *shown]
+    figures = [_figures(variant) for variant in shown]
+    low, high = _ends([size for size, _ in figures])
+    lowest = min(share for _, share in figures)
     shares = _SHARES[: 1 + sum(share >= lowest for share in _SHARES)]
+    across = Axis(low, high, LEFT, RIGHT, log=True)
     up = Axis(_CLOSEST, away(shares[-1]), TOP, BOTTOM, log=True)
-    numbers = [(size, share) for variant, size, share in placed if variant.answer in _ON_THE_FRONT]
-    best = front(numbers)
-    places = [(across.at(size), up.at(away(share))) for _, size, share in placed]
+
+    def place(size: float, share: float) -> tuple[float, float]:
+        return across.at(size), up.at(away(share))
+
+    best = front([_figures(variant) for variant in shown if variant.answer in _ON_THE_FRONT])
+    places = [place(*pair) for pair in figures]
     labels = spread_labels(
         [
             (x, y, _label(variant), _gap(variant))
-            for (x, y), (variant, _, _) in zip(places, placed, strict=True)
+            for variant, (x, y) in zip(shown, places, strict=True)
         ],
         (LEFT, TOP - 10, WIDTH, BOTTOM - 4),
     )
     points = tuple(
-        _point(variant, place, label, front=(size, share) in best)
-        for (variant, size, share), place, label in zip(placed, places, labels, strict=True)
+        _point(variant, at, label, front=pair in best)
+        for variant, pair, at, label in zip(shown, figures, places, labels, strict=True)
     )
     return Chart(
         points=points,
-        front=_steps([(across.at(size), up.at(away(share))) for size, share in best]),
+        front=_steps([place(*pair) for pair in best]),
         x_ticks=across.ticks(series(low, high), lambda kilobytes: words.size(kilobytes * 1000)),
         y_ticks=tuple(
             Tick(up.at(away(share)), typeset(percentage(round(1.0 - share, 4)))) for share in shares
@@ -139,6 +143,12 @@ def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | N
         absent=tuple(v.name for v in variants if v.bytes is None or v.agreement is None),
         description="; ".join(point.title for point in points),
     )
+
+
+def _figures(variant: VariantView) -> tuple[float, float]:
+    """Return size in kilobytes and agreement, which is 1 for a baseline; it has no answer."""
+    share = variant.agreement if variant.answer else 1.0
+    return (variant.bytes or 0) / 1000, 1.0 if share is None else share
 
 
 def away(share: float) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from edgeq.config.gates import written
 from edgeq.history.accepted import Accepted
@@ -97,25 +98,36 @@ def trends(runs: Sequence[PastRun], accepted: Sequence[Accepted] = ()) -> tuple[
         for entry in accepted
         for case_id, case in entry.cases.items()
     }
-    by_case: dict[tuple[str, str], list[Trend]] = {}
+    by_variant: dict[tuple[str, str], list[Trend]] = {}
     for case_id, figure in sides[-1].items():
-        series = [
-            (index, side[case_id])
-            for index, side in enumerate(sides)
-            if case_id in side and side[case_id].value is not None
-        ]
-        if comparison_of(figure.gate) and len(series) > 1 and series[-1][0] == len(runs) - 1:
+        series = _series(case_id, sides)
+        if comparison_of(figure.gate) and series:
             value, started = marks.get(case_id, (None, ""))
             at = {index for index, run in enumerate(runs) if run.started == started}
             trend = _trend(series, len(runs), value, at)
-            by_case.setdefault((figure.model, figure.method), []).append(trend)
-    first, last = (utc(run.started)[_DAY] for run in (runs[0], runs[-1]))
+            by_variant.setdefault((figure.model, figure.method), []).append(trend)
     accuracies = [_accuracies(side.values()) for side in sides]
-    for key, own in by_case.items():
-        series = [(index, side[key]) for index, side in enumerate(accuracies) if key in side]
-        if len(series) > 1 and series[-1][0] == len(runs) - 1:
+    for variant, own in by_variant.items():
+        series = _series(variant, accuracies)
+        if series:
             own.append(_trend(series, len(runs), None, set(), title="top-1 accuracy"))
-    return tuple(VariantTrends(*key, first, last, tuple(by_case[key])) for key in by_case)
+    first, last = (utc(run.started)[_DAY] for run in (runs[0], runs[-1]))
+    return tuple(
+        VariantTrends(*variant, first, last, tuple(own)) for variant, own in by_variant.items()
+    )
+
+
+_Key = TypeVar("_Key")
+
+
+def _series(key: _Key, sides: Sequence[Mapping[_Key, CaseFigure]]) -> Series:
+    """Return a figure of all runs that have it; none if the latest or all others lack it."""
+    series = [
+        (index, side[key])
+        for index, side in enumerate(sides)
+        if key in side and side[key].value is not None
+    ]
+    return series if len(series) > 1 and series[-1][0] == len(sides) - 1 else []
 
 
 def _accuracies(figures: Iterable[CaseFigure]) -> dict[tuple[str, str], CaseFigure]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -36,6 +37,9 @@ from edgeq.results.judging import judge, lack_of, why_inapplicable
 from edgeq.run.workers import Workers
 from edgeq.samples.apart import idle as decoders
 from edgeq.samples.sets import ROLES, Role
+
+if TYPE_CHECKING:
+    from edgeq.cluster.cluster import Cluster
 
 _Work = Callable[[], object]
 
@@ -66,29 +70,19 @@ def prefetch(
     """
     cores = workers or os.cpu_count() or 1
     run.parts = cores if run.executor.cluster is None else 1
+    order = {model: place for place, model in enumerate(run.spec.models)}
     models = [
         _ModelTasks(run, name, tuple(chosen), explain=explain)
         for name, chosen in groupby(
-            sorted(cases, key=lambda case: list(run.spec.models).index(case.variant.model)),
+            sorted(cases, key=lambda case: order[case.variant.model]),
             key=lambda case: case.variant.model,
         )
     ]
-    tasks = [task for model in models for task in model.first()]
-    tasks += [task for model in models for task in model.long()]
-    tasks += [task for model in models for task in model.short()]
-    if run.spec.report.thumbnails:
-        tasks += [task for model in models[: PER_RUN // len(ROLES)] for task in model.pictures()]
+    tasks = _tasks(models, thumbnails=run.spec.report.thumbnails)
     if not tasks:
         return ()
-    making = tuple(task.name for task in tasks if task.name.endswith((_MAKING, _COMPARING)))
-    used = tuple(task.name for task in tasks if not task.name.endswith((_JUDGING, _DRAWN)))
-    cluster = run.executor.cluster
-    if cluster is not None:
-        tasks.insert(0, Task("ending the cluster's converters", cluster.rest, making))
-    tasks.insert(0, Task("ending the engines' processes", idle.end_all, making))
-    pools = _pools(models)
-    for name, pool in pools.items():
-        tasks.insert(0, Task(name_on("ending the workers", name), pool.end_idle, used))
+    cluster, pools = run.executor.cluster, _pools(models)
+    tasks = [*_endings(tasks, pools, cluster), *tasks]
     with ExitStack() as kept:
         for context in (idle.kept(), decoders.kept(), *(each.kept() for each in pools.values())):
             kept.enter_context(context)
@@ -100,6 +94,34 @@ def prefetch(
     with suppress(StoreError):  # only a log; the cases report a store that can't be written
         write_bytes(run.store.root / STAGES_FILE, msgspec.json.format(msgspec.json.encode(stages)))
     return stages
+
+
+def _tasks(models: Sequence[_ModelTasks], *, thumbnails: bool) -> list[Task]:
+    """Return the tasks of all models: first what others wait for, then long ones, short ones last.
+
+    Args:
+        models: The models.
+        thumbnails: Whether photographs are drawn for the report.
+    """
+    tasks = [task for model in models for task in model.first()]
+    tasks += [task for model in models for task in model.long()]
+    tasks += [task for model in models for task in model.short()]
+    if thumbnails:
+        tasks += [task for model in models[: PER_RUN // len(ROLES)] for task in model.pictures()]
+    return tasks
+
+
+def _endings(
+    tasks: Sequence[Task], pools: dict[str, Workers], cluster: Cluster | None
+) -> Iterator[Task]:
+    """Yield the tasks that end processes as soon as no other task needs them."""
+    making = tuple(task.name for task in tasks if task.name.endswith((_MAKING, _COMPARING)))
+    used = tuple(task.name for task in tasks if not task.name.endswith((_JUDGING, _DRAWN)))
+    for name, pool in reversed(pools.items()):
+        yield Task(name_on("ending the workers", name), pool.end_idle, used)
+    yield Task("ending the engines' processes", idle.end_all, making)
+    if cluster is not None:
+        yield Task("ending the cluster's converters", cluster.rest, making)
 
 
 def _pools(models: Iterable[_ModelTasks]) -> dict[str, Workers]:

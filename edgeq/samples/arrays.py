@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -260,35 +260,53 @@ def find_arrays(
         ImageError: The source or a label can't be used.
     """
     path = root / Path(source).expanduser()
-    given: tuple[int, ...] | None = None
     if stored is not None:
         count, given = stored.file.shape[0], stored.labels
     else:
         with opened_source(source, role, root, where) as opened:
-            given = opened.labels
-            count = count_samples(opened, source)
+            count, given = count_samples(opened, source), opened.labels
     named = None if labels is None else root / Path(labels).expanduser()
     table = _labels(path, named, role, classes)
-    if table is None:
-        every = given if given is not None and role == "evaluation" else (None,) * count
-        rows = list(range(count))
-        found = dict(enumerate(every))
-        groups: Mapping[str, str] = {}
+    if table is not None:
+        by_row, groups = _by_row(table, role, count), table.groups
+    elif given is not None and role == "evaluation":
+        by_row, groups = dict(enumerate(given)), {}
     else:
-        found = {int(row): label for row, label in table.labels.items()}
-        groups = table.groups
-        rows = sorted(found) if table.has_split else list(range(count))
-        what = "" if rows else f"has no row of the split {role!r}"
-        if missing := [row for row in rows if row not in found]:
-            what = f"names {len(found)} of {plural(count, 'row')}; row {missing[0]} is missing"
-        if (greatest := max(found, default=-1)) >= count:
-            what = f"names row {greatest}, but there are {plural(count, 'row')}, counted from 0"
-        if what:
-            remedy = "Write one line per sample: row,class_index"
-            raise ImageError(what, where=table.path, remedy=remedy)
+        by_row, groups = dict.fromkeys(range(count)), {}
     return Photographs(
-        [SampleFile(path, row_name(row), found[row], groups.get(str(row))) for row in rows]
+        [
+            SampleFile(path, row_name(row), label, groups.get(str(row)))
+            for row, label in by_row.items()
+        ]
     )
+
+
+def _by_row(table: LabelTable, role: Role, count: int) -> dict[int, int | None]:
+    """Return the label of each sample of a set, by its row in the file.
+
+    Args:
+        table: The labels.
+        role: What the set is for.
+        count: Number of samples in the file.
+
+    Raises:
+        ImageError: The labels are not those of the samples.
+    """
+    labels = {int(row): label for row, label in table.labels.items()}
+    rows = sorted(labels) if table.has_split else range(count)
+    missing = next((row for row in rows if row not in labels), None)
+    greatest = max(labels, default=-1)
+    problem = None
+    if greatest >= count:
+        problem = f"names row {greatest}, but there are {plural(count, 'row')}, counted from 0"
+    elif missing is not None:
+        problem = f"names {len(labels)} of {plural(count, 'row')}; row {missing} is missing"
+    elif not rows:
+        problem = f"has no row of the split {role!r}"
+    if problem is not None:
+        remedy = "Write one line per sample: row,class_index"
+        raise ImageError(problem, where=table.path, remedy=remedy)
+    return {row: labels[row] for row in rows}
 
 
 def _labels(

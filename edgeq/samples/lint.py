@@ -134,11 +134,11 @@ def lint(calibration: ImageSet, pixels: PixelFacts, evaluation: PixelFacts | Non
     """
     n = len(calibration.photos)
     names = [photo.name for photo in calibration.photos]
+    copies = _copies(calibration, pixels)
     flat = [names[index] for index in np.flatnonzero(pixels.contrast < FLAT)]
     noise = [names[index] for index in np.flatnonzero(pixels.neighbours < NOISE)]
-    copies = _copies(calibration, pixels)
     repeated = [names[second] for _, second in copies]
-    problems, notes = [], []
+    problems, notes = list[str](), list[str]()
     if len(flat) == n:
         problems.append(
             "every calibration image is a single colour: its levels differ by less than "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -79,7 +80,7 @@ def activations(
             the file gives them several, which the runtime refuses.
     """
     operators = Wiring(model).needed
-    counterparts = {} if matching is None else _held(matching)
+    counterparts = {} if matching is None else _counterparts(matching)
     groups = _groups(model, operators, broken=broken)
     bounds = _bounds(model, operators)
     computed = {index for operator in operators for index in operator.outputs} | set(model.inputs)
@@ -106,19 +107,16 @@ def is_fixed(tensor: Tensor) -> bool:
     )
 
 
-def _held(matching: Matching) -> dict[int, int]:
+def _counterparts(matching: Matching) -> dict[int, int]:
     """Return for each tensor of the variant the baseline's tensor with the same values."""
     ours, theirs = matching.baseline.model, matching.variant.model
-    counterparts: dict[int, int] = {}
     order = order_by_names(ours.named_inputs, theirs.named_inputs)
     entries = [
         (index, ours.inputs[at])
         for index, at in zip(theirs.inputs, order, strict=True)
         if at < len(ours.inputs)
     ]
-    for theirs_at, ours_at in entries:
-        same = (theirs_at, *Wiring(theirs).reals(theirs_at))
-        counterparts.update(dict.fromkeys(same, (ours_at, *Wiring(ours).reals(ours_at))[-1]))
+    counterparts = _of_entries(entries, ours, theirs)
     for pair in matching.pairs:
         if pair.evidence == "order":
             continue
@@ -133,11 +131,8 @@ def _held(matching: Matching) -> dict[int, int]:
             counterparts.update(zip(pair.variant.outputs, pair.baseline.outputs, strict=False))
     wiring = Wiring(theirs)
     for operator in wiring.needed:
-        if (
-            (operator.name in _LOOKED_THROUGH or wiring.only_reshapes(operator))
-            and operator.inputs
-            and operator.inputs[0] in counterparts
-        ):
+        keeps_values = operator.name in _LOOKED_THROUGH or wiring.only_reshapes(operator)
+        if keeps_values and operator.inputs and operator.inputs[0] in counterparts:
             counterparts.update(dict.fromkeys(operator.outputs, counterparts[operator.inputs[0]]))
     # If the images have another size, so has everything that is computed from them.
     alike = all(_may_be_alike(theirs.tensors[a], ours.tensors[b]) for a, b in entries)
@@ -147,6 +142,24 @@ def _held(matching: Matching) -> dict[int, int]:
         if (not alike or _may_be_alike(theirs.tensors[theirs_at], ours.tensors[ours_at]))
         and ours.tensors[ours_at].dtype == "float32"
     }
+
+
+def _of_entries(
+    entries: Sequence[tuple[int, int]], ours: ModelFile, theirs: ModelFile
+) -> dict[int, int]:
+    """Return the counterparts of the variant's inputs and of what they are dequantized to.
+
+    Args:
+        entries: Inputs of the variant and the baseline that are fed the same.
+        ours: The baseline.
+        theirs: The variant.
+    """
+    counterparts: dict[int, int] = {}
+    for theirs_at, ours_at in entries:
+        same = (theirs_at, *Wiring(theirs).reals(theirs_at))
+        real = (ours_at, *Wiring(ours).reals(ours_at))[-1]
+        counterparts.update(dict.fromkeys(same, real))
+    return counterparts
 
 
 _MEANS = {"MEAN", "AVERAGE_POOL_2D"}

@@ -7,10 +7,11 @@ version 3.
 from __future__ import annotations
 
 import io
+import itertools
 import threading
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -275,9 +276,8 @@ def _parsed(path: Path, content: bytes, sha256: str) -> ModelFile:
     tensors = _tensors(main, placed)
     inputs, outputs = main.integers(1), main.integers(2)
     wired = [index for operator in operators[0] for index in operator.tensors]
-    if any(not -1 <= index < len(tensors) for index in wired) or any(
-        not 0 <= index < len(tensors) for index in (*inputs, *outputs)
-    ):
+    absent = any(not -1 <= index < len(tensors) for index in wired)
+    if absent or any(not 0 <= index < len(tensors) for index in (*inputs, *outputs)):
         raise damaged(path, f"the graph refers to a tensor that is not one of its {len(tensors)}")
     if any(index >= len(placed) for index in metadata):
         raise damaged(path, "metadata lies in a buffer that does not exist")
@@ -381,21 +381,30 @@ def _unassigned(model: ModelFile) -> int:
     """Return how many operators of the main graph read a variable that no graph assigns."""
     root = open_model(model.path).root()
     kinds = [_operator_name(code) for code in root.tables(1)]
-    read: list[tuple[str, str] | None] = []
-    assigned: set[tuple[str, str] | None] = set()
-    for place, graph in enumerate(root.tables(2)):
-        variables: dict[int, tuple[str, str]] = {}
-        for operator in graph.tables(3):
-            kind = kinds[operator.integer(0, "I")]
-            if kind == "VAR_HANDLE" and (options := operator.table(4)) is not None:
-                name = options.text(0), options.text(1)
-                variables |= dict.fromkeys(operator.integers(2), name)
-            elif kind == "ASSIGN_VARIABLE":
-                assigned.add(variables.get(operator.integers(1)[0]))
-            elif kind == "READ_VARIABLE" and place == 0:
-                read.append(variables.get(operator.integers(1)[0]))
+    main, *others = (list(_variable_uses(graph, kinds)) for graph in root.tables(2))
+    assigned = {
+        variable for kind, variable in itertools.chain(main, *others) if kind == "ASSIGN_VARIABLE"
+    }
+    read = [variable for kind, variable in main if kind == "READ_VARIABLE"]
     # A handle that another graph passed may be of any variable.
     return len([name for name in read if name not in assigned and (name or not assigned)])
+
+
+def _variable_uses(
+    graph: Table, kinds: Sequence[str]
+) -> Iterator[tuple[str, tuple[str, str] | None]]:
+    """Yield the operators of a graph that read or assign a variable, each with the variable.
+
+    A variable is its container and its name; None if another graph passed the handle.
+    """
+    variables: dict[int, tuple[str, str]] = {}
+    for operator in graph.tables(3):
+        kind = kinds[operator.integer(0, "I")]
+        if kind == "VAR_HANDLE" and (options := operator.table(4)) is not None:
+            name = options.text(0), options.text(1)
+            variables |= dict.fromkeys(operator.integers(2), name)
+        elif kind in {"ASSIGN_VARIABLE", "READ_VARIABLE"}:
+            yield kind, variables.get(operator.integers(1)[0])
 
 
 def open_model(path: Path) -> Flatbuffer:

@@ -131,7 +131,8 @@ def _are_least(steps: Doubles, dtype: str) -> npt.NDArray[np.bool_]:
     """Return which steps are the least that converters write, of weights or of constants."""
     highest = max(2 ** (BITS[dtype] - 1) - 1, 1)
     least = [LEAST_RANGE / highest, LEAST_RANGE / (highest + 0.5)]  # weights, constants
-    return np.isclose(steps[:, np.newaxis], least, rtol=1e-3, atol=0).any(axis=1)
+    alike = np.isclose(steps[:, np.newaxis], least, rtol=1e-3, atol=0)
+    return np.asarray(alike.any(axis=1), np.bool_)
 
 
 def float16_steps(values: Reals) -> Reals:

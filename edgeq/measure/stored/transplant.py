@@ -228,19 +228,18 @@ def mend(baseline: ModelFile, variant: ModelFile, findings: Collection[Finding])
     done: list[Finding] = []
     left_out: list[Finding] = []
     for finding in findings:
-        own_edits: list[Edit] | None = None
-        pair = pairs.get(finding.baseline_operator)
+        layer = finding.baseline_operator
         if finding.part == "operator":
             own_edits = surgeon.edits_of(
                 finding.operator, finding.part, surplus=finding.change == _ADDED
             )
-        elif pair is not None and finding.part in {"weights", "biases"}:
-            at = finding.baseline_operator
-            if at not in layers:
-                layers[at] = _requantized(files, pair, tensors)
-            own_edits = (
-                [] if layers[at] is not None else surgeon.edits_of(finding.operator, finding.part)
-            )
+        elif layer not in pairs or finding.part not in {"weights", "biases"}:
+            own_edits = None
+        else:
+            if layer not in layers:
+                layers[layer] = _requantized(files, pairs[layer], tensors)
+            is_restored = layers[layer] is not None  # weights and biases at once
+            own_edits = [] if is_restored else surgeon.edits_of(finding.operator, finding.part)
         (left_out if own_edits is None else done).append(finding)
         others += own_edits or ()
     edits = tuple(edit for layer in layers.values() for edit in layer or ())
@@ -263,27 +262,41 @@ def _requantized(
         return None
     axis = given.axis if given.scales.size > 1 else theirs.channel_axis % len(given.shape)
     rows = np.moveaxis(values.reshape(given.shape), axis, 0)
-    flat = rows.reshape(len(rows), -1).astype(np.float32)
-    steps = sensible_steps(flat, BITS[given.dtype], tensorwise=given.scales.size == 1)
     biases = _constant_of(files[0], pair.baseline, ours.bias)
     step = input_step(files[1], pair, theirs)
-    if biases is not None and step is not None:
-        steps = np.maximum(steps, np.abs(biases) / (step * INT32_ROOM))
-    if given.scales.size == 1:
-        steps = np.full_like(steps, steps.max())
+    least = None if biases is None or step is None else np.abs(biases) / (step * INT32_ROOM)
+    steps = _weight_steps(rows, least, BITS[given.dtype], tensorwise=given.scales.size == 1)
     wide = steps.reshape(-1, *([1] * (rows.ndim - 1)))
     whole = np.moveaxis(np.clip(np.rint(rows / wide), -127, 127), 0, axis).astype(np.int8)
     edits = [(files[1].constants.place(given)[0], np.ascontiguousarray(whole).tobytes())]
     edits += _scale_edits(tensors, given, steps)
     bias = pair.variant.constant(theirs.bias)
-    if bias is not None and bias.dtype in _WHOLE and biases is not None and step is not None:
+    if bias is None or biases is None:
+        return edits
+    start, _ = files[1].constants.place(bias)
+    if bias.dtype in _WHOLE and step is not None:
         units = steps * step
-        counted = np.rint(biases / units).astype(bias.dtype)
-        edits.append((files[1].constants.place(bias)[0], counted.tobytes()))
+        edits.append((start, np.rint(biases / units).astype(bias.dtype).tobytes()))
         edits += _scale_edits(tensors, bias, units)
-    elif bias is not None and bias.dtype in _FLOATS and biases is not None:
-        edits.append((files[1].constants.place(bias)[0], biases.astype(bias.dtype).tobytes()))
+    elif bias.dtype in _FLOATS:
+        edits.append((start, biases.astype(bias.dtype).tobytes()))
     return edits
+
+
+def _weight_steps(rows: Doubles, least: Doubles | None, bits: int, *, tensorwise: bool) -> Doubles:
+    """Return the steps in which to store a layer's weights, one per output channel.
+
+    Args:
+        rows: The weights, shape ``(c, ...)``, channels first.
+        least: Steps below which the biases do not fit into their integers, shape ``(c,)``.
+        bits: Bits of a stored weight.
+        tensorwise: Whether all channels have the same step.
+    """
+    flat = rows.reshape(len(rows), -1).astype(np.float32)
+    steps = sensible_steps(flat, bits, tensorwise=tensorwise)
+    if least is not None:
+        steps = np.maximum(steps, least)
+    return np.full_like(steps, steps.max()) if tensorwise else steps
 
 
 def _constant_of(file: StoredModel, node: Node, at: int | None) -> Doubles | None:

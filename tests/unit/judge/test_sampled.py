@@ -119,7 +119,6 @@ def open_judgement(
         ),
         "something on 500 images",
         {},
-        if_failing="Try another method",
     )
     assert judgement.status is Verdict.INCONCLUSIVE
     return judgement

@@ -99,7 +99,7 @@ class ModelError(EdgeqError):
 
 
 class ChangedFileError(ModelError):
-    """A model's file is no longer the one that was run."""
+    """A model's file changed after it was run."""
 
 
 class ConversionError(ModelError):

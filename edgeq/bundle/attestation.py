@@ -138,7 +138,7 @@ def read_envelope(data: bytes) -> tuple[Envelope, Statement]:
 
 
 def differences(of: Statement, files: Mapping[str, FileEntry]) -> list[str]:
-    """Return how the files of a package differ from those that its statement is about."""
+    """Return how a package's files differ from those that its statement lists."""
     known = {subject.name: subject.digest.sha256 for subject in of.subject}
     names = sorted(known.keys() | files.keys())
     return [

@@ -76,7 +76,7 @@ class Attested:
 
 @dataclass(frozen=True)
 class _Contents:
-    """What a package holds: two files in full, and the hashes of the others."""
+    """Contents of a package: two files in full, and the hashes of the others."""
 
     manifest: bytes
     attestation: bytes | None

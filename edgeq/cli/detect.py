@@ -1,4 +1,4 @@
-"""What a new project's folder holds: a float model, ready-made variants, photographs or arrays."""
+"""Detects what a new project's folder contains: models, variants, photographs or arrays."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def plain_name(path: Path) -> str:
 
 @dataclass(frozen=True)
 class _Files:
-    """A project's files by what they are, each path relative to the project.
+    """A project's files, grouped by kind; paths are relative to the project.
 
     Attributes:
         floats: Float models: ``.keras`` files, SavedModels, and ``.tflite`` files of float32.
@@ -143,7 +143,7 @@ class _Files:
         return files
 
     def add_tflite(self, path: Path, here: Path, *, arrays: bool) -> None:
-        """Add a ``.tflite`` file to those that store the same."""
+        """Add a ``.tflite`` file to the group of its kind, or to the unusable files."""
         groups: dict[Kind, list[Path]] = {
             "float32": self.floats,
             "float16": self.halves,

@@ -92,7 +92,7 @@ def _unknown(run: RunRecord, case: str) -> Exception:
 
 
 def _tell(title: str, lines: tuple[tuple[str, str], ...]) -> None:
-    """Write a case, each name once and its texts in a column beside it."""
+    """Write a case: each name once, with its texts in a column to the right."""
     from edgeq.words.escape import printable
 
     say(title)

@@ -1,4 +1,4 @@
-"""``edgeq init``: writes the first files of a project, for what its folder holds."""
+"""``edgeq init``: writes a project's first files, to suit what its folder contains."""
 
 from __future__ import annotations
 

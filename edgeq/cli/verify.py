@@ -1,4 +1,4 @@
-"""``edgeq verify``: whether a claimed accuracy holds on samples of one's own."""
+"""``edgeq verify``: checks a claimed accuracy on your own samples."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Nodes(Protocol[Ticket]):
         """
 
     def share(self, model: Path) -> object:
-        """Make a model's file available to all nodes, and return what stands for it.
+        """Make a model's file available to all nodes, and return a reference to it.
 
         Raises:
             ModelError: The file can't be read.

@@ -35,14 +35,14 @@ class Makers(Protocol[Ticket]):
         """Return the names of the nodes whose tools are those of this machine."""
 
     def share(self, path: Path) -> object:
-        """Make a file available to all nodes, and return what stands for it.
+        """Make a file available to all nodes, and return a reference to it.
 
         Raises:
             ModelError: The file can't be read.
         """
 
     def make(self, member: str, making: Making, contents: Sequence[object]) -> Ticket:
-        """Give work to a node, with what stands for the files that it reads.
+        """Give work to a node, with references to the files that it reads.
 
         Raises:
             NodeLostError: The node is gone.

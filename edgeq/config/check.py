@@ -322,7 +322,7 @@ def _refuse_changes(variant: ReadyVariant, where: str) -> None:
 
 
 def _check_making(variant: ReadyVariant, choice: MethodChoice, where: str) -> None:
-    """Check the keys that say how a variant is made beside its method.
+    """Check the keys, apart from the method, that say how a variant is made.
 
     Raises:
         SpecError: The engine can't do it.

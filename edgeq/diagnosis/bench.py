@@ -146,7 +146,7 @@ class Bench:
 
     @cached_property
     def output(self) -> int:
-        """Place among the judged outputs of the one that experiments look at.
+        """Index, among the judged outputs, of the output that experiments examine.
 
         Of a model without classes or boxes, it is the output that differs most from the
         baseline's, compared with the control's.

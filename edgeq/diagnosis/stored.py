@@ -231,7 +231,7 @@ def _trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, T
 
 
 def _tensor_trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, Trial]:
-    """Return the same by the raw outputs, of the one with the greatest error."""
+    """Return the same for raw outputs, from the output with the greatest error."""
     model = bench.variant.baseline
     pairs = zip(
         bench.variant.baseline.tensors,

@@ -102,7 +102,7 @@ def from_json(data: bytes, *, where: str | Path) -> BenchmarkFile:
 def compare_benchmarks(
     before: BenchmarkFile, after: BenchmarkFile, *, tolerance: float = TOLERANCE
 ) -> tuple[Change, ...]:
-    """Compare every benchmark; those that are gone come last."""
+    """Compare every benchmark; missing ones come last."""
     earlier, later = before.by_name(), after.by_name()
     classes = before.machine_info.machine_class(), after.machine_info.machine_class()
     other = "" if classes[0] == classes[1] else "other machine class"

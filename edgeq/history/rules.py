@@ -90,7 +90,7 @@ def _feeding(before: CaseFigure, after: CaseFigure) -> str:
 
 
 def _unlike_parts(feeding: Feeding, other: Feeding) -> Feeding:
-    """Return a feeding without what it has in common with another."""
+    """Return the parts of a feeding that differ from another."""
     return Feeding(
         differences=tuple(way for way in feeding.differences if way not in other.differences),
         samples=None if _samples(feeding) == _samples(other) else feeding.samples,

@@ -53,8 +53,8 @@ _EXCHANGE = 2
 def opened(path: Path, most: int | None = None) -> Iterator[BufferedReader]:
     """Open a regular file for reading.
 
-    A link in a project may lead to a device that never ends, and a pipe waits for a writer. The
-    opened file is checked rather than its name, which may mean something else a moment later.
+    A link in a project may lead to an endless device, and a pipe waits for a writer. The open file
+    is checked rather than its name, which may refer to something else a moment later.
 
     Args:
         path: The file.
@@ -189,7 +189,7 @@ class Original:
     stamp: Stamp
 
     def require_unchanged(self) -> None:
-        """Check that the file still holds the content that was read.
+        """Check that the file's content is still what was read.
 
         Raises:
             ChangedFileError: The file has been written, replaced or removed since.
@@ -302,18 +302,18 @@ def _cannot_write(target: Path, error: OSError) -> StoreError:
 
 
 def replace_folder(target: Path, new: Path) -> None:
-    """Let a new folder take the place of another, which is not there any more then.
+    """Replace a folder with a new one.
 
-    Where the system can exchange two names at once, ``target`` names a whole folder at any moment;
-    ``new`` names the old one in the end and is its owner's to remove. Elsewhere the old one is set
-    aside for a moment, and ``restore_folder`` brings it back if the process ends between.
+    If the system can exchange two names at once, ``target`` names a complete folder at any moment;
+    afterwards, ``new`` names the old one, which the caller removes. Otherwise the old one is set
+    aside for a moment, and ``restore_folder`` brings it back if the process ends in between.
 
     Args:
-        target: The folder to replace, which need not be there.
-        new: The new one, on the same file system.
+        target: The folder to replace, which need not exist.
+        new: The new folder, on the same file system.
 
     Raises:
-        OSError: Neither can be renamed. ``target`` is what it was.
+        OSError: One of them can't be renamed. ``target`` is unchanged.
     """
     if not target.exists():
         new.rename(target)
@@ -323,7 +323,7 @@ def replace_folder(target: Path, new: Path) -> None:
 
 
 def restore_folder(target: Path) -> None:
-    """Bring back a folder that a killed process had set aside, or remove what it had replaced.
+    """Bring back a folder that a killed process had set aside, or remove it if it was replaced.
 
     Raises:
         OSError: It can't be renamed.
@@ -338,7 +338,7 @@ def restore_folder(target: Path) -> None:
 
 
 def exchanged(one: Path, other: Path) -> bool:
-    """Exchange two names at once; return whether the system and the file system can do that."""
+    """Exchange two names atomically; return False if the system or file system can't."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return False

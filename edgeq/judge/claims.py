@@ -28,7 +28,7 @@ ANSWERS = {
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure that somebody claims of a model.
+    """A figure that is claimed for a model.
 
     Attributes:
         figure: What is claimed: top-1 accuracy, or mAP50-95 of a detector.
@@ -65,7 +65,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge_claim(claim: Claim, measured: Measured) -> Verdict:
-    """Return PASS if a claim holds, FAIL if it does not, INCONCLUSIVE if that can't be told."""
+    """Return PASS if a claim holds, FAIL if it does not, otherwise INCONCLUSIVE."""
     return decide(measured.value, measured.interval, claim.limit, "min")
 
 

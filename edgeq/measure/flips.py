@@ -155,7 +155,7 @@ def count_flips(flips: tuple[Flip, ...]) -> FlipCounts:
 
 
 def _short(probability: float) -> float:
-    """Return a probability rounded for people, because a record holds many of them."""
+    """Return a probability rounded to keep records small."""
     return short([probability])[0]
 
 

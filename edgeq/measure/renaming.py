@@ -64,7 +64,7 @@ def renaming(given: Classes, labels: Classes, classes: int, groups: Sequence[Has
 
 
 def _best_names(given: Classes, labels: Classes, classes: int) -> Classes:
-    """Return the one-to-one renaming that is right most often; ties go to keeping the name."""
+    """Return the one-to-one renaming that is right most often; ties keep the name."""
     from scipy.optimize import linear_sum_assignment
 
     counts = np.zeros((classes, classes))

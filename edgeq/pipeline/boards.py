@@ -26,7 +26,7 @@ SHARES = 4
 
 
 class _OverError(Exception):
-    """The evaluation has ended, and nobody waits for a portion."""
+    """The evaluation has ended; no portion is needed any more."""
 
 
 class Boards:

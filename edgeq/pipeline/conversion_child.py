@@ -91,7 +91,7 @@ def _compared(
     file: Mapping[str, Floats],
     at_once: int,
 ) -> Conversion:
-    """Compare the outputs of a file with those of its source, which takes some samples at once."""
+    """Compare a file's outputs with its source's, which runs several samples at once."""
     parts = [samples[start : start + at_once] for start in range(0, len(samples), at_once)]
     source = _stacked([own.infer(_joined(part)) for part in parts])
     return Conversion(

@@ -172,7 +172,7 @@ class Measurement(Generic[T]):
 
 
 class InputRange(msgspec.Struct, frozen=True):
-    """How well a variant's input holds the values of its samples.
+    """How well a variant's input range covers its samples' values.
 
     Attributes:
         fit: The fit, None if the input is not quantized.

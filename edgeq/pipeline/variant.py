@@ -140,32 +140,32 @@ class VariantUnderTest:
         clock: Extra time spent on it as a control of other variants.
     """
 
-    artifact: Measured[Variant] = Measured("Its file, and what it was made from; not a baseline's.")
+    artifact: Measured[Variant] = Measured("Its file and its origin; absent for a baseline.")
     loaded: Measured[Loaded] = Measured(
         "How it loads: inputs, outputs, operators, what the delegate took over."
     )
-    size: Measured[Size] = Measured("What its bytes are.")
-    operators: Measured[Operators] = Measured("What it computes with.")
+    size: Measured[Size] = Measured("The size of its file, by parts.")
+    operators: Measured[Operators] = Measured("Its operators and their types.")
     conversion: Measured[Conversion] = Measured(
-        "How its file differs from the model that it was exported from; a baseline's alone."
+        "How a baseline's file differs from the model that it was exported from."
     )
     sparsity: Measured[Sparsity] = Measured(
-        "How many of its weights are zero, and whether the runtime can make use of that."
+        "How many of its weights are zero, and whether the runtime can exploit that."
     )
-    stored: Measured[FileComparison] = Measured("What its file holds beside its baseline's.")
-    predictions: Measured[Predictions] = Measured("What it says on its samples, in classes.")
+    stored: Measured[FileComparison] = Measured(
+        "Its stored weights and operators compared with its baseline's."
+    )
+    predictions: Measured[Predictions] = Measured("Its predicted classes on its samples.")
     output_facts: Measured[OutputFacts] = Measured("Plain facts about its predictions.")
     tensors: Measured[tuple[Output, ...]] = Measured(
-        "What it says in all outputs that are judged as tensors."
+        "Its values in all outputs that are judged as tensors."
     )
     outputs: Measured[tuple[Fit, ...]] = Measured(
         "How its outputs that are judged as tensors fit the baseline's."
     )
-    agreement: Measured[Agreement] = Measured(
-        "What it says compared with its baseline, in classes."
-    )
+    agreement: Measured[Agreement] = Measured("Its predicted classes compared with its baseline's.")
     accuracy: Measured[Accuracy] = Measured(
-        "What it and its baseline say compared with the labels."
+        "Its and its baseline's predicted classes compared with the labels."
     )
     detections: Measured[Detections] = Measured("The boxes that a detector gives on its samples.")
     boxes: Measured[BoxAgreement] = Measured("A detector's boxes compared with its baseline's.")
@@ -176,39 +176,45 @@ class VariantUnderTest:
         "A detector's and its baseline's mean average precision on labelled boxes."
     )
     figures: Measured[TaskFigures] = Measured(
-        "The figures of its task beside those of classes and boxes."
+        "The figures of a task other than classification and detection."
     )
     least: Measured[LeastSize | None] = Measured(
         "What a file of its method needs of its baseline; None if the spec sets the limit on size, "
         "or if it claims no method."
     )
     doubt: Measured[Doubt | None] = Measured(
-        "Why what its baseline says proves nothing, None if the baseline knows something."
+        "Why its baseline's predictions prove nothing; None if they do prove something."
     )
     renaming: Measured[Renaming] = Measured(
-        "How many of its predictions are right, and how many would be if classes were renamed."
+        "How many predictions are right, and how many would be if classes were renamed."
     )
     control_choice: Measured[Control] = Measured(
-        "Which variant default limits compare it with, made and run, or why there is none."
+        "The control that default limits compare it with, or why there is none."
     )
-    beside_control: Measured[BesideControl] = Measured("Its figures beside those of its control.")
-    own_reference: Measured[Reference] = Measured("What its control adds to a default limit.")
+    beside_control: Measured[BesideControl] = Measured("Its figures compared with its control's.")
+    own_reference: Measured[Reference] = Measured("How its control tightens a default limit.")
     feeding: Measured[Feeding] = Measured("How it is fed compared with its baseline.")
-    asked_again: Measured[AskedAgain] = Measured("What a fresh worker says, several times.")
-    other_kernels: Measured[OtherKernels] = Measured("What other kernels say of a few samples.")
-    noise: Measured[Noise] = Measured("How far other kernels lie from the run's own.")
-    steadiness: Measured[Steadiness] = Measured("Whether it says the same when it is asked again.")
-    input_range: Measured[InputRange] = Measured("How its input holds the values of its samples.")
-    activations: Measured[Mapping[int, npt.NDArray[np.float32]]] = Measured(
-        "What a baseline computes inside on a few samples, by the tensor's index."
+    asked_again: Measured[AskedAgain] = Measured("The outputs of several runs in a fresh worker.")
+    other_kernels: Measured[OtherKernels] = Measured(
+        "The outputs of other kernels on a few samples."
     )
-    ranges: Measured[Ranges] = Measured("What the ranges of its activations clip, and cost.")
+    noise: Measured[Noise] = Measured("How far the outputs of other kernels differ from the run's.")
+    steadiness: Measured[Steadiness] = Measured("Whether repeated runs give the same outputs.")
+    input_range: Measured[InputRange] = Measured(
+        "How well its input range covers its samples' values."
+    )
+    activations: Measured[Mapping[int, npt.NDArray[np.float32]]] = Measured(
+        "A baseline's activations on a few samples, by the tensor's index."
+    )
+    ranges: Measured[Ranges] = Measured("What its activation ranges clip, and what that costs.")
     timed: Measured[TimedPair] = Measured("Its times and its baseline's, in alternating blocks.")
-    memory: Measured[MemoryUse] = Measured("What it costs in memory, after its first inferences.")
+    memory: Measured[MemoryUse] = Measured("Its memory use after its first inferences.")
     beside_here: Measured[BesideHere] = Measured(
         "How its outputs on its target differ from those on this machine."
     )
-    examined: Measured[Findings] = Measured("What its target's compiler or rules find in its file.")
+    examined: Measured[Findings] = Measured(
+        "Findings of its target's compiler or rules about its file."
+    )
     growth: Measured[Watched] = Measured("How a worker's memory rises over its evaluation.")
 
     def __init__(

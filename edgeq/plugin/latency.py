@@ -124,7 +124,7 @@ def keep_benchmarks(config: pytest.Config) -> None:
 
 
 def quieten(config: pytest.Config) -> None:
-    """Leave out pytest-benchmark's table if only edgeq's times are in it and nobody asked for it.
+    """Omit pytest-benchmark's table if it has only edgeq's times and was not requested.
 
     It is 200 columns wide, and edgeq's own table has each ratio with its verdict. Any option of
     pytest-benchmark, as ``--benchmark-columns``, brings it back.

@@ -26,7 +26,7 @@ class LeftOut(Container[str]):
 
     @property
     def is_part(self) -> bool:
-        """Whether the user asked for only part of the cases."""
+        """Whether the user selected only part of the cases."""
         return self.others or bool(self.deselected)
 
     def __contains__(self, case_id: object) -> bool:

@@ -66,7 +66,7 @@ class _Phase:
     stopped: bool
 
     def answer(self, answer: Answer | None, *, inapplicable: bool) -> Answer | None:
-        """Return the answer after this phase: the given one if it still stands, or another."""
+        """Return the answer after this phase, which may replace the given one."""
         when, report = self.report.when, self.report
         if when == "setup":
             return None if report.passed else self._without_verdict("its set-up failed")

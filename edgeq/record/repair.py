@@ -153,12 +153,12 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def best(self) -> TriedRecord | None:
-        """The candidate that passes, or else the one that lacks the least."""
+        """The candidate that passes, otherwise the one closest to passing."""
         return best_of(self.tried)
 
 
 def best_of(candidates: Iterable[TriedRecord]) -> TriedRecord | None:
-    """Return the candidate that passes, or else the one that lacks the least; None of none."""
+    """Return the candidate that passes, otherwise the one closest to passing; None without any."""
 
     def lacking(candidate: TriedRecord) -> tuple[bool, int, float]:
         error = candidate.error if candidate.error is not None else float("inf")

@@ -1,4 +1,4 @@
-"""The repair: from goals through the search for candidates to those that the gate judges."""
+"""The repair: goals, the search for candidates, and the gate's verdicts on them."""
 
 from __future__ import annotations
 

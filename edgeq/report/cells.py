@@ -175,7 +175,7 @@ def _accuracy(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) 
 
 
 def _mean_precision(every: Sequence[VariantRecord], *, is_baseline: bool) -> Cell:
-    """Return a detector's mAP50-95, which stands where a classifier has its accuracy."""
+    """Return a detector's mAP50-95, shown in the place of a classifier's accuracy."""
     precision = next(filter(None, (each.precision for each in every)), None)
     if precision is None:
         labelled = (_labelled(each, is_baseline=is_baseline) for each in every)

@@ -46,7 +46,7 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def carried(record: RunRecord) -> str:
-    """Return the record as JSON that can stand in a script element of a page.
+    """Return the record as JSON that is safe in a script element of a page.
 
     Raises:
         RecordError: A number of the record is not finite.
@@ -66,7 +66,7 @@ def script_safe(json: str) -> str:
 
 
 def embedded_record(page: str, *, where: str | Path | None = None) -> RunRecord:
-    """Return the record that a page holds.
+    """Return the record embedded in a page.
 
     Raises:
         RecordError: The page holds no record, or a damaged one.

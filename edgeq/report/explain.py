@@ -24,7 +24,7 @@ Line = tuple[str, str]
 
 
 def matching(record: RunRecord, name: str) -> tuple[CaseRecord, ...]:
-    """Return the cases that a name means: the one with this id, or all whose id contains it.
+    """Return the case with this id, otherwise all cases whose id contains it.
 
     Args:
         record: The record of a run.

@@ -236,7 +236,7 @@ def _model(record: RunRecord, model: ModelRecord, shown: Pictures) -> ModelView:
 
 
 def _weights(model: ModelRecord) -> str:
-    """Return whether the weights are trained; nobody knows of a model that no case needed."""
+    """Return whether the weights are trained; unknown for a model that no case needed."""
     if not model.baseline.sha256:
         return "not read in this run"
     return "trained" if model.trained else "random, not trained"

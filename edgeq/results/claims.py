@@ -35,7 +35,7 @@ class Verified:
 
     @property
     def answer(self) -> Verdict:
-        """PASS if the claim holds, FAIL if it does not, INCONCLUSIVE if that can't be told."""
+        """PASS if the claim holds, FAIL if it does not, otherwise INCONCLUSIVE."""
         return judge_claim(self.claim, self.measured)
 
 

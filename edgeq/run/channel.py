@@ -173,7 +173,7 @@ class Channel:
             self._process.wait(max(0.0, deadline - time.monotonic()))
 
     def _write(self, data: memoryview) -> memoryview:
-        """Write what the pipe takes; return the rest, which is empty if nobody reads any more."""
+        """Write as much as the pipe accepts; return the rest; none if the reader is gone."""
         try:
             return data[os.write(self._stdin.fileno(), data) :]
         except BlockingIOError:
@@ -182,7 +182,7 @@ class Channel:
             return data[:0]
 
     def _read_output(self) -> bool:
-        """Store what the worker wrote to standard error; return False if there is no more."""
+        """Store what the worker wrote to standard error; return False at its end."""
         try:
             data = os.read(self._stderr.fileno(), READ_BYTES)
         except BlockingIOError:

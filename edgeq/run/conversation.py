@@ -259,7 +259,7 @@ class Conversation:
             raise
 
     def _tell(self, progress: Progress | None, done: int, total: int) -> None:
-        """Report progress; if that raises, end the worker, whose answer nobody will read."""
+        """Report progress; if that raises, end the worker, whose answer will not be read."""
         try:
             if progress is not None:
                 progress(done, total)

@@ -181,7 +181,7 @@ def require_samples(loaded: Loaded, shape: Sequence[int], *, where: str) -> None
 
 
 def _require_arrays(loaded: Loaded, values: int, *, where: str) -> None:
-    """Refuse a model whose inputs don't hold as many values as a sample has.
+    """Refuse a model whose inputs and a sample differ in their number of values.
 
     Raises:
         ModelRefusedError: They don't.

@@ -69,7 +69,7 @@ class Photographs:
 
 @dataclass(frozen=True)
 class ClassFolders:
-    """The classes that class folders stand for.
+    """The classes that the class folders are named after.
 
     Attributes:
         notes: Assumptions, as clauses that follow the name of the parent folder.
@@ -285,7 +285,7 @@ def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) 
 
 
 def class_folders(names: list[str], where: Path, classes: LabelSet | None) -> ClassFolders:
-    """Return the classes that class folders stand for, judged from all names together.
+    """Return the classes that class folders are named after, judged from all names together.
 
     Class names take precedence: a set of the digits 1 to 9 and 0 may list them in that order.
 

@@ -1,4 +1,4 @@
-"""Labels of tasks beside classes and boxes: label sets, values, masks and target pictures.
+"""Labels other than classes and boxes: label sets, values, masks and target pictures.
 
 - Label sets and values are CSV files with a column ``file``, or ``row`` for arrays. A column
   ``labels`` holds the classes that apply, separated by spaces or semicolons; it may be empty.
@@ -38,7 +38,7 @@ _SETS, _VALUE = "labels", "value"
 
 @dataclass(frozen=True, eq=False)
 class TaskLabels(Sequence[Array]):
-    """The label of each photograph of a set, read when it is asked for.
+    """The label of each photograph of a set, read on first use.
 
     Attributes:
         sha256: Hash of the labels' content.

@@ -1,1 +1,1 @@
-"""Everything made is kept by what it was made from, and shared between processes."""
+"""Stores everything that is made by what it was made from, and shares it between processes."""

@@ -1,4 +1,4 @@
-"""Locks between processes: for one entry at a time, and for a store that nobody uses.
+"""Locks between processes: on a single entry, and on a store that is not in use.
 
 The locks are the system's own (``flock``). They end with their process, however it ends, and do
 not depend on a clock. A file next to a held lock names its owner, for messages only.

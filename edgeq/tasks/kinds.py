@@ -1,4 +1,4 @@
-"""The table of tasks beside classification and detection: what each says about a model's output.
+"""The table of tasks other than classification and detection: what a model's output means.
 
 Other packages add rows by entry points of the group ``edgeq.tasks``. A row brings the measures;
 gates on them are rows of the table of gates.

@@ -214,7 +214,7 @@ def order_by_names(ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, ...
 
 
 def read_model(path: Path) -> ModelFile:
-    """Read a ``.tflite`` file, unless nobody has written to it since it was read before.
+    """Read a ``.tflite`` file, or return the earlier result if it has not been written since.
 
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged.
@@ -506,7 +506,7 @@ def _signed_names(model: Table, field: int) -> dict[int, str]:
 
 
 def code_number(code: Table) -> int:
-    """Return the number of the operator that a code stands for, as the runtime reads it.
+    """Return the operator number of a code, as the runtime reads it.
 
     Files from before the schema's version 3a have it only in ``deprecated_builtin_code``, and have
     0, which means ADD, in ``builtin_code``.

@@ -17,7 +17,7 @@ from edgeq.io.files import read_whole
 from edgeq.judge.verdict import Verdict
 from edgeq.record.case_ids import name_on
 from edgeq.record.ship_decision import incomparable, status_in_words
-from edgeq.record.structs import CaseRecord, RunRecord, VariantRecord, written
+from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord, written
 from edgeq.samples.labels import NAMED_SETS
 from edgeq.tflite.model_file import ModelFile
 
@@ -90,25 +90,9 @@ def describe(
         "detection": detection,
         "reading": reading,
         "postprocessing": running.postprocessing(chosen),
-        "labels": None
-        if names is None
-        else {
-            "file": "labels.txt",
-            "count": len(names),
-            "first_is_background": labels is not None and len(names) > len(labels),
-            "of": portable(written(model.labels), root),
-        },
+        "labels": None if names is None else _label_facts(names, labels, model, root),
         "verdicts": [_verdict(case, root) for case in chosen.cases],
-        "warnings": [
-            f"{name_on(case.gate, case.target)}: {status_in_words(case)}; "
-            f"{portable(case.reason, root)}"
-            for case in chosen.cases
-            if case.status is not Verdict.PASS
-        ]
-        + [
-            f"{change.gate}: {change.against}; {portable(change.reason, root)}"
-            for change in incomparable(record, model.name, variant)
-        ],
+        "warnings": _warnings(record, chosen, root),
         "not_measured": [name for name in MEASURES if getattr(variant, name) is None],
         "made_from": portable(written(variant.manifest), root),
         "images": portable(written(model.images), root),
@@ -117,6 +101,32 @@ def describe(
     }
     facts |= {name: portable(_figures(getattr(variant, name)), root) for name in MEASURES}
     return Described(facts, names)
+
+
+def _label_facts(
+    names: tuple[str, ...], labels: tuple[str, ...] | None, model: ModelRecord, root: Path
+) -> dict[str, object]:
+    """Return what the file of labels contains; it may have a name more than the labels."""
+    return {
+        "file": "labels.txt",
+        "count": len(names),
+        "first_is_background": labels is not None and len(names) > len(labels),
+        "of": portable(written(model.labels), root),
+    }
+
+
+def _warnings(record: RunRecord, chosen: Chosen, root: Path) -> list[str]:
+    """Return what did not pass, and what could not be compared with the accepted figures."""
+    unlike = incomparable(record, chosen.model.name, chosen.variant)
+    return [
+        *(
+            f"{name_on(case.gate, case.target)}: {status_in_words(case)}; "
+            f"{portable(case.reason, root)}"
+            for case in chosen.cases
+            if case.status is not Verdict.PASS
+        ),
+        *(f"{change.gate}: {change.against}; {portable(change.reason, root)}" for change in unlike),
+    ]
 
 
 def _feeding(variant: VariantRecord, root: Path) -> dict[str, object] | None:

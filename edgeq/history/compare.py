@@ -207,24 +207,28 @@ def _compare_answers(
     if kind is not ChangeKind.WORSE and not common.is_enough:
         kind = ChangeKind.INCONCLUSIVE
     named = moved(before, after) if common.is_whole else None
-    texts = [_sentence_of(before, after, name, counts, common) for name, counts in answers.items()]
-    texts = [text for text in texts if text]
+    sentences = (
+        _sentence_of(before, after, name, counts, common) for name, counts in answers.items()
+    )
+    texts = [sentence for sentence in sentences if sentence]
     if named is not None and texts and (named.worse or named.better):
-        last = list(answers.values())[-1]
+        *_, last = answers.values()
         if (len(named.worse), len(named.better)) == (last.lost, last.gained):
             texts[-1] += f": {words.names(named.worse)}" if named.worse else ""
         else:
             named = None
-    if not texts:
-        texts = [moved_from(before, after)]
-    if not common.is_whole:
-        few = "" if common.is_enough else ", too few to tell"
-        texts.insert(0, f"compared on {common.text}{few}")
-    if kind in _DIFFERS:
-        texts += [unlike(before, after, ("baseline", "kernels")), background(before, after)]
+    few = "" if common.is_enough else ", too few to tell"
+    basis = "" if common.is_whole else f"compared on {common.text}{few}"
+    differs = kind in _DIFFERS
+    parts = [
+        basis,
+        *(texts or [moved_from(before, after)]),
+        unlike(before, after, ("baseline", "kernels")) if differs else "",
+        background(before, after) if differs else "",
+    ]
     return Finding(
         kind,
-        "; ".join(text for text in texts if text),
+        "; ".join(part for part in parts if part),
         () if named is None else named.worse,
         () if named is None else named.better,
     )

@@ -15,6 +15,8 @@ Doubles = npt.NDArray[np.float64]
 
 WORST_COSINE = -1.0
 WORST_DIVERGENCE = 1.0
+BEST = 5
+"""Number of best classes whose overlap is measured."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Divergence:
         error: Like ``relative_error``, but with the same divisor for every image: the root mean
             square of the baseline's norms. So an image with nearly equal logits does not dominate
             the mean.
-        overlap: Share of the baseline's k best classes among the variant's; None if there are no
-            more than k classes.
+        overlap: Share of the baseline's ``BEST`` best classes among the variant's; None if there
+            are no more classes.
         baseline_confidence: The baseline's greatest probability.
         variant_confidence: The variant's greatest probability.
         usable: Whether the values of both models are finite.
@@ -53,7 +55,7 @@ class Divergence:
     usable: Booleans
 
 
-def divergence(baseline: Predictions, variant: Predictions, *, best: int = 5) -> Divergence:
+def divergence(baseline: Predictions, variant: Predictions) -> Divergence:
     """Compare two models' predictions image by image, in float64.
 
     Logits are centred for every image because SOFTMAX ignores a constant that is added to all
@@ -65,7 +67,6 @@ def divergence(baseline: Predictions, variant: Predictions, *, best: int = 5) ->
     Args:
         baseline: Predictions of the baseline, (n, c).
         variant: Predictions of the variant, (n, c).
-        best: The k of the overlap.
     """
     n, classes = baseline.scores.shape
     usable = baseline.finite & variant.finite
@@ -90,8 +91,8 @@ def divergence(baseline: Predictions, variant: Predictions, *, best: int = 5) ->
         js_bits[rows] = jensen_shannon(p, q)
         variation[rows] = total_variation(p, q)
         confidences[:, rows] = p.max(axis=1), q.max(axis=1)
-        if classes > best:
-            overlap[rows] = top_overlap(first, second, best)
+        if classes > BEST:
+            overlap[rows] = top_overlap(first, second, BEST)
         release(baseline.logits)
         release(variant.logits)
     size = float(np.sqrt((np.concatenate(sizes) ** 2).mean())) if len(sizes) > 1 else 0.0
@@ -101,7 +102,7 @@ def divergence(baseline: Predictions, variant: Predictions, *, best: int = 5) ->
         variation=variation,
         relative_error=np.concatenate([np.empty(0), *relative]),
         error=np.concatenate(distances) / size if size else np.empty(0),
-        overlap=overlap if classes > best else None,
+        overlap=overlap if classes > BEST else None,
         baseline_confidence=confidences[0],
         variant_confidence=confidences[1],
         usable=usable,

@@ -139,13 +139,7 @@ def recognize(
         detector = _detector(model, decoder, where, named=task == DETECTION)
         if detector is not None:
             return detector
-    wiring = Wiring(model)
-    every = [
-        candidate
-        for at in range(len(model.outputs))
-        if (candidate := _candidate(wiring, at, logit=task == CLASSIFICATION))
-    ]
-    chosen = every if place is None else [one for one in every if one.place == place]
+    chosen = _candidates(model, place, logit=task == CLASSIFICATION)
     named = task == CLASSIFICATION or place is not None
     if named and not chosen:
         shown = "no output" if place is None else f"output {place}"
@@ -155,15 +149,25 @@ def recognize(
             remedy='Name another `output`, or set another `task`, for example "tensors"',
         )
     classifier = _classifier(chosen, known, named=named)
-    if classifier is not None:
-        candidate, evidence = classifier
-        place, outputs, heads = (
-            candidate.place,
-            len(model.outputs),
-            further_heads(model, candidate.place),
-        )
-        return Reading(CLASSIFICATION, place, evidence, candidate.classes, outputs - 1, heads=heads)
-    return _other(model, chosen)
+    if classifier is None:
+        return _other(model, chosen)
+    candidate, evidence = classifier
+    return Reading(
+        CLASSIFICATION,
+        candidate.place,
+        evidence,
+        candidate.classes,
+        len(model.outputs) - 1,
+        heads=further_heads(model, candidate.place),
+    )
+
+
+def _candidates(model: ModelFile, place: int | None, *, logit: bool) -> list[_Candidate]:
+    """Return the outputs that may be class scores, only the one at a place if it is given."""
+    wiring = Wiring(model)
+    places = range(len(model.outputs)) if place is None else (place,)
+    candidates = (_candidate(wiring, index, logit=logit) for index in places)
+    return [candidate for candidate in candidates if candidate is not None]
 
 
 def _classifier(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -36,7 +35,7 @@ def endless(*, ends: bool = False, **shape: Any) -> bytes:
     condition.outputs = [true]
     body.outputs = [_add_tensor(model, body, "out", main.tensors[logits].shape)]
     _add_operator(model, body, "RELU", (body.inputs, body.outputs), None)
-    return _packed(model)
+    return tiny_model.packed(model)
 
 
 def greedy(wanted_bytes: int, **shape: Any) -> bytes:
@@ -52,7 +51,7 @@ def greedy(wanted_bytes: int, **shape: Any) -> bytes:
     options = schema.ResizeNearestNeighborOptionsT()
     _add_operator(model, main, "RESIZE_NEAREST_NEIGHBOR", ([image, size], [large]), options)
     main.operators.insert(0, main.operators.pop())
-    return _packed(model)
+    return tiny_model.packed(model)
 
 
 def large(side: int, **shape: Any) -> bytes:
@@ -64,7 +63,7 @@ def large(side: int, **shape: Any) -> bytes:
     options = schema.ResizeNearestNeighborOptionsT()
     _add_operator(model, main, "RESIZE_NEAREST_NEIGHBOR", ([main.inputs[0], size], [out]), options)
     main.outputs = [out]
-    return _packed(model)
+    return tiny_model.packed(model)
 
 
 def crashing(**shape: Any) -> bytes:
@@ -75,7 +74,7 @@ def crashing(**shape: Any) -> bytes:
     buffer.data = list(bytes(4 * int(np.prod(written.shape))))
     written.buffer = len(model.buffers)
     model.buffers.append(buffer)
-    return _packed(model)
+    return tiny_model.packed(model)
 
 
 def growing(bytes_an_inference: int, **shape: Any) -> bytes:
@@ -148,18 +147,12 @@ def growing(bytes_an_inference: int, **shape: Any) -> bytes:
     ):
         _add_operator(model, main, name, ends, options)
     main.outputs = [answer]
-    return _packed(model)
+    return tiny_model.packed(model)
 
 
 def _unpacked(**shape: Any) -> Any:
     content = tiny_model.classifier(**{"softmax": False, **shape})
     return schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
-
-
-def _packed(model: Any) -> bytes:
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
 
 
 def _add_tensor(

@@ -7,17 +7,12 @@ import numpy as np
 import pytest
 
 from edgeq.measure.operators import Operators, operators, unsettled
-from edgeq.tflite.model_file import ModelFile, Operator, read_content, read_model
+from edgeq.tflite.model_file import ModelFile, Operator, read_content
 from tests.unit.bad_models import endless
+from tests.unit.graphs import read
 from tests.unit.tiny_model import Op, Tensor, build, classifier
 
 INT8 = np.ones((4, 3), np.int8)
-
-
-def read(folder: Path, data: bytes) -> ModelFile:
-    path = folder / "model.tflite"
-    path.write_bytes(data)
-    return read_model(path)
 
 
 def dense(folder: Path, tensors: list[Tensor], ops: list[Op], ends: tuple[str, str]) -> Operators:

@@ -14,14 +14,9 @@ from edgeq.measure.size import Sparsity, gzip_bytes, measure_size, sparsity
 from edgeq.quantize.make import make_variant
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model
+from tests.unit.graphs import read
 from tests.unit.quantize.network import CLASSES, WIDTH, calibration, float_model
 from tests.unit.tiny_model import Op, Tensor, build, classifier
-
-
-def read(folder: Path, data: bytes) -> ModelFile:
-    path = folder / "model.tflite"
-    path.write_bytes(data)
-    return read_model(path)
 
 
 def test_parts_of_a_classifier(tmp_path: Path) -> None:

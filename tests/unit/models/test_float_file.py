@@ -7,14 +7,8 @@ import pytest
 
 from edgeq.errors import ModelError
 from edgeq.models.float_file import has_open_batch, has_quantized_weights, require_float
-from edgeq.tflite.model_file import ModelFile, read_model
+from tests.unit.graphs import read
 from tests.unit.tiny_model import Op, Tensor, build, classifier
-
-
-def read(folder: Path, data: bytes) -> ModelFile:
-    path = folder / "model.tflite"
-    path.write_bytes(data)
-    return read_model(path)
 
 
 def relu(*inputs: Tensor, op: Op | None = None, extra: tuple[Tensor, ...] = ()) -> bytes:

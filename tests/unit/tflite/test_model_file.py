@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from edgeq.errors import ModelError
 from edgeq.io import files
 from edgeq.tflite.flatbuffer import Flatbuffer
-from edgeq.tflite.model_file import ModelFile, attached_bytes, read_model, require_runnable
+from edgeq.tflite.model_file import attached_bytes, read_model, require_runnable
 from edgeq.tflite.packing import rewritten
 from tests.unit.bad_models import growing
-from tests.unit.graphs import logits_edits
+from tests.unit.graphs import logits_edits, read
 from tests.unit.tiny_model import Op, Tensor, build, classifier, packed
 from tests.unit.tiny_signatures import joined
 
@@ -30,12 +30,6 @@ WHOLE = classifier(io="int8")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("models")
-
-
-def read(folder: Path, data: bytes) -> ModelFile:
-    path = folder / "model.tflite"
-    path.write_bytes(data)
-    return read_model(path)
 
 
 def with_operator(name: str, custom: str | None) -> bytes:

@@ -254,7 +254,9 @@ def _require_replaceable(target: Path, zip_path: Path) -> None:
 def _nothing(target: Path, refused: tuple[Refusal, ...]) -> BundleError:
     """Return the error for an empty package, which lists the answers and says what to do."""
     counts = Counter(refusal.answer for refusal in refused)
-    summary = ", ".join(f"{counts[one]} {one.value}" for one in ShipDecision if counts[one])
+    summary = ", ".join(
+        f"{counts[answer]} {answer.value}" for answer in ShipDecision if counts[answer]
+    )
     reasons = " | ".join(refusal.in_short for refusal in refused)
     remedy = "Read the report for what to do about each, then run the gate again"
     if counts[ShipDecision.UNPROVEN]:

@@ -46,11 +46,11 @@ def sign(envelope: Envelope, key: Path) -> Envelope:
         raise BundleError(f"can't be used to sign: {error}", where=key, remedy=remedy) from error
     if not isinstance(private, ed25519.Ed25519PrivateKey):
         raise BundleError("is not an Ed25519 key", where=key, remedy=_PRIVATE)
-    made = Signature(
+    signature = Signature(
         keyid=_id(private.public_key()),
         sig=base64.b64encode(private.sign(signed_bytes(envelope))).decode(),
     )
-    return msgspec.structs.replace(envelope, signatures=(*envelope.signatures, made))
+    return msgspec.structs.replace(envelope, signatures=(*envelope.signatures, signature))
 
 
 def verify(envelope: Envelope, key: Path, where: Path) -> str:

@@ -311,15 +311,17 @@ def _kind(path: Path, *, arrays: bool) -> Kind:
     stored = halves(model)
     size = _ANY_SIZE if leaves_size_open(model) else None
     problem: EdgeqError | None = None
-    for taken in (False, True) if arrays else (False,):
+    for takes_arrays in (False, True) if arrays else (False,):
         try:
-            require_float(model, halves=stored, arrays=taken, size=size)
+            require_float(model, halves=stored, arrays=takes_arrays, size=size)
         except EdgeqError as error:
             problem = problem or error
         else:
             return "float16" if stored else "float32"
         with suppress(EdgeqError):
-            require_float(model, halves=stored, arrays=taken, quantized_weights=True, size=size)
+            require_float(
+                model, halves=stored, arrays=takes_arrays, quantized_weights=True, size=size
+            )
             return "weights"
     if problem is not None and not any(tensor.dtype in _INTEGERS for tensor in model.tensors):
         raise problem

@@ -157,13 +157,13 @@ def _named(ready: Sequence[Path], model: str) -> dict[str, Path]:
     from edgeq.cli.detect import plain_name
     from edgeq.config.methods import METHODS
 
-    taken = {model.casefold(), *METHODS.names()}
+    occupied = {model.casefold(), *METHODS.names()}
     named: dict[str, Path] = {}
     for path in ready:
         stem = plain_name(path)
         names = (stem, f"{stem}-quantized", *(f"{stem}-{at}" for at in range(2, 2 + len(ready))))
-        name = next(name for name in names if name.casefold() not in taken)
-        taken.add(name.casefold())
+        name = next(name for name in names if name.casefold() not in occupied)
+        occupied.add(name.casefold())
         named[name] = path
     return named
 

@@ -107,15 +107,15 @@ class MakingElsewhere(Generic[Ticket]):
                 self._say(f"{assignment.what}: made here, as no node has the same tools")
                 return self._carry_out_here(assignment, log)
             try:
-                made = self._made(member, making)
+                product = self._made(member, making)
             except NodeLostError:
                 self._nodes().lost(member)
             else:
-                failure = made.answer.failure if isinstance(made.answer, Response) else None
+                failure = product.answer.failure if isinstance(product.answer, Response) else None
                 if failure is not None and failure.kind == NO_ROOM:
                     self._say(f"{assignment.what}: made here, as {member} has no room")
                     return self._carry_out_here(assignment, log)
-                return _delivered(made, assignment, log)
+                return _delivered(product, assignment, log)
             finally:
                 with self._guard:
                     self._busy.discard(member)
@@ -162,9 +162,9 @@ class MakingElsewhere(Generic[Ticket]):
             ticket = nodes.make(member, making, contents)
             while not nodes.ready((ticket,), LOOK_S):
                 self._say(f"{what}: on {member}")
-            made = nodes.made(ticket)
-            if isinstance(made, Made):
-                return made
+            product = nodes.made(ticket)
+            if isinstance(product, Made):
+                return product
             self._blind.add(member)
 
     def _contents(self, making: Making) -> list[object]:
@@ -186,19 +186,19 @@ def _sources(assignment: Assignment, files: Files) -> tuple[Source, ...]:
     return tuple(sources)
 
 
-def _delivered(made: Made, assignment: Assignment, log: Path) -> Response | int:
+def _delivered(product: Made, assignment: Assignment, log: Path) -> Response | int:
     """Put what a node has made in its place, and return the child's answer.
 
     Raises:
         TooMuchError: The child exceeded a limit.
         OSError: A file can't be written.
     """
-    log.write_bytes(made.log)
-    if isinstance(made.answer, TooMuchError):
-        raise made.answer
+    log.write_bytes(product.log)
+    if isinstance(product.answer, TooMuchError):
+        raise product.answer
     if assignment.files is not None and assignment.files.writes is not None:
         folder = path_named(assignment.request, assignment.files.writes).parent
-        for name, content in made.files.items():
+        for name, content in product.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
-    return made.answer
+    return product.answer

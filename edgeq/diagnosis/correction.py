@@ -86,8 +86,8 @@ def _fed_otherwise(bench: Bench, labels: Classes, classes: int) -> Correction | 
     def tried(preprocessing: Preprocessing, changes: tuple[str, ...]) -> _Choice:
         given = _given(bench, laid, preprocessing, choosing)
         truth = labels[choosing]
-        right, found = float((given == truth).mean()), best_offset(given, truth, classes)
-        offset, share = (0, right) if found is None else found
+        right, likeliest = float((given == truth).mean()), best_offset(given, truth, classes)
+        offset, share = (0, right) if likeliest is None else likeliest
         return _Choice(preprocessing, changes, max(right, share), offset if share > right else 0)
 
     best = plain = tried(own, ())

@@ -158,12 +158,12 @@ def turned(bench: Bench) -> Cause | None:
     def undone(rows: Rows, turn: Callable[[Rows], Rows]) -> Rows:
         return turn(rows.reshape(len(rows), height, width, -1)).reshape(len(rows), -1)
 
-    for said, turn in _TURNS:
-        if height != width and said not in _MIRRORED:
+    for phrase, turn in _TURNS:
+        if height != width and phrase not in _MIRRORED:
             continue
         result = _tried(bench, partial(undone, turn=turn))
         if result is not None:
-            head = f"its map is the baseline's, {said}: turned back"
+            head = f"its map is the baseline's, {phrase}: turned back"
             return _cause(bench, MAP_TURN, head, result)
     return None
 
@@ -206,11 +206,11 @@ def rescaled(bench: Bench) -> Cause | None:
         result = _tried(bench, undone)
         if result is not None:
             pairs = zip(factors, shifts, strict=True)
-            said = ", ".join(f"{factor:.3g} and {shift:+.3g}" for factor, shift in pairs)
+            listed = ", ".join(f"{factor:.3g} and {shift:+.3g}" for factor, shift in pairs)
             return _cause(
                 bench,
                 OUTPUT_SCALE,
-                f"its values are the baseline's times, and plus, {said}: with that undone",
+                f"its values are the baseline's times, and plus, {listed}: with that undone",
                 result,
                 {"factors": factors.tolist(), "shifts": shifts.tolist()},
             )
@@ -376,8 +376,8 @@ def _of_order(bench: Bench, order: Order, columns: Rows, trials: Trials) -> Caus
     return _cause(bench, name, head, trials, {"moved": number})
 
 
-def _shift(pixels: int, one: str, other: str) -> str:
-    return f"{plural(abs(pixels), 'pixel')} {one if pixels >= 0 else other}"
+def _shift(pixels: int, forward: str, backward: str) -> str:
+    return f"{plural(abs(pixels), 'pixel')} {forward if pixels >= 0 else backward}"
 
 
 def _cause(

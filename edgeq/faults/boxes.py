@@ -44,15 +44,15 @@ def box_rows(good: Good, graph: Graph) -> Iterator[tuple[Layer, Rows]]:
         NotApplicableError: No layer gives exactly these four.
     """
     values = BOX + 1 + require_detector(good)
-    found = False
+    has_boxes = False
     for layer in last_layers(graph):
         count = len(graph.values(layer.weights))
         for start in (
             range(0, count, values) if count % values == 0 else [0] if count == BOX else []
         ):
-            found = True
+            has_boxes = True
             yield layer, np.arange(start, start + BOX)
-    if not found:
+    if not has_boxes:
         raise NotApplicableError("no layer gives x, y, width and height of boxes")
 
 
@@ -96,10 +96,10 @@ def scores_clipped(good: Good) -> bytes:
     path = good.variant.path
     every = activations(read_model(path), None)
     ranges = {
-        index: (float(one.tensor.scales[0]) / CUT, int(one.tensor.zero_points[0]))
-        for one in every
-        if one.tensor.index in layers
-        for index in one.group
+        index: (float(entry.tensor.scales[0]) / CUT, int(entry.tensor.zero_points[0]))
+        for entry in every
+        if entry.tensor.index in layers
+        for index in entry.group
     }
     if not ranges:
         raise NotApplicableError("the variant's activations are not quantized")
@@ -125,10 +125,10 @@ def heads_swapped(good: Good) -> Faulty:
     """The output joins its heads in another order: scores are where boxes are expected."""
     require_detector(good)
     graph = good.graph()
-    made, columns = makers(graph), len(graph.main.outputs)
+    sources, columns = makers(graph), len(graph.main.outputs)
     pending = [int(index) for index in graph.main.outputs]
     while pending and columns == 1:
-        operator = made.get(pending.pop())
+        operator = sources.get(pending.pop())
         if operator is None:
             continue
         if name_of(graph, operator) in {"DEQUANTIZE", "QUANTIZE", "RESHAPE"}:

@@ -158,8 +158,8 @@ def fault(
     """Register a function as a fault; see ``new_fault``."""
 
     def register(maker: Maker) -> Fault:
-        made = new_fault(maker, name, place, severity, cause, shown_by=shown_by, tasks=tasks)
-        return BUILT_IN.add(name, made)
+        registered = new_fault(maker, name, place, severity, cause, shown_by=shown_by, tasks=tasks)
+        return BUILT_IN.add(name, registered)
 
     return register
 

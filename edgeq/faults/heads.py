@@ -52,7 +52,7 @@ def classes_of(good: Good) -> int:
 def last_layers(graph: Graph) -> tuple[Layer, ...]:
     """Return the layers that no other layer follows on the way to an output, in file order."""
     layers = graph.layers()
-    by_output, made = {layer.output: layer for layer in layers}, makers(graph)
+    by_output, sources = {layer.output: layer for layer in layers}, makers(graph)
     last, seen = set[int](), set[int]()
     pending = [int(index) for index in graph.main.outputs]
     while pending:
@@ -62,8 +62,8 @@ def last_layers(graph: Graph) -> tuple[Layer, ...]:
         seen.add(tensor)
         if tensor in by_output:
             last.add(tensor)
-        elif tensor in made:
-            pending += [int(index) for index in made[tensor].inputs if int(index) >= 0]
+        elif tensor in sources:
+            pending += [int(index) for index in sources[tensor].inputs if int(index) >= 0]
     return tuple(layer for layer in layers if layer.output in last)
 
 
@@ -73,7 +73,7 @@ def class_rows(good: Good, graph: Graph) -> Iterator[tuple[Layer, Rows]]:
     Raises:
         NotApplicableError: No layer gives the classes.
     """
-    classes, found = classes_of(good), False
+    classes, has_classes = classes_of(good), False
     block = _BESIDE_CLASSES + classes
     for layer in last_layers(graph):
         rows, starts = len(graph.values(layer.weights)), list[int]()
@@ -83,9 +83,9 @@ def class_rows(good: Good, graph: Graph) -> Iterator[tuple[Layer, Rows]]:
             elif good.variant.detects and rows % block == 0:
                 starts = list(range(_BESIDE_CLASSES, rows, block))
         for start in starts:
-            found = True
+            has_classes = True
             yield layer, np.arange(start, start + classes)
-    if not found:
+    if not has_classes:
         raise NotApplicableError("the last layer does not give the classes")
 
 

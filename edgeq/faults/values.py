@@ -57,14 +57,14 @@ def giving_layer(good: Good, graph: Graph) -> Layer:
     Raises:
         NotApplicableError: No layer gives them directly.
     """
-    layers, made = {layer.output: layer for layer in graph.layers()}, makers(graph)
+    layers, sources = {layer.output: layer for layer in graph.layers()}, makers(graph)
     tensor = judged_output(good, graph)
     columns = shape_of(graph, tensor)[-1]
     while tensor not in layers:
-        operator = made.get(tensor)
+        operator = sources.get(tensor)
         if operator is None or name_of(graph, operator) not in _KEEPING:
             raise NotApplicableError("no layer gives the values of the output directly")
-        computed = [int(index) for index in operator.inputs if int(index) in made]
+        computed = [int(index) for index in operator.inputs if int(index) in sources]
         # A vector is scaled by its own length, which is computed from it.
         tensor = max(computed, key=lambda at: np.prod(shape_of(graph, at)), default=-1)
     layer = layers[tensor]
@@ -140,14 +140,17 @@ def dimension_dead(good: Good) -> Faulty:
 def not_normalised(good: Good) -> bytes:
     """The embedding is not scaled to the length 1."""
     graph = good.graph()
-    made, tensor = makers(graph), judged_output(good, graph)
-    while tensor in made and name_of(graph, made[tensor]) in {"DEQUANTIZE", "QUANTIZE", "RESHAPE"}:
-        tensor = int(made[tensor].inputs[0])
-    scaling = made.get(tensor)
+    sources, tensor = makers(graph), judged_output(good, graph)
+    keeping = {"DEQUANTIZE", "QUANTIZE", "RESHAPE"}
+    while tensor in sources and name_of(graph, sources[tensor]) in keeping:
+        tensor = int(sources[tensor].inputs[0])
+    scaling = sources.get(tensor)
     if scaling is None or name_of(graph, scaling) not in {"L2_NORMALIZATION", "MUL", "DIV"}:
         raise NotApplicableError("the graph does not scale the embedding in the end")
     replace(graph, tensor, int(scaling.inputs[0]))
-    graph.main.operators = [one for one in graph.main.operators if one is not scaling]
+    graph.main.operators = [
+        operator for operator in graph.main.operators if operator is not scaling
+    ]
     return graph.packed()
 
 
@@ -211,12 +214,12 @@ def head_dead(good: Good) -> Faulty:
 @fault("outputs_share_scale", "graph", "high", ONE_SCALE, shown_by=STORED)
 def outputs_share_scale(good: Good) -> bytes:
     """All outputs have the scale of the one with the widest range."""
-    graph, made = good.graph(), makers(good.graph())
+    graph, sources = good.graph(), makers(good.graph())
     if good.variant.detects or len(graph.main.outputs) == 1:
         raise NotApplicableError("the model does not have several outputs beside boxes")
     stored = []
     for output in map(int, graph.main.outputs):
-        maker = made.get(output)
+        maker = sources.get(output)
         leaving = maker is not None and name_of(graph, maker) == "DEQUANTIZE"
         tensor = int(maker.inputs[0]) if leaving else output  # type: ignore[union-attr]
         if graph.dtype(tensor) != "int8":
@@ -226,13 +229,13 @@ def outputs_share_scale(good: Good) -> bytes:
     widest = stored[int(np.argmax(steps))]
     if max(steps) < UNLIKE * min(steps):
         raise NotApplicableError("the outputs have like ranges")
-    made = makers(graph)
+    sources = makers(graph)
     for tensor in dict.fromkeys(stored):
         if tensor == widest:
             continue
         own = activation(graph, tensor, "own_scale")
         graph.main.tensors[tensor].quantization = graph.main.tensors[widest].quantization
-        maker = made[tensor]
+        maker = sources[tensor]
         maker.outputs = exchanged(maker.outputs, tensor, own)
         requantize = graph.operator("QUANTIZE", [own], [tensor])
         place = next(iter(takers(graph)[tensor]), None)

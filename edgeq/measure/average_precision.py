@@ -177,7 +177,7 @@ def mean_precision(
 
     return MeanPrecision(
         images=len(groups),
-        boxes=sum(int(one.truth.sum()) for one in baseline.classes),
+        boxes=sum(int(matches.truth.sum()) for matches in baseline.classes),
         confidence=confidence,
         baseline_map=before,
         variant_map=after,
@@ -197,12 +197,12 @@ def mean_precision(
         clusters=clusters,
         classes=tuple(
             ClassPrecision(
-                class_index=one.class_index,
-                boxes=int(one.truth.sum()),
+                class_index=matches.class_index,
+                boxes=int(matches.truth.sum()),
                 baseline=float(ours.mean()),
                 variant=float(theirs.mean()),
             )
-            for one, ours, theirs in zip(
+            for matches, ours, theirs in zip(
                 baseline.classes, baseline.whole, variant.whole, strict=True
             )
         ),
@@ -238,8 +238,8 @@ def precisions(classes: Sequence[ClassMatches], weights: Floats) -> Floats:
     result = np.full((len(weights), len(classes), len(THRESHOLDS)), np.nan)
     for start in range(0, len(weights), _ROWS):
         part = weights[start : start + _ROWS]
-        for at, one in enumerate(classes):
-            result[start : start + _ROWS, at] = _weighted(one, part)
+        for at, matches in enumerate(classes):
+            result[start : start + _ROWS, at] = _weighted(matches, part)
     return result
 
 
@@ -348,25 +348,25 @@ def _of_class(evaluation: Any, name: int, count: int) -> ClassMatches:
     )
 
 
-def _weighted(one: ClassMatches, weights: Floats) -> Floats:
+def _weighted(matches: ClassMatches, weights: Floats) -> Floats:
     """Return average precision of one class by threshold, shape ``(b, 10)``."""
     result = np.zeros((len(weights), len(THRESHOLDS)))
-    truth = weights @ one.truth
-    of_boxes = weights[:, one.images]
+    truth = weights @ matches.truth
+    of_boxes = weights[:, matches.images]
     every = np.cumsum(of_boxes, axis=1)
     for at in range(len(THRESHOLDS)):
-        places = np.flatnonzero(one.right[at])
+        places = np.flatnonzero(matches.right[at])
         if not len(places):
             continue
         counted = every[:, places]
-        if one.ignored[at].any():
-            counted = counted - np.cumsum(of_boxes * one.ignored[at], axis=1)[:, places]
-        found = np.cumsum(of_boxes[:, places], axis=1)
-        precision = np.divide(found, counted, out=np.zeros_like(found), where=counted > 0)
+        if matches.ignored[at].any():
+            counted = counted - np.cumsum(of_boxes * matches.ignored[at], axis=1)[:, places]
+        right = np.cumsum(of_boxes[:, places], axis=1)
+        precision = np.divide(right, counted, out=np.zeros_like(right), where=counted > 0)
         precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-        recall = found / np.maximum(truth, 1)[:, None]
+        recall = right / np.maximum(truth, 1)[:, None]
         # Number of the recalls 0, .01, ..., 1 that are reached; 0 is, as soon as a box is right.
-        reached = np.where(found > 0, np.floor(recall * (_RECALLS - 1) + 1e-9) + 1, 0)
+        reached = np.where(right > 0, np.floor(recall * (_RECALLS - 1) + 1e-9) + 1, 0)
         steps = np.diff(reached, axis=1, prepend=0)
         result[:, at] = (steps * precision).sum(axis=1) / _RECALLS
     result[truth == 0] = np.nan

@@ -105,15 +105,15 @@ def _layouts(ours: Floats, theirs: Floats) -> Iterator[tuple[Floats, bool]]:
 
 
 def _fit(lacking: ConvertedOutput, ours: Floats, theirs: Floats, *, moved: bool) -> ConvertedOutput:
-    one, other = ours.reshape(len(ours), -1), theirs.reshape(len(theirs), -1)
-    finite = np.isfinite(one).all(axis=1)
-    nonfinite = int((finite & ~np.isfinite(other).all(axis=1)).sum())
+    before, after = ours.reshape(len(ours), -1), theirs.reshape(len(theirs), -1)
+    finite = np.isfinite(before).all(axis=1)
+    nonfinite = int((finite & ~np.isfinite(after).all(axis=1)).sum())
     shown = msgspec.structs.replace(lacking, nonfinite=nonfinite, moved=moved)
     shape = lacking.shape
-    errors = image_errors(Output(lacking.name, shape, one), Output(lacking.name, shape, other))
+    errors = image_errors(Output(lacking.name, shape, before), Output(lacking.name, shape, after))
     if np.isnan(errors).all():
         return shown
-    relative = relative_errors(one, other)
+    relative = relative_errors(before, after)
     worst = int(np.nanargmax(errors))
     return msgspec.structs.replace(
         shown,

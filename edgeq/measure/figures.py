@@ -284,8 +284,8 @@ class TaskData:
             rise: Whether it is the variant's figure minus the baseline's instead.
         """
         sign = -1.0 if rise else 1.0
-        one = np.ones((1, self.images))
-        before, after = float(baseline(one)[0]), float(variant(one)[0])
+        unweighted = np.ones((1, self.images))
+        before, after = float(baseline(unweighted)[0]), float(variant(unweighted)[0])
 
         def difference(weights: Doubles) -> Doubles:
             return sign * (baseline(weights) - variant(weights))

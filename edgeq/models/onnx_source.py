@@ -63,7 +63,7 @@ def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
     _require_known(model, request.name)
     if request.arrays:
         size = NO_IMAGE
-        own = kept = {entry.name: fixed_shape(shape_of(entry), request) for entry in entries}
+        own = fixed = {entry.name: fixed_shape(shape_of(entry), request) for entry in entries}
         option = "keep_shape_absolutely_input_names"
         inputs = {signature_name(name): shape for name, shape in own.items()}
     else:
@@ -72,10 +72,10 @@ def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
         _, *sides, channels = image
         size = size_of(image, request)
         own = {entry.name: (1, channels, *sides) if first else image}
-        kept = {} if first else own
+        fixed = {} if first else own
         option = "keep_nwc_or_nhwc_or_ndhwc_input_names"
         inputs = {"image": image}
-    converted = _convert(_with_shapes(model, own), {option: list(kept) or None}, request)
+    converted = _convert(_with_shapes(model, own), {option: list(fixed) or None}, request)
     names = [signature_name(output.name) for output in model.graph.output]
 
     def serve(*tensors: Any) -> Any:

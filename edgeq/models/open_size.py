@@ -114,7 +114,9 @@ def work(request: dict[str, Any]) -> Mapping[str, object]:
     interpreter.allocate_tensors()
     interpreter.set_tensor(entry["index"], np.zeros(task.shape, entry["dtype"]))
     interpreter.invoke()  # the shapes of some tensors follow from values
-    shapes = {one["index"]: one["shape"].tolist() for one in interpreter.get_tensor_details()}
+    shapes = {
+        details["index"]: details["shape"].tolist() for details in interpreter.get_tensor_details()
+    }
     model = unpacked(bytearray(content), path)
     for index, tensor in enumerate(model.subgraphs[0].tensors):
         tensor.shape, tensor.shapeSignature = shapes.get(index, tensor.shape), None

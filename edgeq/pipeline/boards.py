@@ -208,9 +208,9 @@ class Sharing:
             portion, answer = seat.current
             (ran,) = run_each(resident, self._photographs, (portion.photos,), progress)
             # Memory is measured on one board.
-            held = ran.memory.samples if name == self._boards.first else ()
+            memory = ran.memory.samples if name == self._boards.first else ()
             seat.current, seat.done = None, 0
-            answer.set_result(Ran(ran.outputs, held, ran.memory.load))
+            answer.set_result(Ran(ran.outputs, memory, ran.memory.load))
 
 
 def _settle(answers: Iterable[Future[Answer]], error: Exception) -> None:

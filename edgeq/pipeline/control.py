@@ -145,10 +145,10 @@ def cost_beside_finer(variant: VariantUnderTest) -> dict[str, object]:
     except EdgeqError as error:
         return {"method": finer, "absent": error.what}
     errors = beside(variant, own).errors
-    compared = [one for one in errors if one.ratio is not None]
+    compared = [output for output in errors if output.ratio is not None]
     if not compared:
         return {"method": finer, "absent": "there is no error to compare"}
-    worst = max(compared, key=lambda one: one.ratio or 0.0)
+    worst = max(compared, key=lambda output: output.ratio or 0.0)
     return {"method": finer, "error": worst.control, "own": worst.variant, "ratio": worst.ratio}
 
 
@@ -282,7 +282,7 @@ def _of_method(variant: VariantUnderTest, method: str) -> Control:
 
 def _coarser(method: str) -> str | None:
     """Return the same method with one scale per layer, None if there is none."""
-    return next((name for name, one in METHODS if one.finer == method), None)
+    return next((name for name, method_row in METHODS if method_row.finer == method), None)
 
 
 def _own(variant: VariantUnderTest, choice: MethodChoice) -> VariantUnderTest:

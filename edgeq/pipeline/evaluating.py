@@ -153,8 +153,8 @@ def keep_portions(portions: Iterable[RanPortion], rows: Ledger) -> None:
             if len(keeping) == KEEPERS:
                 keeping.popleft().result()
             keeping.append(pool.submit(_keep, rows, portion))
-        for kept in keeping:
-            kept.result()
+        for writing in keeping:
+            writing.result()
 
 
 def run_each(
@@ -198,13 +198,13 @@ def bounded(portions: Sequence[Sequence[Photo]], row_bytes: int) -> list[Sequenc
     return [portion[at : at + size] for portion in portions for at in range(0, len(portion), size)]
 
 
-def _keep(kept: Ledger, portion: RanPortion) -> None:
+def _keep(ledger: Ledger, portion: RanPortion) -> None:
     def write(folder: Path) -> None:
         (folder / HELD).write_bytes(msgspec.json.encode(portion.memory))
         for at, rows in enumerate(portion.outputs):
             np.save(folder / _file(at), rows)
 
-    kept.add([photo.sha256 for photo in portion.photos], write)
+    ledger.add([photo.sha256 for photo in portion.photos], write)
 
 
 class KeptRows:

@@ -341,8 +341,8 @@ class ImageSets:
             other = None if self.evaluation is None else self.stream(preprocessing)
 
             def make() -> Lint:
-                found = _facts_of(self._decode(images, preprocessing))
-                return lint(images, found, None if other is None else _facts_of_some(other))
+                own_facts = _facts_of(self._decode(images, preprocessing))
+                return lint(images, own_facts, None if other is None else _facts_of_some(other))
 
             facts = {
                 "calibration": [images.sha256, [photo.name for photo in images.photos]],
@@ -393,8 +393,8 @@ class ImageSets:
 
     def known_sets(self) -> tuple[ImageSet, ...]:
         """Return the sets that were accessed before."""
-        found = (self._sets.done(role) for role in ROLES)
-        return tuple(images for images in found if images is not None)
+        sets = (self._sets.done(role) for role in ROLES)
+        return tuple(images for images in sets if images is not None)
 
     def stream(self, preprocessing: Preprocessing) -> Stream:
         """Return the baseline's evaluation set as a stream that decodes at its input size.
@@ -468,7 +468,7 @@ class ImageSets:
     @property
     def array_width(self) -> int:
         """Number of values of a sample that consists of arrays."""
-        return sum(one.size for one in fields_of(read_model(self._model.baseline.path)))
+        return sum(field.size for field in fields_of(read_model(self._model.baseline.path)))
 
     def decode_ahead(self, roles: Sequence[Role]) -> None:
         """Decode photographs for the input that the baseline is expected to take.

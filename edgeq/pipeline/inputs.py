@@ -309,8 +309,8 @@ class ModelInputs:
         declared = self.spec.variants[variant]
         if declared.preprocessing is not None or self.model.preprocessing is not None:
             return False
-        wanted, own = self.baseline.preprocessing, self._inside_variant(variant).normalization
-        return own is not None and (own.mean, own.std) != (wanted.mean, wanted.std)
+        expected, own = self.baseline.preprocessing, self._inside_variant(variant).normalization
+        return own is not None and (own.mean, own.std) != (expected.mean, expected.std)
 
     def known_baseline(self) -> FloatModel | None:
         """Return the baseline if it was loaded before, else None."""

@@ -240,7 +240,7 @@ class Ranging:
         if not self.activations:
             return {}
         ours = self.baseline.activations
-        found = {
+        by_activation = {
             at: ours[activation.baseline]
             for at, activation in self.activations.items()
             if activation.baseline is not None and activation.baseline in ours
@@ -254,8 +254,10 @@ class Ranging:
             pixels = sample_pixels(self.variant, self.fitted)
             shapes = [self.file.tensors[at].shape for at in self.file.inputs]
             inputs = [to_inputs(each, self.variant.preprocessing, shapes) for each in pixels]
-            found.update({at: _some([each[place] for each in inputs]) for at, place in fed.items()})
-        return found
+            by_activation.update(
+                {at: _some([each[place] for each in inputs]) for at, place in fed.items()}
+            )
+        return by_activation
 
     def _fit(self, activation: Activation, values: Doubles, needed: Need) -> RangeFit:
         tensor = activation.tensor

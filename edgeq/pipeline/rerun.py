@@ -74,7 +74,7 @@ def _differs(
     rows, facts, run = _rows(entry), entry.facts, Run()
     preprocessing = structs.converted(facts["preprocessing"], Preprocessing)
     inside = structs.converted(facts["inside"], tuple[int, ...])
-    paths = sorted(folder.glob("output-*.npy"), key=lambda one: int(one.stem.split("-")[1]))
+    paths = sorted(folder.glob("output-*.npy"), key=lambda file: int(file.stem.split("-")[1]))
     try:
         with Session(
             local_target(), timeout_s=run.timeout_s, memory_limit=run.memory_limit
@@ -91,18 +91,20 @@ def _differs(
                     continue
                 image = map_array(place[0])[place[1] : place[1] + 1]
                 outputs = session.infer(loaded.handle, np.array(image), preprocessing).outputs
-                if not _alike(outputs, [map_array(one)[row : row + 1] for one in paths]):
+                if not _alike(outputs, [map_array(file)[row : row + 1] for file in paths]):
                     return True
     except (EdgeqError, OSError, ValueError):
         return False  # it can't be run, and damage is detected by the hash
     return False
 
 
-def _alike(found: tuple[npt.NDArray[np.float32], ...], kept: list[npt.NDArray[np.float32]]) -> bool:
-    return len(found) == len(kept) and all(
+def _alike(
+    outputs: tuple[npt.NDArray[np.float32], ...], stored: list[npt.NDArray[np.float32]]
+) -> bool:
+    return len(outputs) == len(stored) and all(
         a.shape == b.shape
         and np.allclose(a, b, rtol=0, atol=CLOSE * float(np.abs(a).max(initial=0)), equal_nan=True)
-        for a, b in zip(found, kept, strict=True)
+        for a, b in zip(outputs, stored, strict=True)
     )
 
 

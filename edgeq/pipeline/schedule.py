@@ -53,12 +53,12 @@ class Countdown:
         used = self._clock() - self._start
         if done != self._done:
             self._done, self._used = done, used
-        said = f"{done} of {self.total}"
+        count = f"{done} of {self.total}"
         if used < SOON_S or not 0 < done < self.total:
-            return said
+            return count
         pace, under_way = self._used / done, used - self._used
         left = pace * (self.total - done) - min(under_way, pace)
-        return f"{said}, about {rounded(left)} left" if left > 0 else said
+        return f"{count}, about {rounded(left)} left" if left > 0 else count
 
 
 def rounded(seconds: float) -> str:

@@ -78,8 +78,8 @@ class CaseCheck:
         node = self._request.node
         record = said_once(record, error, state_of(self._request.config).found.carriers)
         change = state_of(self._request.config).held.change_of(record)
-        said = None if error is None else str(error)
-        answer = node.stash[ANSWER] = answer_of(record, said, change, open_fails=self._open_fails)
+        reason = None if error is None else str(error)
+        answer = node.stash[ANSWER] = answer_of(record, reason, change, open_fails=self._open_fails)
         node.user_properties += properties(record, change)
         if answer.outcome == "skipped":
             pytest.skip(answer.text)

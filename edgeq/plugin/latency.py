@@ -66,13 +66,13 @@ def replay(benchmark: BenchmarkFixture, pair: TimedPair) -> None:
     def one_round() -> None:
         worker_clock.advance(next(samples))
 
-    found = pair.latency
+    latency = pair.latency
     benchmark.extra_info.update(
         {
-            "edgeq.baseline_median_s": found.baseline.median_s,
-            RATIO: found.ratio,
-            "edgeq.init_s": found.variant.init_s,
-            "edgeq.first_s": found.variant.first_s,
+            "edgeq.baseline_median_s": latency.baseline.median_s,
+            RATIO: latency.ratio,
+            "edgeq.init_s": latency.variant.init_s,
+            "edgeq.first_s": latency.variant.first_s,
         }
     )
     benchmark.pedantic(one_round, setup=worker_clock.start, rounds=len(pair.timed.samples[1]))
@@ -134,7 +134,7 @@ def quieten(config: pytest.Config) -> None:
         return
     words = [*config.invocation_params.args, *config.getini("addopts")]
     asked = any(str(word).startswith(BENCHMARK_OPTIONS) for word in words)
-    if not asked and all(RATIO in one.extra_info for one in session.benchmarks):
+    if not asked and all(RATIO in entry.extra_info for entry in session.benchmarks):
         session.quiet = True
 
 

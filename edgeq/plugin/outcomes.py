@@ -93,11 +93,11 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, Any] 
         return "not applicable", "-", ("NOT APPLICABLE", {})
     if getattr(report, "when", None) != "call" or not hasattr(report, ATTRIBUTE):
         return None
-    told = dict(report.user_properties)
-    status = told.get("edgeq.status")
-    if report.passed and "INCONCLUSIVE" in {status, str(told.get("edgeq.change")).upper()}:
+    facts = dict(report.user_properties)
+    status = facts.get("edgeq.status")
+    if report.passed and "INCONCLUSIVE" in {status, str(facts.get("edgeq.change")).upper()}:
         return "inconclusive", "I", ("INCONCLUSIVE", {"yellow": True})
-    if report.skipped and str(told.get("edgeq.reason")).startswith("not judged: "):
+    if report.skipped and str(facts.get("edgeq.reason")).startswith("not judged: "):
         return "not judged", "N", ("NOT JUDGED", {"yellow": True})
     if report.skipped and status == "MISSING":
         return "missing by declaration", "M", ("MISSING", {"yellow": True})

@@ -69,9 +69,9 @@ def own_record(item: pytest.Item, report: pytest.TestReport, root: Path) -> Case
     )
 
 
-def worse(one: CaseRecord | None, other: CaseRecord) -> CaseRecord:
+def worse(first: CaseRecord | None, second: CaseRecord) -> CaseRecord:
     """Return the worse of two verdicts on one test: of its phases, or of two tests of one name."""
-    return other if one is None or _rank(other) > _rank(one) else one
+    return second if first is None or _rank(second) > _rank(first) else first
 
 
 def _rank(case: CaseRecord) -> int:
@@ -121,12 +121,12 @@ def _outcome(report: pytest.TestReport) -> tuple[Verdict, str, bool] | None:
     if report.skipped:
         return Verdict.MISSING, f"skipped: {message(report).removeprefix('Skipped: ')}", True
     if report.failed:
-        said = message(report)
+        reason = message(report)
         if report.when == "setup":
-            return Verdict.MISSING, f"not measured: its set-up failed: {said}", False
+            return Verdict.MISSING, f"not measured: its set-up failed: {reason}", False
         return (
             Verdict.FAIL,
-            said if report.when == "call" else f"its tear-down failed: {said}",
+            reason if report.when == "call" else f"its tear-down failed: {reason}",
             False,
         )
     if report.passed and report.when == "call":
@@ -136,9 +136,13 @@ def _outcome(report: pytest.TestReport) -> tuple[Verdict, str, bool] | None:
 
 def message(report: pytest.TestReport) -> str:
     """Return the first line of a test's failure message."""
-    told = report.longrepr
-    crash = getattr(told, "reprcrash", None)
-    text = told[2] if isinstance(told, tuple) else str(told if crash is None else crash.message)
+    failure = report.longrepr
+    crash = getattr(failure, "reprcrash", None)
+    text = (
+        failure[2]
+        if isinstance(failure, tuple)
+        else str(failure if crash is None else crash.message)
+    )
     first = next((line.strip() for line in text.splitlines() if line.strip()), "it says nothing")
     return first if len(first) <= _LONGEST else f"{first[: _LONGEST - 1]}…"
 

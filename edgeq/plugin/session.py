@@ -59,10 +59,10 @@ class Collector:
     @pytest.hookimpl(wrapper=True)
     def pytest_pycollect_makeitem(self) -> Generator[None, object, object]:
         """Leave out tests of gates that the spec does not declare."""
-        found = yield
-        if not isinstance(found, list):
-            return found
-        return [item for item in found if not _is_undeclared(item)]
+        items = yield
+        if not isinstance(items, list):
+            return items
+        return [item for item in items if not _is_undeclared(item)]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(

@@ -45,7 +45,7 @@ def answer_to_report(
     new = phase.answer(answer, inapplicable=is_inapplicable(item))
     if new is not None and new is not answer:
         item.stash[ANSWER] = new
-        others = [one for one in item.user_properties if not one[0].startswith(PREFIX)]
+        others = [pair for pair in item.user_properties if not pair[0].startswith(PREFIX)]
         item.user_properties = [*others, *properties(new.case)]
         report.user_properties = list(item.user_properties)
     return new

@@ -30,12 +30,12 @@ def commands(record: RunRecord) -> list[str]:
     errors: dict[str, list[str]] = {}
     warnings: dict[str, list[str]] = {}
     for model in record.models:
-        for one in model.variants:
-            found = answer(record, model.name, one)
-            only_rejects = not model.clears(one) and found is not ShipDecision.REJECTED
-            if found is not ShipDecision.CLEARED and not only_rejects:
-                into = errors if found is ShipDecision.REJECTED else warnings
-                title = f"{found.value}: {model.name}/{one.name}"
+        for variant in model.variants:
+            decision = answer(record, model.name, variant)
+            only_rejects = not model.clears(variant) and decision is not ShipDecision.REJECTED
+            if decision is not ShipDecision.CLEARED and not only_rejects:
+                into = errors if decision is ShipDecision.REJECTED else warnings
+                title = f"{decision.value}: {model.name}/{variant.name}"
                 into.setdefault(f"{about_model(record, model)}.", []).append(title)
     for error in record.errors:
         errors.setdefault(error, []).append("bad input")
@@ -71,9 +71,9 @@ def _why(case: CaseRecord) -> str:
     return ". ".join(part for part in parts if part)
 
 
-def _commands(kind: str, found: dict[str, list[str]]) -> list[str]:
+def _commands(kind: str, groups: dict[str, list[str]]) -> list[str]:
     lines = []
-    for why, about in found.items():
+    for why, about in groups.items():
         more = f" and {len(about) - 1} more" if len(about) > 1 else ""
         lines.append(_command(kind, f"{about[0]}{more}", why))
     if len(lines) > MOST:
@@ -83,9 +83,9 @@ def _commands(kind: str, found: dict[str, list[str]]) -> list[str]:
 
 
 def _command(kind: str, title: str, message: str) -> str:
-    said = printable(message)
-    said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
-    return f"::{kind} title={_escaped(printable(title), _IN_PROPERTY)}::{_escaped(said, _IN_DATA)}"
+    text = printable(message)
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return f"::{kind} title={_escaped(printable(title), _IN_PROPERTY)}::{_escaped(text, _IN_DATA)}"
 
 
 def _escaped(text: str, signs: dict[str, str]) -> str:

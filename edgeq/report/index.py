@@ -117,7 +117,7 @@ def index_view(past: Past, history: Sequence[VariantTrends], *, latest: bool) ->
 
 def _line(run: PastRun, link: str) -> RunLine:
     counts = (run.passed, run.failed, run.inconclusive, run.missing)
-    said = zip(words.VERDICTS.values(), counts, strict=True)
+    verdicts = zip(words.VERDICTS.values(), counts, strict=True)
     return RunLine(
         started=utc(run.started),
         link=link,
@@ -127,7 +127,7 @@ def _line(run: PastRun, link: str) -> RunLine:
         answers=sentences.cleared(run.answers.values()),
         said=run.said,
         partial=run.partial,
-        verdicts=", ".join(f"{number} {mark.word}" for mark, number in said if number),
+        verdicts=", ".join(f"{number} {mark.word}" for mark, number in verdicts if number),
         commit=(run.commit or words.NONE)[:_SHA_SHOWN],
         spec=run.spec_sha256[:_SHA_SHOWN],
         duration=duration(run.duration_s),

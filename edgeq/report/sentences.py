@@ -63,17 +63,17 @@ def headline(record: RunRecord) -> str:
     if record.interrupted:
         judged = plural(len(record.cases), "case")
         return f"The run was interrupted after {judged} of {_declared(record)}"
-    said = cleared(answers)
+    sentence = cleared(answers)
     several = any(sum(target.clears for target in model.targets) > 1 for model in record.models)
     if several and (len(answers) > 1 or set(answers) == {ShipDecision.CLEARED}):
-        said += " on every target"
+        sentence += " on every target"
     if record.summary.may_ship:
-        return f"{said} and may ship"
+        return f"{sentence} and may ship"
     if record.partial and record.summary.not_run:
-        return f"Part of the gate was run: {said[0].lower()}{said[1:]}"
+        return f"Part of the gate was run: {sentence[0].lower()}{sentence[1:]}"
     if answers and set(answers) == {ShipDecision.CLEARED}:
-        return f"{said}, but the run fails"
-    return said
+        return f"{sentence}, but the run fails"
+    return sentence
 
 
 def cleared(answers: Collection[ShipDecision]) -> str:
@@ -103,10 +103,10 @@ def verdict(record: RunRecord) -> str:
     if record.interrupted:
         parts.insert(0, "it was interrupted")
     passed = "its only case" if summary.passed == 1 else f"all {summary.passed:,} cases"
-    said = "; ".join(parts) or f"{passed} passed"
+    reasons = "; ".join(parts) or f"{passed} passed"
     if is_open(record):
-        return f"Nothing fails: {said}"
-    return f"The run {'passes' if summary.passes else 'fails'}: {said}"
+        return f"Nothing fails: {reasons}"
+    return f"The run {'passes' if summary.passes else 'fails'}: {reasons}"
 
 
 def bad_input(record: RunRecord) -> tuple[str, ...]:
@@ -116,22 +116,22 @@ def bad_input(record: RunRecord) -> tuple[str, ...]:
 
 def notes(record: RunRecord) -> tuple[str, ...]:
     """Return what a reader must know before the numbers, one sentence each."""
-    found = list(bad_input(record))
+    sentences = list(bad_input(record))
     for model in record.models:
         own = (case for case in record.cases if case.model == model.name)
-        said = (*model.notes, *costs(model), *scale_costs(own))
-        found += [f"{model.name}: {note}" for note in said]
-        found += [
-            f"{model.name}/{one.name}: {one.feeding.sentence}"
-            for one in model.variants
-            if one.feeding is not None and one.feeding.differs
+        remarks = (*model.notes, *costs(model), *scale_costs(own))
+        sentences += [f"{model.name}: {note}" for note in remarks]
+        sentences += [
+            f"{model.name}/{variant.name}: {variant.feeding.sentence}"
+            for variant in model.variants
+            if variant.feeding is not None and variant.feeding.differs
         ]
         gates = dict.fromkeys(
             c.gate for c in record.cases if c.model == model.name and c.declared_missing
         )
         if gates:
             why = "" if model.trained else " because its weights are random"
-            found.append(
+            sentences.append(
                 f"{model.name}: MISSING by declaration{why}: {', '.join(gates)}. The answers "
                 "below don't cover them."
             )
@@ -139,14 +139,14 @@ def notes(record: RunRecord) -> tuple[str, ...]:
     if left:
         example = ", for example " if len(left) > EXAMPLES else ": "
         shown = " and ".join(left[:EXAMPLES])
-        found.append(f"{plural(len(left), 'declared case')} not run{example}{shown}")
+        sentences.append(f"{plural(len(left), 'declared case')} not run{example}{shown}")
     if left and record.partial and not record.interrupted:
-        found.append(_how_to_complete(record))
-    found += [
+        sentences.append(_how_to_complete(record))
+    sentences += [
         f"{plural(number, 'verdict')} of the run of {utc(moment)}: same spec, same files"
         for moment, number in Counter(c.as_of for c in record.cases if c.as_of).items()
     ]
-    return tuple(found)
+    return tuple(sentences)
 
 
 def _how_to_complete(record: RunRecord) -> str:

@@ -244,12 +244,12 @@ def _why(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
     """
     if variant is model.baseline:
         every = record.verdicts(model.name, variant.name)
-        told = [
+        texts = [
             f"{case.gate}: {status_in_words(case)}; {case.reason}"
             for case in every
             if case.status is not Verdict.PASS
         ]
     else:
-        told = list(reasons(record, model.name, variant))
-    first, *rest = told or ("",)
+        texts = list(reasons(record, model.name, variant))
+    first, *rest = texts or ("",)
     return f"{first} (and {len(rest)} more)" if rest else first

@@ -54,7 +54,9 @@ class ModelView:
     def by_answer(self) -> tuple[VariantView, ...]:
         """The variants, the rejected ones first and the cleared ones last."""
         order = list(ShipDecision)
-        return tuple(sorted(self.variants, key=lambda one: order.index(one.answer or order[-1])))
+        return tuple(
+            sorted(self.variants, key=lambda variant: order.index(variant.answer or order[-1]))
+        )
 
 
 @dataclass(frozen=True)

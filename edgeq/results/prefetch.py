@@ -83,13 +83,13 @@ def prefetch(
         return ()
     cluster, pools = run.executor.cluster, _pools(models)
     tasks = [*_endings(tasks, pools, cluster), *tasks]
-    with ExitStack() as kept:
+    with ExitStack() as stack:
         for context in (idle.kept(), decoders.kept(), *(each.kept() for each in pools.values())):
-            kept.enter_context(context)
-        kept.enter_context(run.measuring_side_by_side())
+            stack.enter_context(context)
+        stack.enter_context(run.measuring_side_by_side())
         if cluster is not None:
-            kept.callback(cluster.leave)
-            kept.enter_context(cluster.making())
+            stack.callback(cluster.leave)
+            stack.enter_context(cluster.making())
         stages = carry_out(tasks, run.relay, workers=cores)
     with suppress(StoreError):  # only a log; the cases report a store that can't be written
         write_bytes(run.store.root / STAGES_FILE, msgspec.json.format(msgspec.json.encode(stages)))

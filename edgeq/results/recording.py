@@ -339,14 +339,14 @@ def _not_asked_for(spec: Spec) -> tuple[str, ...]:
 
 def _odd(inputs: ModelInputs) -> tuple[str, ...]:
     """Return what is unusual about the calibration set, if a proof has checked it."""
-    found = inputs.images.known_lint()
-    return () if found is None else found.notes
+    lint = inputs.images.known_lint()
+    return () if lint is None else lint.notes
 
 
 def _baseline(
     variant: VariantUnderTest, baseline: FloatModel, others: Iterable[VariantUnderTest]
 ) -> VariantRecord:
-    known = (one.known(VariantUnderTest.accuracy) for one in others)
+    known = (other.known(VariantUnderTest.accuracy) for other in others)
     described = VariantRecord(
         name=variant.name_in_model,
         target=variant.place.name,
@@ -404,7 +404,7 @@ def _named(inputs: ModelInputs, measured: Agreement) -> RecordedAgreement:
     images, labels = inputs.images.evaluation, inputs.labels
     return RecordedAgreement.of(
         measured,
-        photographs=None if images is None else [encodable(one.name) for one in images.photos],
+        photographs=None if images is None else [encodable(photo.name) for photo in images.photos],
         classes=None if labels is None else labels.names,
     )
 
@@ -490,10 +490,10 @@ def _said(error: EdgeqError | None) -> str | None:
     return None if error is None else error.what
 
 
-def _place(made: FloatModel | Variant) -> Path:
+def _place(model: FloatModel | Variant) -> Path:
     """Return the path of a model's file: in the project, or in the store if edgeq made it."""
-    original = made.original
-    return made.path if original is None or original.sha256 != made.sha256 else original.path
+    original = model.original
+    return model.path if original is None or original.sha256 != model.sha256 else original.path
 
 
 def _relative(variant: VariantUnderTest, path: Path) -> str:

@@ -155,7 +155,7 @@ def store_arrays(
             "content": opened.sha256,
             "scale": declared.scale,
             "zero_point": declared.zero_point,
-            "fields": [[one.name, list(one.shape)] for one in fields],
+            "fields": [[field.name, list(field.shape)] for field in fields],
             "format": _FORMAT,
         }
 
@@ -170,7 +170,7 @@ def store_arrays(
         entry = store.get_or_make(KIND, facts, make)
     layout = structs.from_json((entry.folder / LAYOUT).read_bytes(), _Layout)
     digests = map_array(entry.folder / DIGESTS)
-    shape = (layout.samples, sum(one.size for one in fields))
+    shape = (layout.samples, sum(field.size for field in fields))
     return StoredArrays(
         ArrayFile(entry.folder / ROWS, shape, entry.key, tuple(fields)),
         tuple(bytes(row).hex() for row in digests),
@@ -183,7 +183,7 @@ def reordered(file: ArrayFile, order: Sequence[int], store: Store) -> ArrayFile:
     """Return samples with their inputs in another order."""
     if list(order) == list(range(len(file.fields))):
         return file
-    starts = np.cumsum([0, *(one.size for one in file.fields)])
+    starts = np.cumsum([0, *(field.size for field in file.fields)])
     columns = np.concatenate([np.arange(starts[at], starts[at + 1]) for at in order])
 
     def make(folder: Path) -> None:
@@ -210,7 +210,7 @@ def fields_of(model: ModelFile) -> tuple[Field, ...]:
 
 def order_like(ours: Sequence[Field], theirs: Sequence[Field]) -> tuple[int, ...]:
     """Return the place of each of a variant's inputs among its baseline's; ``order_by_names``."""
-    return order_by_names([one.name for one in ours], [one.name for one in theirs])
+    return order_by_names([field.name for field in ours], [field.name for field in theirs])
 
 
 def require_same_inputs(variant: ModelFile, baseline: ModelFile) -> None:
@@ -222,10 +222,10 @@ def require_same_inputs(variant: ModelFile, baseline: ModelFile) -> None:
     theirs, ours = fields_of(variant), fields_of(baseline)
     if len(theirs) == len(ours):
         order = order_like(ours, theirs)
-        if all(one.shape == ours[at].shape for one, at in zip(theirs, order, strict=True)):
+        if all(field.shape == ours[at].shape for field, at in zip(theirs, order, strict=True)):
             return
     shown = [
-        ", ".join(f"{printable(one.name)!r} {list(one.shape)}" for one in some)
+        ", ".join(f"{printable(field.name)!r} {list(field.shape)}" for field in some)
         for some in (theirs, ours)
     ]
     raise ModelError(
@@ -364,7 +364,7 @@ def _write(
         if _may_be_quantized(column) and declared.scale is None
     )
     (count,) = counts
-    width = sum(one.size for one in fields)
+    width = sum(entry.size for entry in fields)
     rows = np.lib.format.open_memmap(folder / ROWS, "w+", np.float32, (count, width))
     digests = np.zeros((count, 32), np.uint8)
     for start, stop in _chunks(count, width):
@@ -380,7 +380,7 @@ def _write(
 
 def _in_order(arrays: Fields, fields: Sequence[Field], where: str) -> list[AnyArray]:
     """Return the arrays in the order of the inputs: by name, or as they come if no name fits."""
-    shown = ", ".join(repr(printable(one.name)) for one in fields)
+    shown = ", ".join(repr(printable(field.name)) for field in fields)
     if len(arrays) != len(fields):
         raise ImageError(
             f"holds {plural(len(arrays), 'array')}, but the model has "
@@ -388,7 +388,7 @@ def _in_order(arrays: Fields, fields: Sequence[Field], where: str) -> list[AnyAr
             where=where,
             remedy="Save one array per input: numpy.savez(file, name=array, ...)",
         )
-    names = [one.name for one in fields]
+    names = [field.name for field in fields]
     if set(names) == set(arrays):
         return [arrays[name] for name in names]
     known = set(names) & set(arrays)

@@ -45,11 +45,12 @@ def main(vendor: str, soc: str, file: str, folder: str) -> dict[str, Any]:
         log = "".join(path.read_text("utf-8", "replace") for path in Path(folder).glob("*.error"))
         counts = [(int(row[0]), int(row[1]), int(row[2])) for row in _PARTITIONED.findall(log)]
         error = reason(log) or f"{type(failure).__name__}: {failure}"
-    taken, operators, partitions = [sum(column) for column in zip(*counts, strict=True)] or [0] * 3
+    sums = [sum(column) for column in zip(*counts, strict=True)]
+    offloaded, operators, partitions = sums or (0, 0, 0)
     return {
         "socs": socs,
         "operators": operators,
-        "taken": taken,
+        "taken": offloaded,
         "partitions": partitions,
         "bytes": size,
         "error": error,

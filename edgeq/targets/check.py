@@ -285,9 +285,9 @@ def helpers(name: str, target: DeclaredTarget, root: Path, facts: WorkerFacts) -
     left_out: dict[str, str] = {}
     with ThreadPoolExecutor(len(others)) as pool:
         checks = {address: pool.submit(_look, name, board, root) for address, board in others}
-    for address, made in checks.items():
+    for address, checking in checks.items():
         try:
-            started, their_facts = made.result()
+            started, their_facts = checking.result()
             reasons = differences(facts.runtime, their_facts.runtime)
             if reasons:
                 left_out[address] = "; ".join(reasons)

@@ -239,8 +239,8 @@ def _detector(model: ModelFile, decoder: str | None, where: str, *, named: bool)
         classes = recognized[1].classes if fits and recognized else 0
         return Reading(DETECTION, 0, evidence, classes, outputs, decoder)
     if recognized is not None:
-        row, found = recognized
-        return Reading(DETECTION, 0, found.text, found.classes, outputs, row.name)
+        row, signs = recognized
+        return Reading(DETECTION, 0, signs.text, signs.classes, outputs, row.name)
     if named:
         raise SpecError(
             f"no decoder fits the outputs of the model: {_shapes(model)}",

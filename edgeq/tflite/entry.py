@@ -196,8 +196,8 @@ def folded(path: Path) -> bytes:
     """
     model = read_model(path)
     before = preprocessing_of(model)
-    kept = [] if before.is_shift_folded else [_shifting(model, before)]
-    if len(before.operators) == len(kept):
+    kept_shifts = [] if before.is_shift_folded else [_shifting(model, before)]
+    if len(before.operators) == len(kept_shifts):
         raise _refused(model, "only a shift comes before it, and it pads its input with zeros")
     constants, (weights, bias) = Constants(model), _own_tensors(model, before.convolution)
     scaled, moved = _by_output(model, before, constants.real(weights).astype(np.float64))
@@ -205,7 +205,7 @@ def folded(path: Path) -> bytes:
     graph = changed.subgraphs[0]
     _replace(changed, weights.index, scaled)
     source = model.inputs[0]
-    for operator in kept:
+    for operator in kept_shifts:
         subtraction = graph.operators[operator.index]
         own = next(index for index in operator.inputs if model.tensors[index].data_bytes)
         sign = -1 if operator.name == "SUB" else 1
@@ -215,10 +215,10 @@ def folded(path: Path) -> bytes:
         _replace(changed, len(graph.tensors) - 1, value.reshape(1, 1, 1, -1))
         subtraction.inputs = [source, len(graph.tensors) - 1]
         source = operator.outputs[0]
-    if not kept:
+    if not kept_shifts:
         _replace(changed, bias.index, constants.real(bias).astype(np.float64) + moved)
     graph.operators[before.convolution.index].inputs = [source, *before.convolution.inputs[1:]]
-    dropped = set(before.operators) - {operator.index for operator in kept}
+    dropped = set(before.operators) - {operator.index for operator in kept_shifts}
     graph.operators = [
         operator for index, operator in enumerate(graph.operators) if index not in dropped
     ]

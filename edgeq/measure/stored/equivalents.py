@@ -27,14 +27,14 @@ def averages_all(file: StoredModel, node: Node) -> bool:
         node: A MEAN or an AVERAGE_POOL_2D.
     """
     tensors, operator = file.model.tensors, node.operator
-    given, made = tensors[operator.inputs[0]], tensors[operator.outputs[0]]
+    given, result = tensors[operator.inputs[0]], tensors[operator.outputs[0]]
     if len(given.shape) != _IMAGE or -1 in given.shape_signature[1:]:
         return False
     if node.kind == "MEAN":
         return sorted(axis % _IMAGE for axis in _whole_numbers(file, node, 1)) == _PLANE
     options = dict(node.options)
     filters = options.get("filter_h"), options.get("filter_w")
-    return filters == given.shape[1:3] and made.shape[1:3] == (1, 1)
+    return filters == given.shape[1:3] and result.shape[1:3] == (1, 1)
 
 
 def pads_like_same(file: StoredModel, node: Node) -> int | None:

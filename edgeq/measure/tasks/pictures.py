@@ -124,8 +124,8 @@ def _range(data: TaskData) -> tuple[float, float]:
     least, greatest = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     for low, high in _RANGES:
         span = high - low
-        held = low - _OVER * span <= least and greatest <= high + _OVER * span
+        fits = low - _OVER * span <= least and greatest <= high + _OVER * span
         filled = least <= low + _DARK * span and greatest >= low + _BRIGHT * span
-        if held and (filled or (low, high) == _RANGES[0]):
+        if fits and (filled or (low, high) == _RANGES[0]):
             return low, high
     return least, greatest

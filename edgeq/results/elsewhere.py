@@ -13,7 +13,6 @@ from edgeq.config.structs import Spec
 from edgeq.errors import EdgeqError
 from edgeq.measure.beside_here import BesideHere
 from edgeq.pipeline.run import Run
-from edgeq.pipeline.schedule import Say
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.structs import CaseRecord
 from edgeq.results.judging import judge, why_inapplicable
@@ -37,19 +36,18 @@ class Elsewhere:
     beside: BesideHere | None
 
 
-def judge_elsewhere(spec: Spec, name: str, *, say: Say = lambda _: None) -> Iterator[Elsewhere]:
+def judge_elsewhere(spec: Spec, name: str) -> Iterator[Elsewhere]:
     """Yield the results of every baseline of a spec on a target, each followed by its variants'.
 
     Args:
         spec: The spec to validate.
         name: Name of the target.
-        say: Called with messages about the progress.
 
     Raises:
         SpecError: There is no such target, or the spec declares no case.
         EdgeqError: A baseline can't be made, or does not run on the target or on this machine.
     """
-    here = Run(using(spec, (name,)), say=say)
+    here = Run(using(spec, (name,)))
     there = next(iter(here.elsewhere), here)
     for model in spec.models:
         yield _elsewhere(there.baseline(model), ())

@@ -72,7 +72,7 @@ def test_streams_that_the_caller_closed_are_no_error_and_no_file_gets_their_numb
     assert path.read_bytes() == b""
 
 
-@pytest.mark.parametrize("arguments", [["nosuch"], ["report"], ["bundle", "--nosuch"]])
+@pytest.mark.parametrize("arguments", [["nosuch"], ["explain"], ["bundle", "--nosuch"]])
 def test_wrong_usage_is_bad_input(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments) == 2
     assert "Usage: edgeq" in capsys.readouterr().err

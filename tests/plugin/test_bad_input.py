@@ -92,7 +92,9 @@ def test_a_store_that_cant_be_written_is_one_line(project: Project) -> None:
     project.spec["store"] = "file/store"
     result = project.run("-m", "size")
     assert result.ret == 2
-    result.stdout.fnmatch_lines(["file/store/locks: can't be locked: Not a directory. Make it writable*"])
+    result.stdout.fnmatch_lines(
+        ["file/store/locks: can't be locked: Not a directory. Make it writable*"]
+    )
     assert "Traceback" not in text_of(result)
     assert len(project.record.errors) == 1
 

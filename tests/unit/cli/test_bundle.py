@@ -13,7 +13,7 @@ from tests.unit.cli.project import edgeq, write
 SPEC = (
     PLAIN.replace(
         'file = "vendor.tflite"',
-        'file = "vendor.tflite"\npreprocessing = {mean = [1.0, 2.0, 3.0]}\nlabels = "own.txt"',
+        'file = "vendor.tflite"\npreprocessing = {filter = "nearest"}\nlabels = "own.txt"',
     ).replace('source = "net.tflite"', 'source = "net.tflite"\nlabels = "names.txt"')
     + """
 [variants.broken]
@@ -59,7 +59,7 @@ def test_the_package_of_a_ready_made_variant_tells_its_own_preprocessing_and_lab
     assert main(["bundle", "--output", str(tmp_path / "package")]) == 0
     folder = tmp_path / "package" / "tiny" / "vendor"
     metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
-    assert metadata["preprocessing"]["mean"] == [1.0, 2.0, 3.0]
+    assert metadata["preprocessing"]["filter"] == "nearest"
     assert (folder / "labels.txt").read_text(encoding="utf-8").splitlines()[0] == "own 0"
 
 

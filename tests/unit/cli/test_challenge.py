@@ -37,10 +37,10 @@ def test_caught_faults_are_told_and_written(
 
 def test_a_missed_fault_is_exit_code_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project.write(folder, project.SPEC.replace("top1_agreement = 0.1", "top1_agreement = 0.0"))
-    assert main(["challenge", "--fault", "channels_swapped"]) == 1
+    assert main(["challenge", "--fault", "yuv_range"]) == 1
     shown = capsys.readouterr().out
     assert "missed" in shown
-    assert "channels_swapped: " in shown
+    assert "yuv_range: " in shown
 
 
 @pytest.mark.parametrize(

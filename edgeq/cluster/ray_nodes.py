@@ -230,7 +230,7 @@ class RayNodes:
         try:
             facts = self._ray.get(ref)
         except self._ray.exceptions.RayError as error:
-            self._say(f"cluster: a node can't run models: {_first_line(error)}")
+            self._say(f"cluster: a node can't run models: {_in_a_line(error)}")
             self._end(actor)
             return
         reasons = differences(self._here.deciding, facts.deciding)
@@ -268,9 +268,9 @@ class RayNodes:
             exceptions.NodeDiedError,
             exceptions.OutOfMemoryError,
         ) as error:
-            raise NodeLostError(_first_line(error)) from error
+            raise NodeLostError(_in_a_line(error)) from error
         except exceptions.RayError as error:
-            raise ClusterError(_first_line(error), where="run.cluster") from error
+            raise ClusterError(_in_a_line(error), where="run.cluster") from error
 
 
 def _connected(address: str) -> Any:
@@ -290,7 +290,7 @@ def _connected(address: str) -> Any:
             )
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise ClusterError(
-            f"no cluster answers at {address!r}: {_first_line(error)}",
+            f"no cluster answers at {address!r}: {_in_a_line(error)}",
             where="run.cluster",
             remedy="Start one with `ray start --head`, and join it from other machines with "
             "`ray start --address=HOST:PORT`",
@@ -309,5 +309,9 @@ def _knock(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+def _in_a_line(error: BaseException) -> str:
+    """Return an error's first line; if that announces a traceback, with the traceback's last."""
+    first, *others = str(error).strip().splitlines() or [type(error).__name__]
+    if first.endswith(":") and others:
+        first = f"{first} {others[-1].strip()}"
+    return first.rstrip(".")

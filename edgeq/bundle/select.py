@@ -10,6 +10,7 @@ import msgspec
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.ship_decision import answer, overall, overall_reasons
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
+from edgeq.words import first_of
 
 MEASURES = ("size", "operators", "agreement", "accuracy", "figures", "latency", "memory")
 """Measurements of a variant whose figures a package states."""
@@ -35,9 +36,7 @@ class Refusal:
     @property
     def in_short(self) -> str:
         """The answer with its first reason, and the number of the others."""
-        first, *others = self.reasons
-        more = f" (and {len(others)} more)" if others else ""
-        return f"{self.model}/{self.variant} is {self.answer.value}: {first}{more}"
+        return f"{self.model}/{self.variant} is {self.answer.value}: {first_of(self.reasons)}"
 
 
 @dataclass(frozen=True)

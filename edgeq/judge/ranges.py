@@ -140,9 +140,9 @@ def _wrong(comparison: Ranges, trial: Trial) -> str:
 
 def _misread(misread: list[StaleBias]) -> str:
     worst = misread[0]
-    others = "" if len(misread) == 1 else f" (and {len(misread) - 1} more)"
+    layers = words.first_of([bias.layer for bias in misread])
     return (
-        f"the bias of {worst.layer}{others} counts in other steps than its input and weights: it "
+        f"the bias of {layers} counts in other steps than its input and weights: it "
         f"is read {worst.factor:.3g} times as large, {worst.steps:.3g} steps of the output too far"
     )
 

@@ -25,7 +25,7 @@ from edgeq.report.spread_view import SpreadView, spreads
 from edgeq.report.targets_view import answer_mark
 from edgeq.report.times_view import TimesView, times_view
 from edgeq.report.words import Mark
-from edgeq.words import utc
+from edgeq.words import first_of, utc
 
 READY_MADE = "ready-made"
 """Method and engine of a file that edgeq did not make."""
@@ -251,5 +251,4 @@ def _why(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
         ]
     else:
         texts = list(reasons(record, model.name, variant))
-    first, *rest = texts or ("",)
-    return f"{first} (and {len(rest)} more)" if rest else first
+    return first_of(texts or ("",))

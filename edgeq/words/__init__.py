@@ -184,6 +184,12 @@ def names(items: Sequence[str]) -> str:
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
+def first_of(items: Sequence[str]) -> str:
+    """Return the first of one or more texts, and the number of the others in brackets."""
+    others = len(items) - 1
+    return f"{items[0]} (and {others} more)" if others else items[0]
+
+
 def typeset(text: str) -> str:
     """Return text with typographic signs around its numbers, for HTML and Markdown.
 

@@ -196,3 +196,11 @@ def test_ranks() -> None:
     assert ranks == [
         *("1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th", "1,003rd")
     ]
+
+
+@pytest.mark.parametrize(
+    ("items", "text"),
+    [(["a"], "a"), (["a", "b"], "a (and 1 more)"), (["a", "b", "c"], "a (and 2 more)")],
+)
+def test_the_first_of_several_texts_stands_for_all(items: list[str], text: str) -> None:
+    assert words.first_of(items) == text

@@ -215,11 +215,7 @@ class Bench:
     ) -> npt.NDArray[Any]:
         """Return chosen photographs, decoded for a preprocessing, or rows of arrays.
 
-        Args:
-            preprocessing: The preprocessing, whose resize, filter and crop are used.
-            chosen: Places in the set.
-            images: The set, the variant's samples if None.
-            size: Height and width, those of the variant's input if None.
+        The set is the variant's samples, and the size that of its input, unless others are given.
         """
         images = self.variant.samples if images is None else images
         size = self.variant.input_size if size is None else size
@@ -360,11 +356,7 @@ class Bench:
     ) -> Answers:
         """Return what a model's outputs mean.
 
-        Args:
-            model: The variant or its baseline.
-            outputs: What a worker returned, ``(n, ...)`` each.
-            preprocessing: How the samples were fed.
-            places: Places of the samples in the set.
+        ``outputs`` are what a worker returned for the samples at ``places``, ``(n, ...)`` each.
         """
         if model.classifies:
             return as_answers(model, outputs)

@@ -59,11 +59,7 @@ def pairs(baseline: ModelFile, variant: ModelFile) -> tuple[Pair, ...]:
 
 @dataclass(frozen=True)
 class Values:
-    """What a model gives in one output on several samples.
-
-    Attributes:
-        output: The output, whose rows are read when they are needed.
-    """
+    """What a model gives in one output on several samples."""
 
     output: Output
 

@@ -39,14 +39,7 @@ _GEOMETRY = {"resize", "filter", "crop_fraction"}
 
 @dataclass(frozen=True)
 class Way:
-    """Another way to feed the variant.
-
-    Attributes:
-        cause: The cause if this way is right.
-        said: Short description of the way.
-        preprocessing: The preprocessing.
-        recovered: Largest fraction of the error that may remain.
-    """
+    """Another way to feed the variant."""
 
     cause: str
     said: str

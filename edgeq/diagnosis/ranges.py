@@ -56,8 +56,7 @@ def _drifts(variant: VariantUnderTest) -> bool:
 def explain_drift(comparison: Ranges) -> Cause | None:
     """Return what is wrong with ranges whose correction brings back the class probabilities.
 
-    Args:
-        comparison: As for ``explain``; the outputs' errors need not fall.
+    Unlike for ``explain``, the outputs' errors need not fall.
     """
     calming = [
         (trial.drift[1], trial) for trial in comparison.trials if trial.drift and trial.calms
@@ -140,11 +139,7 @@ def _is_close(trial: Trial) -> bool:
 
 
 def explain(comparison: Ranges) -> Cause | None:
-    """Return what is wrong with a variant's ranges, None if correcting them changes little.
-
-    Args:
-        comparison: What the ranges hold, and how the outputs change if some of them are corrected.
-    """
+    """Return what is wrong with a variant's ranges, None if correcting them changes little."""
     trial = harmful(comparison)
     return _recounted(comparison) if trial is None else _cause(comparison, trial)
 

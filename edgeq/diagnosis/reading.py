@@ -62,10 +62,7 @@ Order = npt.NDArray[np.intp]
 class _Sides:
     """What both models give on the images of experiments.
 
-    Attributes:
-        ours: The baseline's values.
-        theirs: The variant's values.
-        shape: Shape of one image's values without dimensions of size 1.
+    The shape is that of one image's values without dimensions of size 1.
     """
 
     ours: Values

@@ -111,14 +111,7 @@ def certain_findings(bench: Bench) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True)
 class Tried:
-    """One experiment.
-
-    Attributes:
-        what: What was done and how it turned out, for people.
-        before: The variant as it is.
-        after: The variant in the experiment.
-        images: Number of images.
-    """
+    """One experiment."""
 
     what: str
     before: Trial

@@ -33,11 +33,7 @@ def conduct_of(content: bytes) -> dict[str, Any]:
 
 
 class Conduct:
-    """How a worker misbehaves with one model.
-
-    Args:
-        settings: The JSON object in the model's mark.
-    """
+    """How a worker misbehaves with one model."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.what, self._settings = settings.get("do"), settings

@@ -48,10 +48,6 @@ class Layer:
 class Graph:
     """The main graph of a model, for editing.
 
-    Args:
-        content: Content of a ``.tflite`` file.
-        path: The file that it comes from, for errors.
-
     Attributes:
         model: ``ModelT`` of the schema.
         main: The model's first subgraph.

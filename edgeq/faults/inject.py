@@ -47,11 +47,8 @@ def with_variant(variant: VariantUnderTest) -> Spec:
 def join(good: Good, name: str, faulty: Faulty) -> Spec:
     """Return a spec in which a faulty file replaces the good variant.
 
-    Args:
-        good: The good variant, whose limits, preprocessing and labels apply. Default limits remain
-            defaults, so that the same control tightens them.
-        name: Name of the faulty variant.
-        faulty: The changes. A changed file is written to the scratch folder, over the previous one.
+    Default limits remain defaults, so that the same control tightens them. A changed file is
+    written to the scratch folder, over the previous one.
     """
     before, spec = good.variant, good.variant.spec
     own = before.declaration

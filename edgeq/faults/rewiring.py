@@ -169,11 +169,7 @@ Edit = Callable[[Graph, Any], None]
 def rewired(good: Good, depth: float, choose: Choose, edit: Edit) -> Faulty:
     """Return the variant with one operator edited, the closest to a depth that can be edited.
 
-    Args:
-        good: The good variant.
-        depth: Relative position from 0 to 1 among the chosen operators.
-        choose: Function that returns the operators that may be edited.
-        edit: Function that edits one of them in its graph.
+    The depth is the relative position from 0 to 1 among the operators that ``choose`` returns.
 
     Raises:
         NotApplicableError: No operator can be edited.

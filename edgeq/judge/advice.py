@@ -43,12 +43,7 @@ def another_method(method: str | None) -> str:
 
 
 def in_all(needed: int | None, have: int) -> int | None:
-    """Return the total number of samples that would settle a value, always more than there are.
-
-    Args:
-        needed: Total number of samples by the plan; None if it gives none.
-        have: Number of samples in this run.
-    """
+    """Return the total number of samples that would settle a value, always more than there are."""
     return None if needed is None else max(needed, have + 1)
 
 
@@ -57,12 +52,7 @@ def more_images(
 ) -> str:
     """Return how to settle an inconclusive rate, and what the verdict would then be.
 
-    Args:
-        open_: The value and its limit.
-        needed: Total number of images that would settle it; None if the plan gives none.
-        have: Number of independent images that this run's images count as.
-        clusters: Which images belong together; None if all are independent. More crops of the same
-            photographs do not help.
+    More crops of the same photographs do not help. ``needed`` is None if the plan gives no number.
     """
     if open_.is_unreachable:
         return f"{_unreachable(open_, 'images')}. Set a lower limit"
@@ -79,13 +69,7 @@ def more_images(
 
 
 def more_rounds(open_: OpenValue, needed: int | None, have: int) -> str:
-    """Return how to settle an inconclusive time, and what the verdict would then be.
-
-    Args:
-        open_: The time and its limit.
-        needed: Total number of rounds that would settle it; None if the plan gives none.
-        have: Number of rounds in this run.
-    """
+    """Return how to settle an inconclusive time, and what the verdict would then be."""
     if open_.is_known:
         return f"No number of rounds settles this: {_known(open_)}. Set another limit"
     total = in_all(needed, have)
@@ -101,14 +85,7 @@ def more_rounds(open_: OpenValue, needed: int | None, have: int) -> str:
 
 
 def more_seconds(open_: OpenValue, needed: int | None, have: int, used_s: float) -> str:
-    """Return how to settle a time for which the budget was too short.
-
-    Args:
-        open_: The time and its limit.
-        needed: Total number of rounds that would settle it; None if the plan gives none.
-        have: Number of rounds in this run.
-        used_s: Seconds that these rounds took.
-    """
+    """Return how to settle a time for which the budget was too short."""
     if open_.is_known:
         return more_rounds(open_, needed, have)
     total = in_all(needed, have)

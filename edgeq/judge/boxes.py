@@ -28,12 +28,7 @@ _LOOK = "Look at the images whose boxes differ, and check the variant's preproce
 
 
 def box_recall(boxes: BoxAgreement, limit: float) -> Judgement:
-    """Judge the mean share of the baseline's boxes that the variant gives too.
-
-    Args:
-        boxes: The variant's boxes compared with the baseline's.
-        limit: Lowest share allowed.
-    """
+    """Judge the mean share of the baseline's boxes that the variant gives too."""
     if boxes.recall is None:
         return _no_boxes(boxes)
     of = f"gives {boxes.shared_boxes:,} of the baseline's {_at_score(boxes, boxes.baseline_boxes)}"
@@ -44,10 +39,6 @@ def box_precision(boxes: BoxAgreement, limit: float) -> Judgement:
     """Judge the mean share of the variant's boxes that the baseline gives too.
 
     A variant without any box fails if its baseline has some.
-
-    Args:
-        boxes: The variant's boxes compared with the baseline's.
-        limit: Lowest share allowed.
     """
     if boxes.precision is None:
         if not boxes.baseline_boxes:
@@ -68,12 +59,7 @@ def box_precision(boxes: BoxAgreement, limit: float) -> Judgement:
 
 
 def score_shift(boxes: BoxAgreement, limit: float) -> Judgement:
-    """Judge how far the scores of shared objects lie from the baseline's.
-
-    Args:
-        boxes: The variant's boxes compared with the baseline's.
-        limit: Greatest mean distance allowed.
-    """
+    """Judge how far the scores of shared objects lie from the baseline's."""
     if boxes.shift is None:
         if not boxes.baseline_boxes:
             return _no_boxes(boxes)
@@ -91,13 +77,7 @@ def score_shift(boxes: BoxAgreement, limit: float) -> Judgement:
 
 
 def map_drop(precision: MeanPrecision, limit: float, doubt: Doubt | None = None) -> Judgement:
-    """Judge the baseline's mAP50-95 minus the variant's, on the same images.
-
-    Args:
-        precision: Mean average precision of both.
-        limit: Greatest drop allowed.
-        doubt: Why the baseline's boxes prove nothing; None if they do.
-    """
+    """Judge the baseline's mAP50-95 minus the variant's, on the same images."""
     if doubt is not None and doubt.wrong:
         facts = _precision_facts(precision)
         return nothing_to_lose(doubt, precision.drop, precision.drop_interval, limit, facts)
@@ -121,12 +101,7 @@ def map_drop(precision: MeanPrecision, limit: float, doubt: Doubt | None = None)
 
 
 def min_map(precision: MeanPrecision, limit: float) -> Judgement:
-    """Judge the variant's own mAP50-95.
-
-    Args:
-        precision: Mean average precision of both.
-        limit: Lowest mean average precision allowed.
-    """
+    """Judge the variant's own mAP50-95."""
     baseline = words.value("percent", precision.baseline_map)
     return judged(
         SampledValue(
@@ -154,12 +129,6 @@ def doubt_of_boxes(
 
     If its boxes lie on labelled ones but hardly ever have their class, the order of the classes is
     wrong, or the labels are.
-
-    Args:
-        boxes: A variant's boxes compared with the baseline's.
-        precision: Mean average precision; None if it is not known.
-        labelled: Classes of the baseline's boxes that lie on labelled ones, and of these; None
-            without labels.
     """
     if not boxes.baseline_boxes:
         return Doubt(

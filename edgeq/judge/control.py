@@ -123,13 +123,7 @@ def of_drift(reference: Reference | None, limit: float) -> Tightened:
 
 
 def of_agreement(reference: Reference | None, limit: float, confidence: float) -> Tightened:
-    """Tighten the limit of the agreement with the baseline by the control.
-
-    Args:
-        reference: The control; None if the spec sets the limit, which then applies alone.
-        limit: Lowest share allowed, whatever the control achieves.
-        confidence: Confidence level of the intervals, to plan more images.
-    """
+    """Tighten the limit of the agreement with the baseline by the control."""
     if reference is None or reference.beside is None:
         return _alone(reference, limit)
     contrast, margin = reference.beside.agreement, reference.allowance.agreement
@@ -149,14 +143,7 @@ def of_agreement(reference: Reference | None, limit: float, confidence: float) -
 def of_drop(
     reference: Reference | None, limit: float, baseline: float, confidence: float
 ) -> Tightened:
-    """Tighten the limit of the accuracy drop by the control.
-
-    Args:
-        reference: The control; None if the spec sets the limit, which then applies alone.
-        limit: Greatest drop allowed, whatever the control loses.
-        baseline: The baseline's accuracy.
-        confidence: Confidence level of the intervals, to plan more images.
-    """
+    """Tighten the limit of the accuracy drop by the control."""
     if reference is None or reference.beside is None:
         return _alone(reference, limit)
     contrast, margin = reference.beside.accuracy, reference.allowance.accuracy
@@ -216,13 +203,7 @@ def _status_of_mean(contrast: Contrast, factor: float, least: float) -> Verdict:
 
 @dataclass(frozen=True)
 class _Share:
-    """A share compared with the control's.
-
-    Attributes:
-        paired: The shares of the variant and of the control.
-        margin: How much lower the variant's share may be.
-        confidence: Confidence level of the interval.
-    """
+    """A share compared with the control's."""
 
     paired: Paired
     margin: float

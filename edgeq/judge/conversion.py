@@ -23,11 +23,7 @@ _NEXT_STEP = (
 
 
 def conversion(measured: Conversion) -> Judgement:
-    """Prove that a float file gives the outputs of its source.
-
-    Args:
-        measured: The file compared with the source.
-    """
+    """Prove that a float file gives the outputs of its source."""
     problems = [text for output in measured.outputs if (text := _problem(output, measured))]
     evidence = msgspec.to_builtins(measured)
     on = f"on {plural(measured.samples, f'{measured.role} sample')}"

@@ -108,13 +108,6 @@ def max_partitions(
     """Judge the number of partitions into which the delegate split the graph.
 
     A delegate that took no operator fails: no partition is worse than many.
-
-    Args:
-        partitions: Number of delegated parts of the graph.
-        limit: Greatest number of partitions allowed.
-        delegated: Number of operators that the delegate took.
-        operators: Number of operators in the graph.
-        kernels: ``"xnnpack"``, ``"builtin"`` or ``"reference"``.
     """
     if kernels != "xnnpack":
         return missing(
@@ -222,12 +215,7 @@ def _open(time: _Time, interval: tuple[float, float]) -> OpenValue:
 
 @dataclass(frozen=True)
 class Cause:
-    """A sign that times are unsteady.
-
-    Attributes:
-        seen: What was observed, as a phrase.
-        advice: What helps, as a clause.
-    """
+    """A sign that times are unsteady."""
 
     seen: str
     advice: str

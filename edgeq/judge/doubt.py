@@ -69,14 +69,7 @@ def doubt(
     some classes are in place by chance. And if its variant is more accurate by more than quantizing
     can gain, the baseline is broken or the variant is another model.
 
-    Args:
-        outputs: Facts about the baseline's outputs.
-        accuracy: The baseline's and the variant's accuracy on the labelled images; None if there
-            are no labels.
-        largest_label_share: The most frequent label's share of the images; None if there are no
-            labels.
-        names: Names of the classes, empty if unknown.
-        renaming: What renaming the classes would gain; None if there are no labels.
+    Without labels, ``accuracy``, ``largest_label_share`` and ``renaming`` are None.
 
     Raises:
         ValueError: Only one of accuracy and label share is given.
@@ -103,11 +96,7 @@ def doubt(
 
 
 def doubt_of_tensors(fits: Sequence[Fit]) -> Doubt | None:
-    """Return why a baseline's outputs prove nothing; None if they depend on the image.
-
-    Args:
-        fits: The fit of every output, with any variant.
-    """
+    """Return why a baseline's outputs prove nothing; None if they depend on the image."""
     for fit in fits:
         if fit.baseline_nonfinite_images:
             return Doubt(
@@ -149,15 +138,7 @@ def nothing_to_lose(
     limit: float,
     evidence: dict[str, object],
 ) -> Judgement:
-    """Return the FAIL of a drop from a baseline that is certainly wrong, whatever the drop is.
-
-    Args:
-        doubt: What is wrong with the baseline.
-        drop: The baseline's accuracy or mean average precision minus the variant's.
-        interval: Lower and upper end of its confidence interval.
-        limit: Greatest drop allowed.
-        evidence: Plain JSON facts behind the drop.
-    """
+    """Return the FAIL of a drop from a baseline that is certainly wrong, whatever the drop is."""
     return Judgement(
         status=Verdict.FAIL,
         reason=f"{doubt.reason}; a drop from there says nothing",

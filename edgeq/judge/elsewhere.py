@@ -59,13 +59,6 @@ def same_as_local(
     It is a FAIL only if the difference is also larger than quantization explains, as for the proof
     on kernels. Less than that is INCONCLUSIVE: the target's kernels are others, and what they do
     to predictions is judged by the other gates there.
-
-    Args:
-        beside: The variant's outputs.
-        baseline: The baseline's outputs.
-        limit: Largest share allowed.
-        arithmetic: The variant's arithmetic.
-        target: Name of the target, for advice.
     """
     value, interval, text = _value(beside, arithmetic)
     status, step = Verdict.PASS, _NEXT.format(target)
@@ -170,12 +163,7 @@ def _worse(status: Verdict) -> Verdict:
 
 
 def placement(problems: Sequence[str], lines: Sequence[str]) -> Judgement:
-    """Prove that a target's compiler, or its rules, find nothing that keeps a file from it.
-
-    Args:
-        problems: What they find wrong.
-        lines: What they find in all, for people.
-    """
+    """Prove that a target's compiler, or its rules, find nothing that keeps a file from it."""
     shown = "; ".join(" ".join(line.split()) for line in lines)
     if problems:
         return Judgement(
@@ -195,13 +183,7 @@ _FIGURES: Mapping[str, tuple[words.Kind, Literal["min", "max"], str]] = {
 
 
 def figure(findings: Findings, name: str, limit: float) -> Judgement:
-    """Judge a figure that a target's compiler or rules give, which is exact for a file.
-
-    Args:
-        findings: What they find.
-        name: The figure.
-        limit: Its limit.
-    """
+    """Judge a figure that a target's compiler or rules give, which is exact for a file."""
     value, (kind, sense, step) = findings.figures.get(name), _FIGURES[name]
     if value is not None:
         return _exact(kind, value, limit, sense, step)
@@ -211,12 +193,7 @@ def figure(findings: Findings, name: str, limit: float) -> Judgement:
 
 
 def max_arena(value: int | None, limit: float) -> Judgement:
-    """Judge the bytes that an interpreter for microcontrollers needs for tensors.
-
-    Args:
-        value: The bytes; None if the target's worker does not report them.
-        limit: Largest number allowed.
-    """
+    """Judge the bytes that an interpreter for microcontrollers needs; None if not reported."""
     if value is None:
         return missing(f"{NOT_MEASURED}the target's worker does not report its arena")
     return _exact("size", value, limit, "max", "Use a smaller input, or fewer channels")

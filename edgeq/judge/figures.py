@@ -16,14 +16,7 @@ _LOOK = "Look at the samples on which the measure differs most, or try a method 
 
 
 def figure(figures: TaskFigures, limit: float, gate: Gate, *, method: str | None) -> Judgement:
-    """Judge the figure that has the name of a gate.
-
-    Args:
-        figures: The figures of the variant's task.
-        limit: The limit, in the gate's unit.
-        gate: The gate, which has a sense.
-        method: The variant's method, for advice.
-    """
+    """Judge the figure that has the name of a gate."""
     measured = figures.get(gate.name)
     if measured is None:
         why = figures.absent.get(gate.name, f"the task has no figure {gate.name!r}")
@@ -67,12 +60,7 @@ def doubt_of_figures(figures: TaskFigures) -> Doubt | None:
 
 
 def own_value(measure: OwnMeasure, limit: float) -> Judgement:
-    """Judge the variant's own value of a measure.
-
-    Args:
-        measure: The measure.
-        limit: Least value allowed, or greatest if lower values are better.
-    """
+    """Judge the variant's own value of a measure."""
     of = sampled.sample(measure.images, measure.clusters)
     baseline = words.value("number", measure.baseline)
     return judged(
@@ -93,12 +81,7 @@ def own_value(measure: OwnMeasure, limit: float) -> Judgement:
 
 
 def own_drop(measure: OwnMeasure, limit: float) -> Judgement:
-    """Judge how much worse the variant's value of a measure is than the baseline's.
-
-    Args:
-        measure: The measure.
-        limit: Greatest drop allowed.
-    """
+    """Judge how much worse the variant's value of a measure is than the baseline's."""
     of = sampled.sample(measure.images, measure.clusters)
     both = words.change("number", measure.baseline, measure.variant)
     return judged(

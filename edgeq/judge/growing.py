@@ -50,10 +50,8 @@ allocated again moves it by 1.6 MB."""
 def steady_memory(watched: Watched, *, images: int, baseline: float | None = None) -> Judgement:
     """Prove that the memory of a worker does not grow while it runs the variant.
 
-    Args:
-        watched: How the memory rose.
-        images: Number of images in the evaluation.
-        baseline: Bytes per inference by which the baseline's memory grows; None if it does not.
+    ``baseline`` is the bytes per inference by which the baseline's memory grows; None if it does
+    not.
     """
     evidence: dict[str, object] = {"images": images, "repeated": watched.repeated is not None}
     rate = growing(watched)

@@ -39,14 +39,9 @@ def size_reduction(
 ) -> Judgement:
     """Judge the share of the baseline's bytes that the variant saves, which is exact.
 
-    Args:
-        variant: Size of the variant's file.
-        baseline: Size of the baseline's file.
-        limit: Lowest share allowed.
-        method: The variant's method, for advice.
-        least: Bytes that a file of the method needs for this baseline, to lower a default limit: a
-            small network can't save the share that a large one saves, but its weights must be
-            smaller. None if the spec sets the limit, which then applies as it is.
+    ``least``, the bytes that a file of the method needs for this baseline, lowers a default limit:
+    a small network can't save the share that a large one saves, but its weights must be smaller. It
+    is None if the spec sets the limit, which then applies as it is.
     """
     value = variant.reduction(baseline)
     reachable, unquantized = limit, None
@@ -112,14 +107,7 @@ def top1_agreement(
     method: str | None = None,
     reference: Reference | None = None,
 ) -> Judgement:
-    """Judge the share of images on which the variant gives the baseline's class.
-
-    Args:
-        agreement: The variant's agreement with its baseline.
-        limit: Lowest share allowed, whatever the control achieves.
-        method: The variant's method, for advice.
-        reference: The control; None if the spec sets the limit, which then applies alone.
-    """
+    """Judge the share of images on which the variant gives the baseline's class."""
     tightened = control.of_agreement(reference, limit, agreement.confidence)
     ties = f", {words.plural(agreement.ties, 'tie')} counted against it" if agreement.ties else ""
     return _by_both_limits(
@@ -168,14 +156,7 @@ def top5_overlap(agreement: Agreement, limit: float, *, method: str | None = Non
 def worst_cosine(
     agreement: Agreement, limit: float, *, method: str | None = None, names: Sequence[str] = ()
 ) -> Judgement:
-    """Judge the lowest cosine of logits, apart from those that may lie below by chance.
-
-    Args:
-        agreement: The predictions compared.
-        limit: Lowest cosine allowed.
-        method: The variant's method.
-        names: Names of the images, in their order; images are numbered if there are none.
-    """
+    """Judge the lowest cosine of logits, apart from those that may lie below by chance."""
     worst = agreement.worst_images[0]
     image = called(worst.image, names)
     coarse = " (of log-probabilities)" if "log_probabilities" in agreement.logits_sources else ""
@@ -275,17 +256,7 @@ def _by_both_limits(
     needed: Callable[[], int | None],
     resolved: str,
 ) -> Judgement:
-    """Judge a value by its own limit and by what the control makes of that.
-
-    Args:
-        measured: The value, with its own limit.
-        tightened: The limit as tightened by the control.
-        about: As for ``judged``.
-        evidence: As for ``judged``.
-        method: The variant's method, for advice.
-        needed: Number of images that would settle it if its own limit decides the verdict.
-        resolved: As for ``judged``.
-    """
+    """Judge a value by its own limit and by what the control makes of that."""
     alone = measured.verdict
     status = tightened.with_status(alone)
     by_control = status is not alone

@@ -53,13 +53,7 @@ class Lowest:
         return Verdict.PASS if shown else Verdict.INCONCLUSIVE
 
     def reason(self, what: str, image: str, facts: str) -> str:
-        """Return the reason for the verdict.
-
-        Args:
-            what: Name of the values, for example ``"cosine"``.
-            image: What the image with the lowest value is called.
-            facts: Further facts about the lowest value or about all values.
-        """
+        """Return the reason for the verdict."""
         comparison = words.against("number", self.value, self.limit, "min")
         images = words.plural(self.images, "image")
         if len(self.values) == 1:
@@ -91,13 +85,7 @@ def called(image: int | None, names: Sequence[str]) -> str:
 
 
 def another_look(lowest: Lowest, image: str, advice: str) -> str | None:
-    """Return what to do about the images below the limit; None if the variant passes.
-
-    Args:
-        lowest: The lowest values.
-        image: What the image with the lowest value is called.
-        advice: What to try if the variant fails.
-    """
+    """Return what to do about the images below the limit; None if the variant passes."""
     if lowest.verdict is Verdict.PASS:
         return None
     if lowest.verdict is Verdict.FAIL:

@@ -35,13 +35,7 @@ def labels_of(task: str | None) -> str:
 
 
 def missing(reason: str, *, declared: bool = False, next_step: str | None = None) -> Judgement:
-    """Return a MISSING judgement.
-
-    Args:
-        reason: Why nothing was measured.
-        declared: Whether the spec allows it to be absent; the reason then says so.
-        next_step: What to do to have it measured.
-    """
+    """Return a MISSING judgement."""
     return Judgement(
         status=Verdict.MISSING,
         reason=f"{reason}{DECLARED}" if declared else reason,
@@ -51,14 +45,7 @@ def missing(reason: str, *, declared: bool = False, next_step: str | None = None
 
 
 def lacking(gate: Gate, lack: Lack, spec: Spec, model: str) -> Judgement:
-    """Return MISSING for a gate that lacks something that it needs.
-
-    Args:
-        gate: The gate.
-        lack: What it lacks.
-        spec: The spec, which may allow that.
-        model: Name of the model.
-    """
+    """Return MISSING for a gate that lacks something that it needs."""
     declared = gate.name in spec.allow_missing
     if lack == "training":
         return missing(

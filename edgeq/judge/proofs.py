@@ -41,10 +41,6 @@ def made(error: EdgeqError | None, *, size: int = 0) -> Judgement:
 
     The reason does not depend on whether this run made the variant or took it from the store, so
     that repeated runs give the same reason.
-
-    Args:
-        error: What went wrong; None if nothing did.
-        size: Size of the file in bytes.
     """
     if error is not None:
         return broken(error)
@@ -62,15 +58,9 @@ def types(
 ) -> Judgement:
     """Prove that the file has the types that its method claims, and is not the baseline.
 
-    Args:
-        operators: The variant's operators and their types.
-        method: The method that it claims; None for a ready-made variant that claims none.
-        sha256: SHA-256 of the variant's file.
-        baseline_sha256: SHA-256 of the baseline's file.
-        baseline_inputs: Types of the baseline's inputs. Integers stay what they are, whatever the
-            method: a float model that takes pixels as they are has nothing to quantize there.
-        classifier: How the dense layers that produce the outputs are to be quantized; None if like
-            the others.
+    A ready-made variant that claims nothing has no method. Integer inputs of the baseline stay what
+    they are, whatever the method: a float model that takes pixels as they are has nothing to
+    quantize there.
     """
     evidence: dict[str, object] = {
         "sha256": sha256,
@@ -130,12 +120,7 @@ def _next_step(operators: Operators, claimed: Method, baseline_inputs: Sequence[
 
 
 def shows(operators: Operators, method: Method) -> bool:
-    """Return whether weights and activations match a method; input and output may differ.
-
-    Args:
-        operators: The file's operators and their types.
-        method: The method.
-    """
+    """Return whether weights and activations match a method; input and output may differ."""
     parts = (
         _weights(operators, method),
         _scales(operators, method),
@@ -157,12 +142,8 @@ def outputs(
     With random weights, nothing about classes is judged: their probabilities are so similar that a
     quantized SOFTMAX rightly gives zeros.
 
-    Args:
-        own: Facts about the variant's outputs.
-        baseline: Facts about the baseline's outputs.
-        repeats: Whether repeated photographs got the same outputs; None if unknown.
-        copied: Whether a variant with quantized arithmetic gave the baseline's outputs bit for bit.
-        trained: Whether the model's weights are trained.
+    ``copied`` says whether a variant with quantized arithmetic gave the baseline's outputs bit for
+    bit.
     """
     evidence: dict[str, object] = {
         "images": own.images,
@@ -209,10 +190,7 @@ def calibration_disjoint(
 ) -> Judgement:
     """Prove that no calibration image is an evaluation image, by content.
 
-    Args:
-        shared: Names of each image that is in both sets, in the calibration and evaluation set.
-        calibration: Number of calibration images; None if the method needs none.
-        evaluation: Number of evaluation images.
+    ``calibration`` is the number of calibration images; None if the method needs none.
     """
     if calibration is None:
         return _passed("the method needs no calibration images", evaluation=evaluation)
@@ -241,9 +219,6 @@ def calibration_set(lint: Lint | None) -> Judgement:
     """Prove that the calibration images are photographs, and not all the same one.
 
     Anything merely unusual (few images, one class, another brightness) appears in the evidence.
-
-    Args:
-        lint: What is odd about the set; None if the spec names no set.
     """
     if lint is None:
         return missing(

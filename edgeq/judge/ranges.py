@@ -28,11 +28,8 @@ def ranges(comparison: Ranges, declared: StoredWeights = "quantized") -> Judgeme
     baseline's values. So suspicious ranges are corrected in the file, and the verdict depends on
     how much the outputs improve.
 
-    Args:
-        comparison: What the ranges cost.
-        declared: What the spec declares about the variant's weights. A variant that was trained
-            further computes other activations than its baseline, so that its ranges need not fit:
-            only a single harmful range counts against it.
+    A variant that is declared as trained further computes other activations than its baseline, so
+    that its ranges need not fit: only a single harmful range counts against it.
     """
     evidence = _evidence(comparison)
     if not comparison.activations:

@@ -54,11 +54,7 @@ def kernels(
 ) -> Judgement:
     """Prove that another implementation of the operators gives the same results, up to rounding.
 
-    Args:
-        noise: How far the kernels differ; None if the variant's arithmetic is float.
-        own: The run's kernels.
-        other: The kernels that they are compared with.
-        of: Name of what was compared.
+    ``noise`` is None if the variant's arithmetic is float.
     """
     if noise is None:
         return Judgement(
@@ -172,11 +168,7 @@ def input_range(fit: InputFit | None) -> Judgement:
 
 
 def fed_other_values(layers: int) -> Judgement:
-    """Return the FAIL of a variant that has its baseline's layers and is fed other values.
-
-    Args:
-        layers: Number of layers that hold the baseline's weights.
-    """
+    """Return the FAIL of a variant that has its baseline's layers and is fed other values."""
     return Judgement(
         status=Verdict.FAIL,
         reason=f"holds the baseline's weights in {plural(layers, 'layer')}, so that its first "

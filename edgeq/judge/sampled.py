@@ -152,14 +152,7 @@ def counted(clusters: Clusters | None, text: str) -> str:
 
 
 def of_rate(images: int, limit: float, confidence: float, *, others: str = "differ") -> str:
-    """Return what images can prove about a rate: the highest rate, and the decisive counts.
-
-    Args:
-        images: Number of images.
-        limit: Lowest rate allowed, in [0, 1].
-        confidence: Confidence level of the two-sided Clopper-Pearson interval.
-        others: Verb phrase for the images that do not count.
-    """
+    """Return what images can prove about a rate: the highest rate, and the decisive counts."""
     passing, failing = differing_at_limit(images, limit, confidence)
     best = f"{_these(images)} can prove {share(best_provable_rate(images, confidence))} at best"
     yes = "no PASS is possible" if passing is None else f"PASS with up to {passing:,} that {others}"
@@ -168,14 +161,7 @@ def of_rate(images: int, limit: float, confidence: float, *, others: str = "diff
 
 
 def of_drop(images: int, flips: float, limit: float, confidence: float) -> str:
-    """Return which accuracy drops images can show.
-
-    Args:
-        images: Number of labelled images.
-        flips: Share of them that became right or wrong.
-        limit: Highest drop allowed.
-        confidence: Confidence level of the two-sided interval.
-    """
+    """Return which accuracy drops images can show."""
     least = drop_to_see(images, flips, confidence=confidence)
     if least is None:
         return f"{_these(images)} can't show any drop"
@@ -190,14 +176,7 @@ def of_drop(images: int, flips: float, limit: float, confidence: float) -> str:
 
 
 def of_interval(count: int, noun: str, kind: Kind, interval: Interval | None) -> str:
-    """Return what samples can resolve, given the width of their interval.
-
-    Args:
-        count: Number of images or rounds.
-        noun: ``"image"`` or ``"round"``.
-        kind: How the values are written.
-        interval: Interval of the mean or ratio; None if there are too few samples for one.
-    """
+    """Return what samples can resolve, given the width of their interval."""
     who = _these(count, noun)
     if interval is None:
         return f"{who} can't tell any difference"

@@ -44,13 +44,7 @@ LOST = "lost_columns"
 
 @dataclass(frozen=True)
 class OutputProblem:
-    """What is wrong with an output of a variant.
-
-    Attributes:
-        name: Keyword of the problem.
-        reason: One sentence without a full stop.
-        next_step: What to do about the problem.
-    """
+    """What is wrong with an output of a variant."""
 
     name: str
     reason: str
@@ -61,13 +55,7 @@ class OutputProblem:
 class OutputError:
     """How far one output lies from the baseline's.
 
-    Attributes:
-        label: Name of the output in a sentence.
-        mean: Mean relative error; None if there is nothing to compare with.
-        interval: Its interval; None for a single image.
-        images: Number of images.
-        confidence: Confidence level of the interval.
-        clusters: Which images belong together.
+    The mean is None if there is nothing to compare with, the interval for a single image.
     """
 
     label: str
@@ -119,14 +107,7 @@ def relative_error(
     method: str | None = None,
     reference: Reference | None = None,
 ) -> Judgement:
-    """Judge the mean relative error of the worst output, by verdict and then relative to its limit.
-
-    Args:
-        errors: The error of every output that is compared.
-        limit: Greatest error allowed, whatever the control achieves.
-        method: The variant's method, for advice.
-        reference: The control; None if the spec sets the limit, which then applies alone.
-    """
+    """Judge the mean relative error of the worst output: by verdict, then relative to the limit."""
     judged = [_Judged.of(error, limit, reference) for error in errors if error.mean is not None]
     if not judged:
         return _nothing_to_compare()
@@ -136,12 +117,7 @@ def relative_error(
 
 
 def with_cost(judgement: Judgement, cost: Mapping[str, object]) -> Judgement:
-    """Return a judgement with the cost of unnecessarily coarse scales in its evidence.
-
-    Args:
-        judgement: The judgement of the variant's error.
-        cost: Facts from ``pipeline.control.cost_beside_finer``; empty if no scales are finer.
-    """
+    """Return a judgement with the cost of unnecessarily coarse scales in its evidence."""
     if not cost:
         return judgement
     return msgspec.structs.replace(judgement, evidence={**judgement.evidence, COST: dict(cost)})
@@ -154,14 +130,7 @@ def drift(
     method: str | None = None,
     reference: Reference | None = None,
 ) -> Judgement:
-    """Judge how far the probabilities moved, by their mean total variation distance.
-
-    Args:
-        agreement: The variant's agreement with its baseline.
-        limit: Greatest distance allowed, whatever the control achieves.
-        method: The variant's method, for advice.
-        reference: The control; None if the spec sets the limit, which then applies alone.
-    """
+    """Judge how far the probabilities moved, by their mean total variation distance."""
     if agreement.drift is None:
         return _nothing_to_compare()
     error = OutputError(
@@ -181,14 +150,7 @@ def drift(
 
 @dataclass(frozen=True)
 class _Judged:
-    """A mean over the images, with its verdict.
-
-    Attributes:
-        error: The mean.
-        ceiling: Its limit, whatever the control achieves.
-        tightened: That limit as tightened by the control.
-        what: Name of the quantity.
-    """
+    """A mean over the images, with its verdict."""
 
     error: OutputError
     ceiling: float
@@ -225,13 +187,7 @@ class _Judged:
         another: Callable[[str | None, str], str],
         method: str | None,
     ) -> Judgement:
-        """Return the judgement of the mean.
-
-        Args:
-            means: The mean of every output, for the evidence.
-            another: Returns what to try instead of a method for an output.
-            method: The variant's method.
-        """
+        """Return the judgement of the mean."""
         error, status, limit = self.error, self.status, self.tightened.limit
         text = words.against("number", self.value, limit, "max", error.interval)
         of = sampled.sample(error.images, error.clusters)
@@ -277,14 +233,7 @@ def _nothing_to_compare() -> Judgement:
 def worst_cosine(
     fits: Sequence[Fit], limit: float, *, method: str | None = None, names: Sequence[str] = ()
 ) -> Judgement:
-    """Judge the lowest cosine of an output, apart from those that may lie below by chance.
-
-    Args:
-        fits: How each output fits the baseline's.
-        limit: Lowest cosine allowed.
-        method: The variant's method.
-        names: Names of the images, in their order; images are numbered if there are none.
-    """
+    """Judge the lowest cosine of an output, apart from those that may lie below by chance."""
     measured = [fit for fit in fits if fit.worst_cosine is not None]
     if not measured:
         return _nothing_to_compare()
@@ -327,12 +276,7 @@ def outputs(
 ) -> Judgement:
     """Prove that every output is finite, repeatable, differs between images, and is in its place.
 
-    Args:
-        fits: The fit of every output.
-        repeats: Whether repeated photographs got the same outputs.
-        problem: What is wrong with an output; None if nothing is.
-        copied: Whether a variant with quantized arithmetic gave the baseline's outputs bit for bit.
-        trained: Whether the weights are trained.
+    ``copied`` as for ``proofs.outputs``.
     """
     refusal = None if problem is None else (problem.reason, problem.next_step)
     refusal = refusal or unsteady(repeats)
@@ -366,13 +310,7 @@ def _seen(fits: Sequence[Fit], *, trained: bool) -> str:
 def with_outputs(
     judgement: Judgement, fits: Sequence[Fit], problem: OutputProblem | None
 ) -> Judgement:
-    """Return the proof of a model's class scores, extended to all its outputs.
-
-    Args:
-        judgement: The judgement of the class scores.
-        fits: The fit of every output.
-        problem: What is wrong with an output; None if nothing is.
-    """
+    """Return the proof of a model's class scores, extended to all its outputs."""
     facts = {**judgement.evidence, "outputs": [outline(fit) for fit in fits]}
     if problem is None:
         reason = f"{judgement.reason}; {plural(len(fits), 'output')} compared"
@@ -383,13 +321,7 @@ def with_outputs(
 
 
 def with_names(judgement: Judgement, ours: Sequence[str], theirs: Sequence[str]) -> Judgement:
-    """Return the proof of the outputs, failed if names lead apps to other outputs than before.
-
-    Args:
-        judgement: The proof so far.
-        ours: Names of the baseline's outputs in its signature, in the file's order.
-        theirs: Names of the variant's.
-    """
+    """Return the proof of the outputs, failed if names lead apps to other outputs than before."""
     known = len(set(ours)) == len(ours) and set(ours) == set(theirs) and "" not in ours
     apart = [at for at, name in enumerate(ours) if known and theirs[at] != name]
     if judgement.status is Verdict.FAIL or not apart:
@@ -421,9 +353,7 @@ def outline(fit: Fit) -> dict[str, object]:
 def problem_of(fits: Sequence[Fit], *, trained: bool) -> OutputProblem | None:
     """Return the first problem of any output; None if there is none.
 
-    Args:
-        fits: The fit of every output.
-        trained: Whether the weights are trained; if not, only values that are not finite count.
+    Of a model with random weights, only values that are not finite count.
     """
     problems = [_not_finite(fit) for fit in fits]
     if trained:
@@ -514,9 +444,7 @@ def mismatch(
 ) -> str | None:
     """Return why a variant's outputs can't be compared with the baseline's; None if they can.
 
-    Args:
-        baseline: Name and shape of each of the baseline's outputs.
-        variant: Name and shape of each of the variant's outputs.
+    Each output is a name and a shape.
     """
     if len(baseline) != len(variant):
         return f"has {plural(len(variant), 'output')}, the baseline {len(baseline)}"

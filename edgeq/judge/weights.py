@@ -61,12 +61,7 @@ _OPERATOR_STEP = (
 
 
 def weights(comparison: FileComparison, declared: StoredWeights) -> Judgement:
-    """Prove that what a variant stores was quantized from what its baseline stores.
-
-    Args:
-        comparison: The comparison of its file with the baseline's.
-        declared: What the spec declares about its weights.
-    """
+    """Prove that what a variant stores was quantized from what its baseline stores."""
     findings = [finding for finding in comparison.findings if not _is_waived(finding, declared)]
     evidence: dict[str, object] = {
         "layers": comparison.layers,
@@ -132,12 +127,7 @@ def weights(comparison: FileComparison, declared: StoredWeights) -> Judgement:
 
 
 def headline(findings: Sequence[Finding], comparison: FileComparison) -> str:
-    """Return in one sentence what differs from the baseline.
-
-    Args:
-        findings: The certain findings, at least one.
-        comparison: The comparison that they are from.
-    """
+    """Return in one sentence what differs from the baseline."""
     stored = [finding for finding in findings if finding.part == "weights"]
     layers = {finding.baseline_operator for finding in stored}
     of_all = f"{len(layers)} of {plural(comparison.layers, 'layer')}"

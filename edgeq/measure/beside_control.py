@@ -32,14 +32,7 @@ class Three:
 
 @dataclass(frozen=True)
 class ThreeOutputs:
-    """One output of three models on the same n images.
-
-    Attributes:
-        label: Name of the output in a sentence.
-        baseline: The baseline's output.
-        variant: The variant's output.
-        control: The control's output.
-    """
+    """One output of three models on the same n images."""
 
     label: str
     baseline: Output

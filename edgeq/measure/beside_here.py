@@ -82,14 +82,8 @@ def beside_here(
 ) -> BesideHere:
     """Compare outputs in pairs; NaN equals NaN, and a NaN on one side alone is beyond everything.
 
-    Args:
-        pairs: The outputs.
-        moved: Number of samples that get another class; None without classes.
-        noise: The difference beside the quantization error; None for a baseline.
-        images: Number of samples n.
-        confidence: Confidence of the interval.
-        clusters: How the samples depend on each other.
-        unlike: Whether the target's processor is of another architecture.
+    ``moved`` counts the samples that get another class, None without classes; ``noise`` is None for
+    a baseline.
     """
     outputs = [_difference(pair) for pair in pairs]
     return BesideHere(

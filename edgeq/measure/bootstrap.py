@@ -26,9 +26,6 @@ def least_blocks(confidence: float) -> int:
     Each block lies on either side of the true median with probability 1/2, so all n lie on the same
     side with probability ``2 · 0.5**n``. As long as that exceeds ``1 - confidence``, not even the
     whole range of the blocks contains the median with this confidence. At 95 % it takes 6 blocks.
-
-    Args:
-        confidence: Confidence level, in (0, 1).
     """
     return math.ceil(1.0 - math.log2(1.0 - confidence))
 

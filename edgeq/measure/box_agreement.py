@@ -114,15 +114,7 @@ def box_agreement(
     confidence: float = 0.95,
     clusters: Clusters | None = None,
 ) -> BoxAgreement:
-    """Compare a detector's boxes with its baseline's on the same images.
-
-    Args:
-        baseline: The baseline's boxes for each image.
-        variant: The variant's boxes for each image.
-        score: The operating score.
-        confidence: Confidence level of the intervals, in (0, 1).
-        clusters: Which images belong together.
-    """
+    """Compare a detector's boxes with its baseline's on the same images."""
     compared = [
         _compared(image, ours.above(score), theirs, score)
         for image, (ours, theirs) in enumerate(zip(baseline, variant, strict=True))
@@ -187,11 +179,8 @@ class _Compared:
 def _compared(image: int, before: Boxes, every: Boxes, score: float) -> _Compared:
     """Compare the boxes of one image.
 
-    Args:
-        image: Index of the image.
-        before: The baseline's boxes from the operating score on.
-        every: The variant's boxes at any score.
-        score: The operating score.
+    ``before`` has the baseline's boxes from the operating score on, ``every`` the variant's of any
+    score.
     """
     after = every.above(score)
     pairs = matched(before, after)
@@ -212,10 +201,6 @@ def matched(first: Boxes, second: Boxes) -> npt.NDArray[np.int64]:
 
     The first model's most certain boxes choose first, each the box of its class with the greatest
     IoU that no other has chosen, if that is at least ``MATCHING_IOU``.
-
-    Args:
-        first: Boxes of one image, ``(n, ...)``.
-        second: Boxes of the same image.
     """
     pairs = np.full(len(first), -1, np.int64)
     if not len(second):
@@ -262,22 +247,14 @@ def box_errors(first: Boxes, second: Boxes, score: float) -> npt.NDArray[np.floa
     It is 1 without a counterpart of any score, otherwise 1 minus the IoU times the ratio of the
     scores. So a box whose score crosses the operating score counts no more than its change.
 
-    Args:
-        first: Boxes of one image, of any score.
-        second: Boxes of the same image by the other model.
-        score: The operating score.
+    Both are boxes of one image, of any score.
     """
     return np.concatenate([_errors(first, second, score), _errors(second, first, score)])
 
 
 @dataclass(frozen=True)
 class Detected:
-    """What a detector gives on several images.
-
-    Attributes:
-        boxes: The boxes of each image.
-        score: The operating score.
-    """
+    """What a detector gives on several images."""
 
     boxes: tuple[Boxes, ...]
     score: float

@@ -47,9 +47,6 @@ def find_clusters(groups: Sequence[Hashable]) -> Clusters | None:
     skews the mean, and an interval at Kish's number then misses up to four times as often as its
     confidence allows. This number is that of equal clusters whose mean has the same third
     cumulant, ``Σ nᵢ³ / n³``, and is never greater than Kish's.
-
-    Args:
-        groups: The cluster of each image, as a hashable key.
     """
     sizes = Counter(groups)
     if len(sizes) == len(groups):

@@ -86,14 +86,7 @@ def compare_measure(
 ) -> OwnMeasure:
     """Return a measure of two models on the same samples.
 
-    Args:
-        baseline: The baseline's.
-        variant: The variant's, of the same kind.
-        name: Its name in the spec.
-        better: The side on which values are better.
-        groups: What each sample shares with others of the same source.
-        confidence: Confidence level of the intervals, in (0, 1).
-        span: Least and greatest value that a sample can have; None for those that occur.
+    ``span`` has the least and the greatest value that a sample can have, None for those that occur.
     """
     sign = 1.0 if better == "higher" else -1.0
     clusters = find_clusters(groups)

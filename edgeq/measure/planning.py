@@ -26,11 +26,6 @@ POWER = 0.8
 def images_needed(rate: float, limit: float, confidence: float) -> int | None:
     """Return the least number of images whose interval excludes the limit if the rate stays.
 
-    Args:
-        rate: The measured rate, in [0, 1].
-        limit: The limit, in [0, 1].
-        confidence: Confidence level of the two-sided Clopper-Pearson interval.
-
     Returns:
         None if the rate equals the limit or more than ``MOST_IMAGES`` would be needed.
     """
@@ -140,10 +135,6 @@ def look_confidence(confidence: float, looks: int = LOOKS) -> float:
     looks are (Dunn, Journal of the American Statistical Association 56 (1961), 52-64). For looks at
     growing samples it is the simplest of the error-spending plans of Lan and DeMets, Biometrika 70
     (1983), 659-663.
-
-    Args:
-        confidence: Confidence level of all looks together, in (0, 1).
-        looks: Number of planned looks, whether or not they are taken.
     """
     return 1.0 - (1.0 - confidence) / looks
 

@@ -324,16 +324,7 @@ def range_fit(
     tensor: int,
     place: Place = "inner",
 ) -> RangeFit:
-    """Return how well a range fits values.
-
-    Args:
-        values: As in ``need``; some must be finite.
-        scale: How the variant stores the tensor.
-        needed: What the range must hold for all tensors that share it.
-        name: As in ``RangeFit``.
-        tensor: As in ``RangeFit``.
-        place: As in ``RangeFit``.
-    """
+    """Return how well a range fits values, which are as in ``need``; some must be finite."""
     # Graphs pad the input of a maximum with the lowest number; a range need not hold that.
     values = values[np.abs(values) < LARGEST]
     spread = float(values.std()) or float(np.abs(values).max()) or 1.0

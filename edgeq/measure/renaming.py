@@ -38,12 +38,6 @@ def renaming(given: Classes, labels: Classes, classes: int, groups: Sequence[Has
 
     It is learnt on each half of the images and tested on the other, so that overfitting to the few
     images of a class gains nothing. Images that belong together are in the same half.
-
-    Args:
-        given: The baseline's class of each image.
-        labels: The label of each image.
-        classes: Number of classes.
-        groups: The cluster of each image, as a hashable key.
     """
     places = numbered(groups)
     order = np.random.default_rng(0).permutation(int(places.max()) + 1)

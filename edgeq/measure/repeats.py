@@ -39,10 +39,8 @@ class Repeats(msgspec.Struct, frozen=True, kw_only=True):
 def repeats(first: Outputs, later: Outputs, again: Outputs) -> Repeats:
     """Compare the outputs of three runs of the same photographs.
 
-    Args:
-        first: Each output of the first run, shape ``(n, ...)``.
-        later: The outputs of a run after other photographs.
-        again: The outputs of a run immediately after ``later``.
+    ``later`` was run after other photographs, ``again`` immediately after that. Outputs have the
+    shape ``(n, ...)``.
     """
     apart = [_largest(first, others) for others in (later, again)]
     return Repeats(

@@ -21,22 +21,13 @@ _BITS = 8
 
 
 def by_rows(function: Callable[..., Array], *arrays: Array) -> Array:
-    """Apply a function that treats each row independently, in chunks of rows.
-
-    Args:
-        function: Takes some rows of every array and returns as many rows.
-        arrays: One or more arrays of n rows each, n at least 1.
-    """
+    """Apply a function that treats each row independently, in chunks of rows."""
     parts = [function(*(array[rows] for array in arrays)) for rows in portions(*arrays)]
     return np.concatenate(parts)
 
 
 def portions(*arrays: Array) -> Iterator[slice]:
-    """Yield the slices that cover all rows, and release the arrays after each.
-
-    Args:
-        arrays: One or more arrays of n rows each.
-    """
+    """Yield the slices that cover all rows, and release the arrays after each."""
     for start in range(0, len(arrays[0]), AT_ONCE):
         yield slice(start, start + AT_ONCE)
         for array in arrays:

@@ -48,11 +48,6 @@ def fitting(least: float, greatest: float, dtype: str) -> Scale:
 
     It is chosen as quantizers do: 0 falls on a step, and types without a zero point get a symmetric
     range.
-
-    Args:
-        least: Smallest value.
-        greatest: Largest value.
-        dtype: Integer type to store the values in.
     """
     first, last = (int(end) for end in (np.iinfo(dtype).min, np.iinfo(dtype).max))
     if dtype in SYMMETRIC:

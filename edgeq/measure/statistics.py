@@ -91,11 +91,6 @@ def differing_at_limit(
 ) -> tuple[int | None, int | None]:
     """Return how many of n images may differ for a PASS, and the least number that is a FAIL.
 
-    Args:
-        images: Number of images n, above 0.
-        limit: Lowest rate allowed, in [0, 1].
-        confidence: Confidence level of the two-sided Clopper-Pearson interval.
-
     Returns:
         The two counts; None for a verdict that no count reaches.
     """
@@ -400,10 +395,6 @@ def most_by_chance(worth: float, confidence: float) -> int:
 
     One more would prove a greater share, because the low end of Clopper and Pearson's interval
     would exceed it. At 95 % that is none of up to 52, 1 of up to 504, 2 of up to 1,289.
-
-    Args:
-        worth: Number of independent images, at least 1.
-        confidence: Confidence level, in (0, 1).
     """
     count = 0
     while count + 1 <= worth and clopper_pearson(count + 1, worth, confidence)[0] <= RARE:
@@ -426,14 +417,7 @@ def lowest(values: Array, confidence: float, worth: float | None = None) -> tupl
 
 
 def rules_out_more(below: int, images: int, worth: float, confidence: float) -> bool:
-    """Return whether none lie below a limit, or the set proves that at most ``FEW`` of all do.
-
-    Args:
-        below: Number of images below the limit.
-        images: Number of images.
-        worth: Number of independent images they count as.
-        confidence: Confidence level, in (0, 1).
-    """
+    """Return whether none lie below a limit, or the set proves that at most ``FEW`` of all do."""
     if not below:
         return True
     return clopper_pearson(min(below * worth / images, worth), worth, confidence)[1] <= FEW

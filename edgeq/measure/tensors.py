@@ -191,12 +191,6 @@ def fits(
 ) -> tuple[Fit, ...]:
     """Compare all outputs of a variant with those of its baseline, in their order.
 
-    Args:
-        baseline: The baseline's outputs.
-        variant: The variant's outputs, as many and of the same sizes.
-        confidence: Confidence level of the intervals, in (0, 1).
-        clusters: Which images belong together.
-
     Raises:
         ValueError: As for ``fit``, or the numbers of outputs differ.
     """
@@ -221,13 +215,6 @@ def fit(
     clusters: Clusters | None = None,
 ) -> Fit:
     """Compare one output of a variant with the baseline's on the same n images.
-
-    Args:
-        baseline: The baseline's output.
-        variant: The variant's output, of the same size.
-        output: Index of the output among those judged.
-        confidence: Confidence level of the interval, in (0, 1).
-        clusters: Which images belong together.
 
     Raises:
         ValueError: The numbers of images or values differ.
@@ -328,11 +315,6 @@ def same_bits(first: Rows, second: Rows) -> bool:
 
 def swapped(baseline: Sequence[Output], variant: Sequence[Output], place: int) -> int | None:
     """Return which other output of the baseline a variant gives in an output's place.
-
-    Args:
-        baseline: All judged outputs of the baseline.
-        variant: All judged outputs of the variant.
-        place: Index of the variant's output that looks wrong.
 
     Returns:
         The index of the baseline's output that it matches as closely as a quantized output can;

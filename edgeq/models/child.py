@@ -155,11 +155,6 @@ def carry_out(assignment: Assignment, log: Path, scratch: Path | None = None) ->
     A request that fails in a reused child is retried once in a fresh one, so that earlier work
     can't make it fail.
 
-    Args:
-        assignment: The request and what its process needs.
-        log: File that receives the child's output; overwritten if it exists.
-        scratch: Folder for the child's temporary files, None for the system's.
-
     Raises:
         TooMuchError: The child exceeded a limit.
         OSError: The log can't be written.

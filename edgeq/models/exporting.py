@@ -84,12 +84,8 @@ def export_float(
 ) -> Exported:
     """Return a request's float file, exporting it unless the store has it.
 
-    Args:
-        name: Name of the model, for messages.
-        request: What to export; form and output are set here.
-        facts: Everything that the file depends on, or None if unknown. Then the export runs every
-            time, and identical results are stored once.
-        store: Store that keeps the file.
+    Without ``facts``, which say all that the file depends on, the export runs every time, and
+    identical results are stored once.
 
     Raises:
         ModelError: The exported model can't be a baseline.

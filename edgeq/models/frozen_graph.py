@@ -133,12 +133,7 @@ def write_litert(
 ) -> None:
     """Convert a Keras model to a ``.tflite`` file.
 
-    Args:
-        model: Keras model that takes one image.
-        shape: Shape of the input, including the batch.
-        path: Output file.
-        graph: Output file for the frozen graph, or None to skip it.
-        dtype: Type of the input.
+    The frozen graph is written to ``graph`` unless that is None. The shape includes the batch.
 
     Raises:
         UnsuitedModelError: The model returns more than one tensor, has functions or tables, or

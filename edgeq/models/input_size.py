@@ -29,12 +29,8 @@ def fixed_shape(
 ) -> tuple[int, ...]:
     """Return the input's shape for an export, with a batch of 1.
 
-    Args:
-        shape: Shape of the model's input, with None for open dimensions. A fixed batch is ignored
-            because the export sets its own.
-        request: The export. Its ``input_size`` is the size that the spec sets; ``open_size`` is
-            the default for models that leave the size open.
-        table: The model's table in the spec, for errors.
+    A fixed batch is ignored because the export sets its own. The request's ``input_size`` is the
+    size that the spec sets, ``open_size`` the default for models that leave the size open.
 
     Raises:
         ModelError: The input is not an image, RGB or grey, its size is open and nothing sets it, or

@@ -62,9 +62,7 @@ def signatures_of(folder: Path) -> tuple[str, ...] | None:
 def chosen_signature(folder: Path, key: str | None) -> str | None:
     """Return the signature to validate, or None to let TensorFlow choose.
 
-    Args:
-        folder: The SavedModel folder.
-        key: Name in the spec. If None, ``serving_default`` or the only signature is used.
+    If the spec names none, ``serving_default`` or the only signature is used.
 
     Raises:
         ModelError: There is no such signature; the message lists the existing ones.

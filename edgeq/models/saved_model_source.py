@@ -76,13 +76,7 @@ def _load(folder: str, key: str, *, allow_code: bool) -> Any:
 
 
 def serving(function: Callable[..., Any], specs: Sequence[Any], loaded: Any) -> Any:
-    """Return a module whose function ``serve`` is a function for inputs of fixed shapes.
-
-    Args:
-        function: Takes one tensor per input and returns tensors by name.
-        specs: The inputs, with the names that the signature gives them.
-        loaded: The function's variables, or an object that has them.
-    """
+    """Return a module whose function ``serve`` is a function for inputs of fixed shapes."""
     module = tf.Module()
     module.loaded = loaded
     module.serve = tf.function(function, input_signature=list(specs))

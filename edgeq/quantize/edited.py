@@ -63,11 +63,7 @@ def pruned(content: bytes, path: Path, share: float) -> bytes:
 
     The size of the file does not change, because a zero takes as many bytes as any other number.
 
-    Args:
-        content: Content of a ``.tflite`` file.
-        path: The file that it comes from, for errors.
-        share: Share of each layer's weights to set to zero, in (0, 1). Among equally small weights,
-            the first are chosen.
+    Among equally small weights, the first are chosen.
 
     Raises:
         ModelError: The content is not a model, truncated or damaged.

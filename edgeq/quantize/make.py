@@ -48,13 +48,6 @@ def make_variant(
 ) -> Variant:
     """Return the variant that a method makes of a model, from the store if it is there.
 
-    Args:
-        choice: The method and the engine.
-        model: The float model.
-        calibration: The calibration set, used only by methods that need one.
-        store: Store for variants. Logs are in its folder ``logs``.
-        recipe: A recipe to use instead of the engine's own for the method.
-
     Raises:
         ConversionError: The library failed. The error has the reason in one line and the log.
         ImageError: The calibration set is empty or decoded at another size than the model's.

@@ -120,14 +120,7 @@ _FLOAT = Settings(compute_precision="FLOAT")
 
 
 def weights_only(bits: int, *, dynamic: bool, least: int = 0) -> LitertRecipe:
-    """Return the recipe of a method that quantizes only weights.
-
-    Args:
-        bits: Bits of a weight.
-        dynamic: Whether kernels quantize activations at run time; if not, weights are dequantized
-            first.
-        least: Number of elements below which weights stay float32.
-    """
+    """Return the recipe of a method that quantizes only weights."""
     settings = Settings(
         weight_tensor_config=Numbers(num_bits=bits),
         compute_precision="INTEGER" if dynamic else "FLOAT",

@@ -79,10 +79,6 @@ def ranges(statistics: Statistics, percentile: float) -> Array:
     largest value of all, as always for the model's inputs, outputs and logits. The result does not
     depend on the order of the images.
 
-    Args:
-        statistics: Statistics of at least one image.
-        percentile: Percentile in (50, 100].
-
     Returns:
         Ranges, float32, shape ``(t, 2)``.
 

@@ -69,12 +69,7 @@ Cells = Mapping[Key, Cell]
 
 @dataclass(frozen=True)
 class QuantizedUnit:
-    """One unit at one precision, everything else in float32: a cell of the table.
-
-    Attributes:
-        unit: The unit that is quantized.
-        precision: Its precision.
-    """
+    """One unit at one precision, everything else in float32: a cell of the table."""
 
     unit: Unit
     precision: Precision

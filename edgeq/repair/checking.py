@@ -15,13 +15,7 @@ TOLERANCE = 0.25
 
 @dataclass(frozen=True)
 class Checked:
-    """A mix whose error was predicted and measured on the calibration samples.
-
-    Attributes:
-        name: Description of the mix.
-        predicted: Relative error predicted from the table.
-        measured: Measured relative error.
-    """
+    """A mix whose error was predicted and measured on the calibration samples."""
 
     name: str
     predicted: float
@@ -55,13 +49,9 @@ def revert_one_by_one(
     All units start at one precision. Step by step, the unit with the greatest gain in error per
     cost gets a more exact precision, and the mix is measured.
 
-    Args:
-        table: The model's table, which only determines the order.
-        aim: What to minimize.
-        base: The precision that all units start at.
-        budgets: Relative errors, the greatest first.
-        measure: Function that returns the relative error of a mix. It returns None if there is no
-            time left, which ends the search.
+    ``measure`` returns the relative error of a mix; None if there is no time left, which ends the
+    search. The table only determines the order, and the budgets are relative errors, the greatest
+    first.
     """
     mix: dict[str, Precision] = {row.name: base for row in table.rows}
     left = list(budgets)

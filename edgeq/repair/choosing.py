@@ -98,12 +98,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Point:
-    """One mix of the frontier.
-
-    Attributes:
-        bytes: Predicted size of the file in bytes.
-        error: Predicted relative error.
-    """
+    """One mix of the frontier."""
 
     bytes: int
     error: float
@@ -131,15 +126,7 @@ def choose_mixes(
     base: Precision | None = None,
     most: int = MOST_CANDIDATES,
 ) -> Choice:
-    """Return the cheapest mix within each error budget.
-
-    Args:
-        table: The model's table.
-        aim: What to minimize.
-        budgets: Relative errors on the calibration images.
-        base: The precision that as many units as possible should keep; None for no preference.
-        most: Greatest number of candidates.
-    """
+    """Return the cheapest mix within each error budget."""
     mixes = _Mixes.of(table, aim, base)
     candidates: dict[int, Candidate] = {}
     for budget in budgets:
@@ -162,13 +149,7 @@ def choose_mixes(
 
 @dataclass(frozen=True)
 class _Mixes:
-    """All mixes of a table that no other mix beats.
-
-    Attributes:
-        table: The table.
-        names: The precisions that each unit may have.
-        frontier: Costs, errors and choices of the mixes.
-    """
+    """All mixes of a table that no other mix beats."""
 
     table: ErrorTable
     names: tuple[tuple[Precision, ...], ...]

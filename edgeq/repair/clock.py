@@ -35,11 +35,7 @@ class Clock:
 
 @dataclass
 class Stages:
-    """Stopwatch for the stages of a repair.
-
-    Attributes:
-        seconds: Seconds of each stage, by its name.
-    """
+    """Stopwatch for the stages of a repair."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 

@@ -145,14 +145,7 @@ def _conditions(
 
 @dataclass(frozen=True)
 class _Attempt:
-    """A candidate that was judged.
-
-    Attributes:
-        candidate: The candidate.
-        record: Its record.
-        loses_columns: Whether columns of an output are lost.
-        float_outputs: Whether the outputs were made float because of that.
-    """
+    """A candidate that was judged."""
 
     candidate: Candidate
     record: TriedRecord
@@ -239,15 +232,7 @@ def candidate_record(
     predicted: float | None,
     file: str | None = None,
 ) -> TriedRecord:
-    """Return the record of a candidate that was judged.
-
-    Args:
-        candidate: The candidate.
-        method: The variant's method.
-        verdicts: The gate's verdicts.
-        predicted: Predicted relative error on the evaluation set; None if there is no prediction.
-        file: The file made from retrained weights, if any.
-    """
+    """Return the record of a candidate that was judged."""
     error, ratio = verdicts.of(ERROR), verdicts.of(RATIO)
     return TriedRecord(
         method=method,

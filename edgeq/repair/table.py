@@ -81,12 +81,9 @@ class Row:
     def cost(self, precision: Precision, aim: Aim, base: Precision | None = None) -> float | None:
         """Return the cost of the unit at a precision, in bytes or seconds, None if it is not known.
 
-        Args:
-            precision: Precision of the unit.
-            aim: What to minimize.
-            base: A precision that as much of the model as possible should keep. Any other precision
-                costs ``LEAST_SAVING`` of the unit's float bytes, and bytes that it saves do not
-                count.
+        ``base`` is a precision that as much of the model as possible should keep. Any other
+        precision costs ``LEAST_SAVING`` of the unit's float bytes, and bytes that it saves do not
+        count.
         """
         if aim == "latency":
             return self.seconds.get(precision)

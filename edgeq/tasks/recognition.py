@@ -115,15 +115,6 @@ def recognize(
 ) -> Reading:
     """Return how the outputs of a float model are read.
 
-    Args:
-        model: The parsed file.
-        known: What is known about the classes from other sources.
-        task: The task that the spec names; None if it names none.
-        output: The output that the spec names: a tensor's or signature's name, or an index; None if
-            it names none.
-        where: The model's table in the spec, for errors.
-        decoder: The decoder that the spec names; None if it names none.
-
     Raises:
         SpecError: There is no such task or output, the output can't hold class scores or what
             another task asks for, or no decoder fits the outputs of a model that the spec calls a
@@ -327,11 +318,6 @@ def _why_not(model: ModelFile, candidates: Sequence[_Candidate]) -> str:
 
 def output_place(model: ModelFile, output: str, where: str) -> int:
     """Return the index of an output that a spec names, in the file's or signature's words.
-
-    Args:
-        model: The parsed file.
-        output: Name of the output in the file or its signature, or its position.
-        where: The key of the spec, for errors.
 
     Raises:
         SpecError: There is no such output.

@@ -147,13 +147,7 @@ def _counterparts(matching: Matching) -> dict[int, int]:
 def _of_entries(
     entries: Sequence[tuple[int, int]], ours: ModelFile, theirs: ModelFile
 ) -> dict[int, int]:
-    """Return the counterparts of the variant's inputs and of what they are dequantized to.
-
-    Args:
-        entries: Inputs of the variant and the baseline that are fed the same.
-        ours: The baseline.
-        theirs: The variant.
-    """
+    """Return the counterparts of the variant's inputs and of what they are dequantized to."""
     counterparts: dict[int, int] = {}
     for theirs_at, ours_at in entries:
         same = (theirs_at, *Wiring(theirs).reals(theirs_at))

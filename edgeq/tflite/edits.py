@@ -64,10 +64,6 @@ def ranges_edits(path: Path, ranges: Mapping[int, tuple[float, int]]) -> tuple[E
     A stored bias counts steps of the input's scale times the weights' scales. If the input's scale
     changes, the bias's integers and scales must change too.
 
-    Args:
-        path: A ``.tflite`` file.
-        ranges: Scale and zero point by the index of the tensor.
-
     Raises:
         ModelError: The file can't be read, a tensor is a constant or lacks a single scale and zero
             point, or a bias can't be adapted because layers share it or its type or scales are
@@ -118,13 +114,6 @@ def quantization_edits(
     path: Path, described: Table, tensor: int, scale: float, zero_point: int
 ) -> tuple[Edit, ...]:
     """Return the edits that give a tensor another scale and zero point, and nothing else.
-
-    Args:
-        path: The file, for the error.
-        described: The tensor's table in the file.
-        tensor: Its index, for the error.
-        scale: The new scale.
-        zero_point: The new zero point.
 
     Raises:
         ModelError: The tensor lacks a single scale and zero point.

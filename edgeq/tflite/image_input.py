@@ -83,10 +83,8 @@ def unchanged_pixels(entry: Tensor, like: Tensor | None = None) -> tuple[float, 
     Pixels become ``(pixel - mean) / std``, and the input stores that by its scale. int8 can't hold
     pixels above 127 and stores them less 128.
 
-    Args:
-        entry: The input.
-        like: The baseline's input, if this is a variant's. If it takes pixels as integers of the
-            same type without a scale, an application gives both files the same integers.
+    ``like`` is the baseline's input, if this is a variant's. If it takes pixels as integers of the
+    same type without a scale, an application gives both files the same integers.
 
     Returns:
         None for real numbers, and for quantized signed integers, whose scale says which real
@@ -114,11 +112,6 @@ def holds_pixels(entry: Tensor, mean: Sequence[float], std: Sequence[float]) -> 
 
     Without a scale, each level must be one of its integers. With a scale, they may be rounded, but
     not to a few values.
-
-    Args:
-        entry: The input.
-        mean: Mean of each channel, from 0 to 255.
-        std: Deviation of each channel.
     """
     if not entry.dtype.startswith(("int", "uint")):
         return True

@@ -282,14 +282,7 @@ def _before(
     number: Callable[[Hashable], int],
     inputs: tuple[int, ...],
 ) -> list[int]:
-    """Return for each operator a number that identifies everything that leads to it.
-
-    Args:
-        graph: The graph.
-        own: The operators' own labels, numbered.
-        number: Function that numbers labels.
-        inputs: The place of each of its inputs among the baseline's.
-    """
+    """Return for each operator a number that identifies everything that leads to it."""
     labels: list[int] = []
     for node in graph.nodes:
         sources = [

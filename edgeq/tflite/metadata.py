@@ -52,10 +52,6 @@ class Normalization:
     """Normalization of pixels from 0 to 255 per channel in RGB order: ``(pixel - mean) / std``.
 
     A quantized model has the same normalization as its float model and quantizes the result.
-
-    Attributes:
-        mean: Mean of each channel.
-        std: Standard deviation of each channel, not 0.
     """
 
     mean: Three
@@ -77,12 +73,7 @@ class Normalization:
 
 @dataclass(frozen=True)
 class LabelFile:
-    """A label file inside a model's file.
-
-    Attributes:
-        name: Name of the label file.
-        text: Content of the label file.
-    """
+    """A label file inside a model's file."""
 
     name: str
     text: str

@@ -203,10 +203,6 @@ def order_by_names(ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, ...
     """Return the place of each of a variant's inputs among its baseline's.
 
     By name if both have the same names, otherwise in the order of the file.
-
-    Args:
-        ours: Names of the baseline's inputs.
-        theirs: Names of the variant's inputs.
     """
     if len(set(ours)) == len(ours) == len(theirs) and set(theirs) == set(ours):
         return tuple(ours.index(name) for name in theirs)

@@ -120,10 +120,6 @@ _FIELDS: Mapping[str, Mapping[str, _Field]] = {
 def read_options(name: str, table: Table | None) -> Options:
     """Return the options of an operator that change what it computes.
 
-    Args:
-        name: Name of the operator, for example ``"CONV_2D"``.
-        table: Option table of the operator; None if the file has none, so that defaults apply.
-
     Returns:
         Pairs of a name and a value; empty for operators without such options.
 
@@ -148,11 +144,6 @@ def _value(field: _Field, table: Table | None) -> Value:
 def option_place(name: str, option: str, table: Table | None) -> tuple[int, str] | None:
     """Return where a file stores an option, and its ``struct`` type code.
 
-    Args:
-        name: Name of the operator.
-        option: Name of the option, as in ``read_options``.
-        table: Option table of the operator.
-
     Returns:
         None if the file omits the option because it has its default.
 
@@ -169,12 +160,6 @@ def _place(field: _Field, table: Table | None) -> int | None:
 
 
 def option_number(name: str, option: str, value: Value) -> float:
-    """Return how a file stores the value of an option.
-
-    Args:
-        name: Name of the operator.
-        option: Name of the option, as in ``read_options``.
-        value: Value of the option, as in ``read_options``.
-    """
+    """Return how a file stores the value of an option."""
     names = _FIELDS[name][option].names
     return names.index(value) if isinstance(value, str) else value

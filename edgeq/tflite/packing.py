@@ -67,10 +67,7 @@ def packed(model: Any) -> bytes:
 def rewritten(path: Path, content: bytes, change: Callable[[Any], None]) -> bytes:
     """Return a model's content after a change, written by the runtime's own utilities.
 
-    Args:
-        path: The model's file, for errors.
-        content: Content of the file.
-        change: Function that changes the model's objects in place. Its ``EdgeqError`` is passed on.
+    An ``EdgeqError`` of the change is passed on.
 
     Raises:
         ModelError: The model is damaged, so that it can't be read or written.

@@ -145,13 +145,7 @@ def _plan(source: Flatbuffer, model: ModelFile) -> _Plan:
 
 
 def keep_only(model: Any, *, operators: Sequence[int], tensors: Sequence[int]) -> None:
-    """Remove operators and tensors from the main graph, and data that nothing then refers to.
-
-    Args:
-        model: ``ModelT`` of the schema, changed in place.
-        operators: Indices of the operators that stay, in order.
-        tensors: Indices of the tensors that stay, in order.
-    """
+    """Remove operators and tensors from the main graph, and data that nothing then refers to."""
     main = model.subgraphs[0]
     number = {old: new for new, old in enumerate(tensors)}
 

@@ -42,11 +42,6 @@ def content_of_signature(path: Path, key: str | None, *, where: str) -> bytes | 
     The first graph is separated, too, if it calls none of the others: quantizers calibrate only
     that one, and fail at the rest.
 
-    Args:
-        path: The file.
-        key: Name of a signature; None for the first graph.
-        where: The spec's key that names it, for errors.
-
     Raises:
         ModelError: The file has no signatures or can't be read, or a graph other than the first
             calls others.
@@ -72,10 +67,6 @@ def _calls_others(model: ModelFile) -> bool:
 
 def first_graph_note(model: ModelFile, key: str | None = None) -> str | None:
     """Return a note on a file whose first graph is judged although it has several.
-
-    Args:
-        model: The file.
-        key: Name of the signature that the spec chooses for the model, None if it chooses none.
 
     Returns:
         None if the file has no other graph, or the spec chooses the first.

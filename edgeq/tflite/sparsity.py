@@ -60,11 +60,6 @@ class SparseLayout:
     ) -> NDArray[np.generic]:
         """Return the complete tensor, with zeros for all that is not stored.
 
-        Args:
-            values: The stored values, one-dimensional.
-            shape: Shape of the tensor.
-            path: The file, for errors.
-
         Raises:
             ModelError: The layout contradicts itself, the shape or the number of values, or the
                 tensor has more than ``MOST_VALUES``.

@@ -283,12 +283,7 @@ class Wiring:
         )
 
     def stored(self, operator: Operator, position: int | None) -> Stored | None:
-        """Return the constant that an operator's input comes from; None if computed or absent.
-
-        Args:
-            operator: An operator of the graph.
-            position: Position of the input; None counts as absent.
-        """
+        """Return the constant that an operator's input comes from; None if computed or absent."""
         if position is None or position >= len(operator.inputs) or operator.inputs[position] < 0:
             return None
         index, dequantized, rearranged = operator.inputs[position], False, False

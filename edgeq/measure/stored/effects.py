@@ -57,14 +57,7 @@ def range_of(tensor: Tensor) -> tuple[float, float] | None:
 
 
 def same_clamp(model: ModelFile, output: int, ours: str, theirs: str) -> bool:
-    """Return whether two activations leave the same range of a quantized output.
-
-    Args:
-        model: The variant's file.
-        output: Index of the activation's output tensor.
-        ours: The baseline's activation.
-        theirs: The variant's.
-    """
+    """Return whether two activations leave the same range of a quantized output."""
     if ours == theirs:
         return True
     ends = range_of(model.tensors[output])
@@ -79,11 +72,6 @@ def same_clamp(model: ModelFile, output: int, ours: str, theirs: str) -> bool:
 
 def same_output(model: ModelFile, node: Node, values: tuple[Reals, Reals]) -> Booleans:
     """Return for which of a node's constants the quantized output is the same, up to rounding.
-
-    Args:
-        model: The variant's file.
-        node: The operator that takes the constant.
-        values: The baseline's and the variant's constant, of the same shape.
 
     Returns:
         A value for each number of the constant; all false if the operator computes in floats, or
@@ -113,13 +101,7 @@ def same_output(model: ModelFile, node: Node, values: tuple[Reals, Reals]) -> Bo
 
 
 def clips_nothing(model: ModelFile, node: Node, end: Reals) -> bool:
-    """Return whether a maximum or minimum cuts off only what a quantized output can't hold anyway.
-
-    Args:
-        model: The file.
-        node: The operator.
-        end: Its constant.
-    """
+    """Return whether a maximum or minimum cuts off only what a quantized output can't hold."""
     output = model.tensors[node.operator.outputs[0]]
     ends = range_of(output)
     if ends is None:

@@ -20,12 +20,7 @@ _LAST_PIXEL = 255
 
 
 def averages_all(file: StoredModel, node: Node) -> bool:
-    """Return whether an operator gives the mean of each channel over height and width.
-
-    Args:
-        file: The file.
-        node: A MEAN or an AVERAGE_POOL_2D.
-    """
+    """Return whether an operator gives the mean of each channel over height and width."""
     tensors, operator = file.model.tensors, node.operator
     given, result = tensors[operator.inputs[0]], tensors[operator.outputs[0]]
     if len(given.shape) != _IMAGE or -1 in given.shape_signature[1:]:
@@ -39,10 +34,6 @@ def averages_all(file: StoredModel, node: Node) -> bool:
 
 def pads_like_same(file: StoredModel, node: Node) -> int | None:
     """Return the place of the PAD that makes a layer with the padding VALID one with SAME.
-
-    Args:
-        file: The file.
-        node: The layer.
 
     Returns:
         None if no PAD precedes it, or one of other amounts.
@@ -108,12 +99,7 @@ def pads_alike(files: tuple[StoredModel, StoredModel], pair: Pair) -> bool:
 def places_of_pads(
     files: tuple[StoredModel, StoredModel], pair: Pair
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the PADs of the baseline and the variant that the other file has as the option SAME.
-
-    Args:
-        files: The baseline's and the variant's file.
-        pair: A layer in both.
-    """
+    """Return the baseline's and the variant's PADs that the other file has as the option SAME."""
     nodes = pair.baseline, pair.variant
     same = [dict(node.options).get("padding") == "SAME" for node in nodes]
     ours, theirs = (

@@ -57,13 +57,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A file with its stored data and its graph.
-
-    Attributes:
-        model: The parsed file.
-        constants: Its stored data.
-        skeleton: The graph of what it computes.
-    """
+    """A file with its stored data and its graph."""
 
     model: ModelFile
     constants: Constants
@@ -112,13 +106,8 @@ class Tally:
     ) -> None:
         """Add a difference that rounding does not explain.
 
-        Args:
-            pair: The operator in both files.
-            part: The part of the operator that differs.
-            what: The change as a keyword, and the detail.
-            distances: Distance in rounding errors or steps, and relative to the baseline's norm.
-            channels: Number of channels affected, and of all channels.
-            certain: Whether it is certain that they differ.
+        ``what`` is the change as a keyword and its detail. Distances are in rounding errors or
+        steps, and relative to the baseline's norm; channels are those affected, and all.
         """
         distance, relative = np.nan_to_num(distances, nan=BEYOND, posinf=BEYOND)
         self.findings.append(

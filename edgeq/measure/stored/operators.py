@@ -61,13 +61,7 @@ _CHANNELS_LAST = (1, 2, 0)
 
 
 def compare_constants(files: tuple[StoredModel, StoredModel], pair: Pair, tally: Tally) -> None:
-    """Compare what is stored for an operator that is not a layer with weights.
-
-    Args:
-        files: The baseline's and the variant's file.
-        pair: The operator in both files.
-        tally: The tally to add findings to.
-    """
+    """Compare what is stored for an operator that is not a layer with weights."""
     for at, stored in pair.baseline.constants:
         given = _constant_at(pair.variant, at)
         if given is None:
@@ -84,14 +78,7 @@ def compare_operator(
     folds: tuple[Affine, Affine],
     tally: Tally,
 ) -> None:
-    """Compare an operator's options, its activation, and the order of its input's axes.
-
-    Args:
-        files: The baseline's and the variant's file.
-        pair: The operator in both files.
-        folds: The affine steps that follow it in both files, with the activation after them.
-        tally: The tally to add findings to.
-    """
+    """Compare an operator's options, its activation, and the order of its input's axes."""
     baseline, variant = pair.baseline, pair.variant
     given = dict(variant.options)
     for name, value in baseline.options:
@@ -124,11 +111,7 @@ def compare_graphs(
 ) -> None:
     """Add the operators that only one of the graphs has, and outputs in another order.
 
-    Args:
-        files: The baseline's and the variant's file.
-        matching: How the graphs correspond.
-        folded: Places of operators that were folded away in the baseline and in the variant.
-        tally: The tally to add findings to.
+    ``folded`` has the places of operators that were folded away in the baseline and in the variant.
     """
     for pair in matching.replaced:
         kinds = {pair.baseline.kind, pair.variant.kind}

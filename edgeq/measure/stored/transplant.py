@@ -31,13 +31,7 @@ _MISSING, _ADDED = "missing operator", "added operator"
 
 @dataclass(frozen=True)
 class Transplant:
-    """Changes to a file's bytes.
-
-    Attributes:
-        edits: Offsets and the bytes to write there.
-        done: The findings that the edits cover.
-        left_out: Findings that can't be transplanted this way.
-    """
+    """Changes to a file's bytes."""
 
     edits: tuple[Edit, ...]
     done: tuple[Finding, ...]

@@ -78,7 +78,8 @@ class Gate:
             look at predictions; without any of them, nothing is cleared.
         summary: What it checks, for people.
         judge: Function of a variant and the limit that returns a ``Judgement``, or its location as
-            ``"module:function"``, which is imported when the first case is judged.
+            ``"module:function"``, which is imported when the first case is judged; ``"module"`` if
+            the function has the gate's name.
         sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it,
             ``"proof"`` if it has no limit and is always on.
         unit: ``"ratio"``, ``"bytes"``, ``"ms"``, ``"count"``, or ``""`` for a proof.
@@ -208,7 +209,8 @@ class Gate:
         if not isinstance(self.judge, str):
             return self.judge(variant, limit)
         module, _, function = self.judge.partition(":")
-        verdict: Judgement = getattr(import_module(module), function)(variant, limit)
+        judge = getattr(import_module(module), function or self.name)
+        verdict: Judgement = judge(variant, limit)
         return verdict
 
 

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from edgeq.words import Kind
 
 _HERE = "edgeq.pipeline.gates"
+"""The module with the function of each row, which has its name."""
 
-_proof = partial(Gate, marker="proof", sense="proof", alone=False)
+_gate = partial(Gate, judge=_HERE)
+_proof = partial(_gate, marker="proof", sense="proof", alone=False)
 _agreement = partial(
-    Gate,
+    _gate,
     marker="agreement",
     unit="ratio",
     needs_images=True,
@@ -38,7 +40,7 @@ _agreement = partial(
     explained=True,
 )
 _accuracy = partial(_agreement, marker="accuracy", needs_labels=True)
-_estimate = partial(Gate, elsewhere=True, alone=False, comparison=Comparison())
+_estimate = partial(_gate, elsewhere=True, alone=False, comparison=Comparison())
 """What a target's compiler says of a file."""
 
 
@@ -50,19 +52,16 @@ GATES: Extensible[Gate] = Extensible(
         _proof(
             name="conversion",
             summary="the float file gives what its source gives in its own runtime",
-            judge=f"{_HERE}:conversion",
             needs="file",
             of_baseline=True,
         ),
         _proof(
             name="made",
             summary="the variant could be made, read and loaded",
-            judge=f"{_HERE}:made",
         ),
         _proof(
             name="types",
             summary="the file contains the types that its method claims",
-            judge=f"{_HERE}:types",
             needs="file",
             cause="wrong_types",
             sureness=7,
@@ -70,7 +69,6 @@ GATES: Extensible[Gate] = Extensible(
         _proof(
             name="weights",
             summary="stored weights, biases and operators are the baseline's, up to rounding",
-            judge=f"{_HERE}:weights",
             needs="file",
             cause="stored_weights",
             sureness=6,
@@ -80,14 +78,12 @@ GATES: Extensible[Gate] = Extensible(
             name="outputs",
             summary="outputs are finite, repeatable, in the baseline's order, and not constant, "
             "partly dead or all tied",
-            judge=f"{_HERE}:outputs",
             needs_images=True,
             explained=True,
         ),
         _proof(
             name="kernels",
             summary="other kernels give the same outputs, up to less than the quantization error",
-            judge=f"{_HERE}:kernels",
             needs="kernels",
             holds="quantized",
             needs_images=True,
@@ -99,7 +95,6 @@ GATES: Extensible[Gate] = Extensible(
             name="input_range",
             summary="the quantized input covers the values of the evaluation images, and a "
             "declared preprocessing gives the first layer the values that it was made for",
-            judge=f"{_HERE}:input_range",
             needs="file",
             holds="calibrated or fed",
             needs_images=True,
@@ -109,7 +104,6 @@ GATES: Extensible[Gate] = Extensible(
         _proof(
             name="ranges",
             summary="the activations' ranges cause no error: they cover what the baseline computes",
-            judge=f"{_HERE}:ranges",
             needs="file",
             holds="fixed scales",
             needs_images=True,
@@ -121,7 +115,6 @@ GATES: Extensible[Gate] = Extensible(
         _proof(
             name="steady_memory",
             summary="memory does not grow from inference to inference",
-            judge=f"{_HERE}:steady_memory",
             needs="memory",
             needs_images=True,
             cause="growth",
@@ -130,7 +123,6 @@ GATES: Extensible[Gate] = Extensible(
         _proof(
             name="calibration_disjoint",
             summary="no calibration image is also an evaluation image",
-            judge=f"{_HERE}:calibration_disjoint",
             needs="file",
             holds="calibrated here",
             needs_images=True,
@@ -140,17 +132,15 @@ GATES: Extensible[Gate] = Extensible(
         _proof(
             name="calibration_set",
             summary="the calibration images are photographs, and not all identical",
-            judge=f"{_HERE}:calibration_set",
             needs="file",
             holds="calibrated here",
             cause="calibration",
             sureness=4,
         ),
-        Gate(
+        _gate(
             name="size_reduction",
             marker="size",
             summary="share of the baseline's bytes that the variant saves",
-            judge=f"{_HERE}:size_reduction",
             sense="min",
             needs="file",
             unit="ratio",
@@ -161,11 +151,10 @@ GATES: Extensible[Gate] = Extensible(
             column="reduction",
             written="percent",
         ),
-        Gate(
+        _gate(
             name="max_bytes",
             marker="size",
             summary="bytes of the variant's file",
-            judge=f"{_HERE}:max_bytes",
             sense="max",
             needs="file",
             unit="bytes",
@@ -177,7 +166,6 @@ GATES: Extensible[Gate] = Extensible(
         _agreement(
             name="top1_agreement",
             summary="share of images on which variant and baseline give the same class",
-            judge=f"{_HERE}:top1_agreement",
             sense="min",
             maximum=1.0,
             task="classification",
@@ -189,7 +177,6 @@ GATES: Extensible[Gate] = Extensible(
         _agreement(
             name="top5_overlap",
             summary="mean share of the baseline's five best classes among the variant's",
-            judge=f"{_HERE}:top5_overlap",
             sense="min",
             maximum=1.0,
             task="classification",
@@ -200,7 +187,6 @@ GATES: Extensible[Gate] = Extensible(
             name="worst_cosine",
             summary="lowest cosine between the logits of variant and baseline, excluding images "
             "that may be low by chance; for outputs without classes, between the outputs",
-            judge=f"{_HERE}:worst_cosine",
             sense="min",
             minimum=-1.0,
             maximum=1.0,
@@ -215,7 +201,6 @@ GATES: Extensible[Gate] = Extensible(
             name="relative_error",
             summary="mean relative error of the logits, or of the output that is farthest from "
             "the baseline's",
-            judge=f"{_HERE}:relative_error",
             sense="max",
             controlled=True,
             comparison=Comparison(alike=OUTPUTS, exact=False),
@@ -225,7 +210,6 @@ GATES: Extensible[Gate] = Extensible(
             name="probability_drift",
             summary="mean total variation distance between the probabilities of variant and "
             "baseline",
-            judge=f"{_HERE}:probability_drift",
             sense="max",
             maximum=1.0,
             task="classification",
@@ -235,7 +219,6 @@ GATES: Extensible[Gate] = Extensible(
         _accuracy(
             name="accuracy_drop",
             summary="top-1 accuracy of the baseline minus that of the variant",
-            judge=f"{_HERE}:accuracy_drop",
             sense="max",
             minimum=-1.0,
             maximum=1.0,
@@ -248,7 +231,6 @@ GATES: Extensible[Gate] = Extensible(
         _accuracy(
             name="min_accuracy",
             summary="top-1 accuracy of the variant; applies only if you set it",
-            judge=f"{_HERE}:min_accuracy",
             sense="min",
             maximum=1.0,
             task="classification",
@@ -260,7 +242,6 @@ GATES: Extensible[Gate] = Extensible(
             name="box_recall",
             summary="mean share, over the images, of the baseline's boxes that the variant gives "
             "too, at the operating score",
-            judge=f"{_HERE}:box_recall",
             sense="min",
             maximum=1.0,
             task="detection",
@@ -272,7 +253,6 @@ GATES: Extensible[Gate] = Extensible(
             name="box_precision",
             summary="mean share, over the images, of the variant's boxes that the baseline gives "
             "too, at the operating score",
-            judge=f"{_HERE}:box_precision",
             sense="min",
             maximum=1.0,
             task="detection",
@@ -283,7 +263,6 @@ GATES: Extensible[Gate] = Extensible(
             name="score_shift",
             summary="mean distance, over the images, between the scores of boxes that variant and "
             "baseline share",
-            judge=f"{_HERE}:score_shift",
             sense="max",
             maximum=1.0,
             task="detection",
@@ -292,7 +271,6 @@ GATES: Extensible[Gate] = Extensible(
         _accuracy(
             name="map_drop",
             summary="mAP50-95 of the baseline minus that of the variant",
-            judge=f"{_HERE}:map_drop",
             sense="max",
             minimum=-1.0,
             maximum=1.0,
@@ -304,7 +282,6 @@ GATES: Extensible[Gate] = Extensible(
         _accuracy(
             name="min_map",
             summary="mAP50-95 of the variant; applies only if you set it",
-            judge=f"{_HERE}:min_map",
             sense="min",
             maximum=1.0,
             task="detection",
@@ -313,11 +290,10 @@ GATES: Extensible[Gate] = Extensible(
             written="percent",
         ),
         *FIGURE_GATES,
-        Gate(
+        _gate(
             name="latency_ratio",
             marker="latency",
             summary="median latency of the variant divided by the baseline's",
-            judge=f"{_HERE}:latency_ratio",
             sense="max",
             needs="time",
             unit="ratio",
@@ -332,11 +308,10 @@ GATES: Extensible[Gate] = Extensible(
             cause="latency",
             sureness=1,
         ),
-        Gate(
+        _gate(
             name="max_latency_ms",
             marker="latency",
             summary="median latency of the variant",
-            judge=f"{_HERE}:max_latency_ms",
             sense="max",
             needs="time",
             unit="ms",
@@ -346,12 +321,11 @@ GATES: Extensible[Gate] = Extensible(
             cause="latency",
             sureness=1,
         ),
-        Gate(
+        _gate(
             name="max_peak_memory",
             marker="memory",
             summary="peak resident memory of a worker that runs the variant, including growth over "
             "the evaluation",
-            judge=f"{_HERE}:max_peak_memory",
             sense="max",
             needs="memory",
             unit="bytes",
@@ -363,11 +337,10 @@ GATES: Extensible[Gate] = Extensible(
             cause="memory",
             sureness=2,
         ),
-        Gate(
+        _gate(
             name="max_partitions",
             marker="memory",
             summary="number of partitions into which the delegate split the graph",
-            judge=f"{_HERE}:max_partitions",
             sense="max",
             needs="kernels",
             unit="count",
@@ -376,12 +349,11 @@ GATES: Extensible[Gate] = Extensible(
             cause="partitions",
             sureness=3,
         ),
-        Gate(
+        _gate(
             name="same_as_local",
             marker="agreement",
             summary="share of outputs on a target that differ from this machine's by more than "
             "rounding explains",
-            judge=f"{_HERE}:same_as_local",
             sense="max",
             needs="sameness",
             elsewhere=True,
@@ -397,7 +369,6 @@ GATES: Extensible[Gate] = Extensible(
         _proof(
             name="placement",
             summary="a target's compiler, or its rules, find nothing that keeps the file from it",
-            judge=f"{_HERE}:placement",
             needs="placement",
             elsewhere=True,
         ),
@@ -405,7 +376,6 @@ GATES: Extensible[Gate] = Extensible(
             name="npu_operators",
             marker="memory",
             summary="share of the operators that the NPU takes, by its compiler or its rules",
-            judge=f"{_HERE}:npu_operators",
             sense="min",
             needs="npu_operators",
             unit="ratio",
@@ -416,7 +386,6 @@ GATES: Extensible[Gate] = Extensible(
             name="max_npu_ms",
             marker="latency",
             summary="time on the NPU as its compiler estimates it",
-            judge=f"{_HERE}:max_npu_ms",
             sense="max",
             needs="npu_ms",
             unit="ms",
@@ -425,7 +394,6 @@ GATES: Extensible[Gate] = Extensible(
             name="max_sram",
             marker="memory",
             summary="SRAM of the NPU that the file takes as its compiler estimates it",
-            judge=f"{_HERE}:max_sram",
             sense="max",
             needs="sram",
             unit="bytes",
@@ -435,7 +403,6 @@ GATES: Extensible[Gate] = Extensible(
             name="max_arena",
             marker="memory",
             summary="bytes of the arena that the file takes in TensorFlow Lite Micro",
-            judge=f"{_HERE}:max_arena",
             sense="max",
             needs="arena",
             unit="bytes",

@@ -40,7 +40,16 @@ AGAIN_S = 5.0
 
 @dataclass(frozen=True)
 class Request:
-    """A request to a worker; see ``Conversation.ask`` for the attributes."""
+    """A request to a worker.
+
+    Attributes:
+        fields: Fields of its header, besides ``op`` and ``id``.
+        blobs: Arrays to send.
+        images: For a part of a longer job: images already done, and images in total.
+        steps: Maximum number of progress steps. If None, it is the number of images, or none
+            without images.
+        most: Size limit for the answer's arrays, in bytes.
+    """
 
     fields: Mapping[str, Any]
     blobs: tuple[AnyArray, ...] = ()
@@ -120,31 +129,11 @@ class Conversation:
         fields: Mapping[str, Any],
         blobs: tuple[AnyArray, ...] = (),
         *,
-        images: tuple[int, int] | None = None,
         steps: int | None = None,
         most: int = USUAL_BYTES,
-        progress: Progress | None = None,
-        waiting: Waiting | None = None,
     ) -> Frame:
-        """Send a request and return its result.
-
-        Args:
-            op: Name of the request.
-            fields: Other fields of its header.
-            blobs: Arrays to send.
-            images: For a part of a longer job: images already done, and images in total.
-            steps: Maximum number of progress steps. If None, it is the number of images, or none
-                without images.
-            most: Size limit for the answer's arrays, in bytes.
-            progress: Called with the number of images done and in total.
-            waiting: Called during a long silence instead of the conversation's own.
-
-        Raises:
-            WorkerError: The worker crashed, was silent, ran out of memory or refused. It is ended
-                except after a refusal.
-        """
-        request = Request(fields, blobs, images=images, steps=steps, most=most)
-        (answer,) = self.ask_each(op, (request,), progress=progress, waiting=waiting)
+        """Send one ``Request`` and return its result; see ``ask_each``."""
+        (answer,) = self.ask_each(op, (Request(fields, blobs, steps=steps, most=most),))
         return answer
 
     def ask_each(
@@ -155,10 +144,20 @@ class Conversation:
         progress: Progress | None = None,
         waiting: Waiting | None = None,
     ) -> Generator[Frame]:
-        """Send requests and yield their results in order; see ``ask``.
+        """Send requests and yield their results in order.
 
         ``AHEAD`` requests are on their way while the worker answers another one. If one fails, or
         not all results are taken, while others are on their way, the worker is ended.
+
+        Args:
+            op: Name of the requests.
+            requests: The requests, each drawn when it can be sent.
+            progress: Called with the number of images done and in total.
+            waiting: Called during a long silence instead of the conversation's own.
+
+        Raises:
+            WorkerError: The worker crashed, was silent, ran out of memory or refused. It is ended
+                except after a refusal.
         """
         sent: deque[tuple[int, Request]] = deque()
         try:

@@ -139,15 +139,11 @@ class Inferred:
 
     Attributes:
         outputs: float32 ``(n, ...)`` per output, dequantized; NaN and infinities unchanged.
-        nonfinite: Number of NaN or infinite values per output.
-        saturated_input: Share of the input values that are outside the input type's range.
         held: What the worker held along the way: at first after every inference, then after some,
             and after the last.
     """
 
     outputs: tuple[FloatArray, ...]
-    nonfinite: tuple[int, ...]
-    saturated_input: float
     held: tuple[Held, ...] = ()
 
 

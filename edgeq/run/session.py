@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
@@ -54,13 +54,7 @@ Part = tuple[Pixels | AnyArray, int, int]
 _PERHAPS_MEMORY = ("no reason given", "failed to create runtime", "alloc", "memory")
 
 
-class _Fed(msgspec.Struct, frozen=True):
-    clipped: int
-    fed: int
-    held: tuple[Held, ...]
-
-
-class _Repeated(msgspec.Struct, frozen=True):
+class _Ran(msgspec.Struct, frozen=True):
     held: tuple[Held, ...]
 
 
@@ -127,7 +121,6 @@ class Session:
         threads: int,
         kernels: Kernels,
         edits: Sequence[Edit] = (),
-        input_size: tuple[int, int] | None = None,
     ) -> Loaded:
         """Load a model; an open batch is pinned to 1.
 
@@ -136,7 +129,6 @@ class Session:
             threads: Threads of the interpreter.
             kernels: Which kernels run the operators.
             edits: Edits to the file's bytes, from ``tflite.edits``; the file itself is unchanged.
-            input_size: Height and width if the file leaves them open.
 
         Raises:
             ModelRefusedError: The runtime refused the model.
@@ -145,11 +137,8 @@ class Session:
             WorkerMemoryError: The worker exceeded its memory limit.
             WorkerError: Any other failure; base class of these.
         """
-        request: dict[str, object] = {
-            "threads": threads,
-            "kernels": kernels,
-            "input_size": input_size or (),
-        }
+        # A worker can pin open sides, but files are given their size when they are read.
+        request = {"threads": threads, "kernels": kernels, "input_size": ()}
         with edited(path, edits) as file:
             place = deliver(self._worker, file, local_files=self._target.local_files)
             try:
@@ -183,8 +172,6 @@ class Session:
         start: int = 0,
         count: int | None = None,
         most: int = 0,
-        progress: Progress | None = None,
-        waiting: Waiting | None = None,
     ) -> Inferred:
         """Run a model on photographs.
 
@@ -198,22 +185,14 @@ class Session:
             most: If not 0, the worker returns of each output only the smallest value, the largest
                 and at most this many others, in this order, ``(n, 2 + m)``. Only for models with
                 one image per inference.
-            progress: Called with the number of photographs done and in total.
-            waiting: Called during long silences instead of the session's own.
 
         Raises:
             ModelRefusedError: The model does not take such images.
             WorkerError: As for ``load``.
         """
         total = len(range(pixels.shape[0])[start:][:count])
-        (inferred,) = self.infer_each(
-            handle,
-            ((pixels, start, total),),
-            preprocessing,
-            most=most,
-            progress=progress,
-            waiting=waiting,
-        )
+        parts = ((pixels, start, total),)
+        (inferred,) = self.infer_each(handle, parts, preprocessing, most=most)
         return inferred
 
     def infer_each(
@@ -236,8 +215,8 @@ class Session:
             parts: Samples as for ``infer``, the index of the first, and their number.
             preprocessing: As for ``infer``.
             most: As for ``infer``.
-            progress: As for ``infer``, for the part that is run.
-            waiting: As for ``infer``.
+            progress: Called with the number of samples done and in total, of the part that is run.
+            waiting: Called during long silences instead of the session's own.
 
         Raises:
             ModelRefusedError: The model does not take such images.
@@ -264,24 +243,19 @@ class Session:
                     )
 
         rows: list[tuple[AnyArray, ...]] = []
-        memory_facts: list[Held] = []
-        clipped = fed = 0
+        memory: list[Held] = []
         asked = self._worker.ask_each("infer", requests(), progress=progress, waiting=waiting)
         with closing(asked) as answers:
             for answer in answers:
-                facts = self._worker.convert("infer", answer, _Fed)
                 rows.append(answer.blobs)
-                clipped += facts.clipped
-                fed += facts.fed
-                memory_facts += facts.held
+                memory += self._worker.convert("infer", answer, _Ran).held
                 done, total = sent.popleft()
                 if progress is not None:
                     progress(done, total)
                 if done == total:
                     outputs = tuple(_joined(column) for column in zip(*rows, strict=True))
-                    bad = tuple(int(np.count_nonzero(~np.isfinite(every))) for every in outputs)
-                    yield Inferred(outputs, bad, clipped / fed, tuple(memory_facts))
-                    rows, memory_facts, clipped, fed = [], [], 0, 0
+                    yield Inferred(outputs, tuple(memory))
+                    rows, memory = [], []
 
     def repeat(
         self,
@@ -314,7 +288,7 @@ class Session:
             "budget_s": budget_s,
         }
         answer = self._worker.ask("repeat", request, (pixels,), steps=max(counts, default=0))
-        return self._worker.convert("repeat", answer, _Repeated).held
+        return self._worker.convert("repeat", answer, _Ran).held
 
     def infer_tensors(self, handle: int, inputs: Sequence[AnyArray]) -> tuple[AnyArray, ...]:
         """Run a model once with one array per input; return one array per output.
@@ -397,7 +371,7 @@ class Session:
             raise WorkerError(f"no model {handle} is loaded", where=self._where or None)
         return self._models[handle]
 
-    def _would_load(self, request: dict[str, object], file: Path) -> bool:
+    def _would_load(self, request: Mapping[str, object], file: Path) -> bool:
         timeout_s, limit = self._limits
         return limit is not None and loads_with_more_memory(
             self._target, request, file, timeout_s=timeout_s, memory_limit=limit

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,13 +39,20 @@ def talk(
     return Conversation(target, timeout_s=timeout_s, memory_limit=limit, where="net/int8")
 
 
+def ask_for_images(
+    conversation: Conversation, images: tuple[int, int] | None, **listeners: Any
+) -> None:
+    """Ask to infer a part of so many images."""
+    (_,) = conversation.ask_each("infer", (Request({}, images=images),), **listeners)
+
+
 def failure(
     target: Target, *, timeout_s: float = PATIENCE_S, limit: int | None = None, images: bool = False
 ) -> WorkerError:
     """Return the error of one request to a worker that fails."""
     conversation = talk(target, timeout_s=timeout_s, limit=limit)
     with pytest.raises(WorkerError) as caught:
-        conversation.ask("infer", {}, images=(0, 5) if images else None)
+        ask_for_images(conversation, (0, 5) if images else None)
     conversation.close()
     return caught.value
 
@@ -151,7 +159,7 @@ def test_long_silence_is_told_again_and_again(scripted: Scripted, tmp_path: Path
     conversation = Conversation(
         scripted(script), timeout_s=60, memory_limit=None, where="net", clock=hurried(30)
     )
-    conversation.ask("infer", {}, images=(2, 10), waiting=waiting)
+    ask_for_images(conversation, (2, 10), waiting=waiting)
     conversation.close()
     (_, first), (_, second), *_ = told
     assert 0 < first < second
@@ -222,7 +230,7 @@ def test_progress_starts_the_time_limit_again(
         told.append((done, total))
 
     talking = talk(scripted(script), timeout_s=30.0)
-    talking.ask("infer", {}, images=(2, 10), progress=tell)
+    ask_for_images(talking, (2, 10), progress=tell)
     talking.close()
     assert told == [(2 + done, 10) for done in range(8)]
 
@@ -346,7 +354,7 @@ def test_a_caller_that_gives_up_in_the_middle_leaves_no_worker(scripted: Scripte
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        conversation.ask("infer", {}, images=(0, 1), progress=give_up)
+        ask_for_images(conversation, (0, 1), progress=give_up)
     with pytest.raises(WorkerError, match="has ended"):
         conversation.ask("infer", {})
 

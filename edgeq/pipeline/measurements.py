@@ -101,7 +101,7 @@ from edgeq.samples.sets import ImageSet
 from edgeq.store.cached import keep, sources
 from edgeq.tasks.detection.detections import Detections
 from edgeq.tflite.entry import entry
-from edgeq.tflite.model_file import read_model
+from edgeq.tflite.model_file import ModelFile, read_model
 from edgeq.tflite.units import units_of
 
 if TYPE_CHECKING:
@@ -181,16 +181,9 @@ class InputRange(msgspec.Struct, frozen=True):
     fit: InputFit | None = msgspec.field(name="found")
 
 
-def _size(variant: VariantUnderTest) -> Size:
-    return measure_size(read_model(variant.path))
-
-
-def _sparsity(variant: VariantUnderTest) -> Sparsity:
-    return sparsity(read_model(variant.path))
-
-
-def _operators(variant: VariantUnderTest) -> Operators:
-    return operators(read_model(variant.path))
+def _of_file(measure: Callable[[ModelFile], T]) -> Callable[[VariantUnderTest], T]:
+    """Return a function of a variant that measures its file alone."""
+    return lambda variant: measure(read_model(variant.path))
 
 
 def _least(variant: VariantUnderTest) -> LeastSize | None:
@@ -245,10 +238,6 @@ def _predictions(variant: VariantUnderTest) -> Predictions:
     else:
         require_as_many(variant, predictions)
     return predictions
-
-
-def _output_facts(variant: VariantUnderTest) -> OutputFacts:
-    return outputs_facts(variant.predictions)
 
 
 def _prediction_facts(variant: VariantUnderTest) -> Mapping[str, object]:
@@ -465,14 +454,20 @@ def _own_calibration(variant: VariantUnderTest) -> ImageSet | None:
 _ROWS: tuple[Measurement[Any], ...] = (
     Measurement("artifact", make, compares=True, of_file=True),
     Measurement("loaded", lambda variant: variant.run.executor.load(variant)),
-    Measurement("size", _size, Size, file_facts, group="sizes", of_file=True),
-    Measurement("operators", _operators, Operators, file_facts, of_file=True),
+    Measurement("size", _of_file(measure_size), Size, file_facts, group="sizes", of_file=True),
+    Measurement("operators", _of_file(operators), Operators, file_facts, of_file=True),
     Measurement("conversion", conversion_of, Conversion, conversion_facts, of_file=True),
-    Measurement("sparsity", _sparsity, Sparsity, file_facts, of_file=True),
+    Measurement("sparsity", _of_file(sparsity), Sparsity, file_facts, of_file=True),
     Measurement("least", _least, compares=True, of_file=True),
     Measurement("stored", _stored, FileComparison, _stored_facts, compares=True, of_file=True),
     Measurement("predictions", _predictions),
-    Measurement("output_facts", _output_facts, OutputFacts, _prediction_facts, group="outputs"),
+    Measurement(
+        "output_facts",
+        lambda variant: outputs_facts(variant.predictions),
+        OutputFacts,
+        _prediction_facts,
+        group="outputs",
+    ),
     Measurement("tensors", _tensors),
     Measurement("outputs", _outputs, tuple[Fit, ...], fits_facts, group="fits", compares=True),
     Measurement("agreement", _agreement, Agreement, pair_facts, compares=True),

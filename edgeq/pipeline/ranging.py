@@ -61,7 +61,7 @@ FEW = 3
 MOST_NUMBERS = 100_000
 """Maximum number of values of an output to compare per sample."""
 
-TWO = 2
+_BINARY = 2
 
 _ONE_SAMPLE = "a single sample can't show both what ranges should hold and what they cost"
 
@@ -443,7 +443,7 @@ class Ranging:
                         steps=read.steps,
                     )
                 )
-        return tuple(sorted(biases, key=lambda one: -one.steps))
+        return tuple(sorted(biases, key=lambda bias: -bias.steps))
 
     def _recounted(self, stale: Sequence[StaleBias]) -> Trial | None:
         """Return how the outputs change if biases are rescaled to match their layers."""
@@ -496,7 +496,7 @@ class Ranging:
             compared.append(
                 # Two logits saturate far from the decision, where their errors don't matter.
                 logits - logits.mean(axis=1, keepdims=True)
-                if logits.shape[1] > TWO
+                if logits.shape[1] > _BINARY
                 else softmax(logits.astype(np.float64))
             )
         for output in model.readout.judged:

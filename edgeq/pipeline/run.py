@@ -78,6 +78,7 @@ class Run:
 
     Attributes:
         place: The target.
+        how: How models are run there.
         here: The run on this machine, itself if this is it.
         relay: Relays lines of progress.
         variants: Every declared variant, on this target.
@@ -93,6 +94,7 @@ class Run:
         say: Say = lambda _: None,
     ) -> None:
         self.spec = spec
+        self.how = spec.run
         self.here: Run = self
         self.place = this_machine(spec)
         self.relay = ProgressRelay(say)
@@ -102,6 +104,19 @@ class Run:
         self.elsewhere: tuple[Run, ...] = tuple(
             RunElsewhere(self, self._shared, place) for place in others(spec)
         )
+
+    def _share(self, here: Run, shared: _Shared, place: Place, how: structs.Run) -> None:
+        """Begin as a part of the run on this machine."""
+        self.here, self.spec, self.place, self.how, self.relay = (
+            here,
+            here.spec,
+            place,
+            how,
+            here.relay,
+        )
+        self.elsewhere = ()
+        self._given_target, self._shared = None, shared
+        self._prepare()
 
     def _prepare(self) -> None:
         """Prepare what each run has of its own, which is not made before it is needed."""
@@ -162,7 +177,7 @@ class Run:
         from edgeq.run.targets import local_target
 
         target = self._given_target or local_target()
-        return Executor(target, self.spec.run, self.store, self.say)
+        return Executor(target, self.how, self.store, self.say)
 
     def inputs(self, model: str) -> ModelInputs:
         """Return the inputs of a model."""
@@ -269,23 +284,19 @@ class RunElsewhere(Run):
     """
 
     def __init__(self, here: Run, shared: _Shared, place: Place) -> None:
-        self.here, self.spec, self.place, self.relay = here, here.spec, place, here.relay
-        self.elsewhere = ()
-        self._shared = shared
         self._checks: Memo[object, Checked] = Memo(here.relay.goes_on)
         self._helpers: Memo[None, Helpers] = Memo(here.relay.goes_on)
         self._lost: TargetError | None = None
-        self._prepare()
+        self._share(here, shared, place, place.run(here.spec.run))
 
     @cached_property
     def _with_kernels(self) -> Run:
-        return _RunWithKernels(self.here, self._shared, self.place.run(self.spec.run))
+        return _RunWithKernels(self.here, self._shared, self.how)
 
     @property
     def alike(self) -> Run:
         """The run on this machine with kernels of the kind that the target has."""
-        own = self.place.run(self.spec.run).kernels
-        return self.here if own == self.spec.run.kernels else self._with_kernels
+        return self.here if self.how.kernels == self.spec.run.kernels else self._with_kernels
 
     @property
     def shares_cores(self) -> bool:
@@ -312,8 +323,7 @@ class RunElsewhere(Run):
 
         place = self.place
         target = start(place.name, place.declared, self.spec.root)
-        run = place.run(self.spec.run)
-        return Executor(target, run, self.store, self.say, self._facts, helpers=self._alike)
+        return Executor(target, self.how, self.store, self.say, self._facts, helpers=self._alike)
 
     def _facts(self) -> WorkerFacts:
         if self._lost is not None:
@@ -402,13 +412,4 @@ class _RunWithKernels(Run):
     """
 
     def __init__(self, here: Run, shared: _Shared, how: structs.Run) -> None:
-        self.here, self.spec, self.place, self.relay = here, here.spec, here.place, here.relay
-        self.elsewhere = ()
-        self._shared, self._how = shared, how
-        self._prepare()
-
-    def _make_executor(self) -> Executor:
-        from edgeq.pipeline.execution import Executor
-        from edgeq.run.targets import local_target
-
-        return Executor(local_target(), self._how, self.store, self.say)
+        self._share(here, shared, here.place, how)

@@ -238,7 +238,7 @@ class VariantUnderTest:
         self._sampled_like = sampled_like or short_name
         self.diagnoses: Memo[str, Diagnosis] = Memo(run.relay.goes_on)
         self.clock = Clock()
-        self.results: Memo[object, object] = Memo(run.relay.goes_on)
+        self.results: Memo[object, Any] = Memo(run.relay.goes_on)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -330,7 +330,7 @@ class VariantUnderTest:
         Args:
             measured: The property, for example ``VariantUnderTest.size``.
         """
-        result: T | None = self.results.done(measured.name)  # type: ignore[assignment]
+        result: T | None = self.results.done(measured.name)
         return result
 
     @property

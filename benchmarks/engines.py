@@ -31,7 +31,7 @@ from edgeq.run.results import Feed
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.samples.decode import Pixels, decode
-from edgeq.samples.sets import ImageSet, load_set
+from edgeq.samples.sets import ImageSet, NamedSet, load_set
 from edgeq.store.content import Store
 from tests.unit.graphs import logits_edits
 
@@ -70,7 +70,9 @@ def prepare(folder: Path, source: str) -> Bench:
     model, store = Model(source=source), Store(folder)
     spec = Spec(root=folder, origin="benchmark", models={source: model})
     loaded = load_float_model(source, model, spec, store)
-    sets = [load_set("data:imagenet", role, root=folder) for role in ("calibration", "evaluation")]
+    sets = [
+        load_set(NamedSet("data:imagenet", role, folder)) for role in ("calibration", "evaluation")
+    ]
     pixels = [decode(one, loaded.preprocessing, loaded.input_size, store) for one in sets]
     calibration = Calibration(sets[0], pixels[0], loaded.preprocessing)
     return Bench(loaded, calibration, sets[1], pixels[1], store)

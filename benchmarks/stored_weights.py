@@ -27,7 +27,7 @@ from edgeq.models.float_model import load_float_model
 from edgeq.quantize.engine import Calibration
 from edgeq.quantize.make import make_variant
 from edgeq.samples.decode import decode
-from edgeq.samples.sets import load_set
+from edgeq.samples.sets import NamedSet, load_set
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model
 
@@ -135,7 +135,7 @@ def made(folder: Path, data: Path, chosen: set[str]) -> Iterator[Row]:
             continue
         spec = Spec(root=folder, origin="benchmark", models={name: model})
         loaded = load_float_model(name, model, spec, store)
-        images = load_set("data:imagenet", "calibration", root=folder)
+        images = load_set(NamedSet("data:imagenet", "calibration", folder))
         images = replace(images, photos=images.photos[:CALIBRATION])
         pixels = decode(images, loaded.preprocessing, loaded.input_size, store)
         calibration = Calibration(images, pixels, loaded.preprocessing)

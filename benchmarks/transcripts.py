@@ -29,7 +29,7 @@ from edgeq.faults.fault import Faulty, faults
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph
 from edgeq.pipeline.run import Run
-from edgeq.samples.sets import load_set
+from edgeq.samples.sets import NamedSet, load_set
 from edgeq.store.content import Store
 from tests.unit.tiny_model import detector
 
@@ -179,7 +179,7 @@ class Project:
         folder = self._root / "photographs"
         folder.mkdir()
         rows = ["file,class_index"]
-        for photo in load_set("sample:imagenet", "evaluation", root=self._root).photos:
+        for photo in load_set(NamedSet("sample:imagenet", "evaluation", self._root)).photos:
             name = photo.path.name
             (folder / name).write_bytes(photo.path.read_bytes())
             rows.append(f"{name},{((photo.label or 0) + 1) % 1000}")

@@ -31,7 +31,7 @@ from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError
 from edgeq.samples.photo import pillow_warnings_are_errors, read_photo
 from edgeq.samples.resize import resized
-from edgeq.samples.sets import load_set
+from edgeq.samples.sets import NamedSet, load_set
 
 SIZE = (16, 16)
 LIMIT_S = 30.0
@@ -122,9 +122,7 @@ def outcome(folder: Path) -> str:
     Raises:
         ImageError: It is refused.
     """
-    images = load_set(
-        str(folder), "evaluation", root=folder, labels=None, label_set=None, limit=None
-    )
+    images = load_set(NamedSet(str(folder), "evaluation", folder))
     for photo in images.photos:
         with pillow_warnings_are_errors():
             pixels = np.asarray(resized(read_photo(photo.path), Preprocessing(), SIZE))

@@ -13,7 +13,7 @@ from typing import Literal
 
 from edgeq.cluster.cluster import Cluster
 from edgeq.config.load import find_spec_file, load_spec
-from edgeq.config.presets import data_folder
+from edgeq.config.presets import DATA_VARIABLE, data_folder
 from edgeq.config.structs import Spec
 from edgeq.errors import (
     EdgeqError,
@@ -40,7 +40,7 @@ from edgeq.results.judging import in_own_words
 from edgeq.results.recording import this_machine, tool_versions
 from edgeq.run.probe import probe
 from edgeq.run.targets import local_target
-from edgeq.samples.sets import DATA_VARIABLE, ROLES, Role, count_photos
+from edgeq.samples.sets import ROLES, NamedSet, Role, count_photos
 from edgeq.samples.sources import SAMPLES
 from edgeq.words import plural, size
 
@@ -227,7 +227,7 @@ def _samples() -> Iterator[Finding]:
 
 def _count(source: str, role: Role) -> tuple[State, str]:
     try:
-        counted = count_photos(source, role, root=Path())
+        counted = count_photos(NamedSet(source, role, Path()))
     except ImageError as error:
         return "absent", str(error)
     labelled = ", labelled" if counted.labelled else ""

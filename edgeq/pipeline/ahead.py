@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from edgeq.config.structs import Spec
 from edgeq.config.tables import header, key_text
-from edgeq.errors import ImageError, ModelError
+from edgeq.errors import ModelError
 from edgeq.io.files import sha256_file
 from edgeq.judge.missing import lacking
 from edgeq.models.float_file import input_size
@@ -23,7 +23,7 @@ from edgeq.pipeline.run import Run
 from edgeq.quantize.make import ready_file
 from edgeq.samples.arrays import require_same_inputs
 from edgeq.samples.folders import SampleFile
-from edgeq.samples.sets import Role, find_set, foreign, require_classes
+from edgeq.samples.sets import Role, find_set, foreign, refuse_shared, require_classes
 from edgeq.tasks.recognition import Reading
 from edgeq.tflite.model_file import ModelFile
 
@@ -96,10 +96,8 @@ def require_apart(spec: Spec, name: str) -> None:
     """
     if spec.models[name].arrays is not None:
         return  # their content is compared when they are read
-    calibration, evaluation = (
-        photos_of(spec, name, "calibration"),
-        photos_of(spec, name, "evaluation"),
-    )
+    calibration = photos_of(spec, name, "calibration")
+    evaluation = photos_of(spec, name, "evaluation")
     sizes = {photo.path.stat().st_size for photo in evaluation}
     alike = [photo for photo in calibration if photo.path.stat().st_size in sizes]
     if not alike:
@@ -107,14 +105,7 @@ def require_apart(spec: Spec, name: str) -> None:
     least = {photo.path.stat().st_size for photo in alike}
     known = {sha256_file(photo.path) for photo in evaluation if photo.path.stat().st_size in least}
     shared = [photo.name for photo in alike if sha256_file(photo.path) in known]
-    if shared:
-        raise ImageError(
-            f"{len(shared)} of {len(calibration)} calibration images are evaluation images too, "
-            f"for example {shared[0]}",
-            where=f"{spec.origin}: images of {name!r}",
-            remedy="Take them out of one of the two sets: a variant must be judged on photographs "
-            "that it was not calibrated on",
-        )
+    refuse_shared(len(calibration), shared, f"{spec.origin}: images of {name!r}")
 
 
 def photos_of(spec: Spec, name: str, role: Role) -> tuple[SampleFile, ...]:
@@ -124,18 +115,7 @@ def photos_of(spec: Spec, name: str, role: Role) -> tuple[SampleFile, ...]:
         EdgeqError: The set can't be used.
     """
     named = named_images(spec, name, role)
-    if named.source is None:
-        return ()
-    photos = find_set(
-        named.source,
-        role,
-        root=spec.root,
-        labels=named.labels,
-        label_set=classes_of(spec, name),
-        named_in=named.table,
-        arrays=named.arrays is not None,
-    )
-    return photos[: named.limit]
+    return () if named is None else find_set(named, classes_of(spec, name))[: named.limit]
 
 
 def lacks(run: Run, name: str, reading: Reading | None) -> Iterator[Lack]:

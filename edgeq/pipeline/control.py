@@ -153,7 +153,7 @@ def cost_beside_finer(variant: VariantUnderTest) -> dict[str, object]:
 
 
 def _is_uncalibrated(variant: VariantUnderTest) -> bool:
-    return named_images(variant.spec, variant.model, "calibration").source is None
+    return named_images(variant.spec, variant.model, "calibration") is None
 
 
 def deduced_method(variant: VariantUnderTest) -> str | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.config.structs import Images, Preprocessing, Samples, Spec
+from edgeq.config.structs import Images, Preprocessing, Spec
 from edgeq.config.tables import key_text
 from edgeq.errors import ImageError
 from edgeq.models.export_request import ArrayInput
@@ -36,6 +36,7 @@ from edgeq.samples.pairs import load_pairs
 from edgeq.samples.sets import (
     ROLES,
     ImageSet,
+    NamedSet,
     Photo,
     Role,
     find_set,
@@ -43,6 +44,7 @@ from edgeq.samples.sets import (
     load_arrays,
     load_set,
     overlap,
+    refuse_shared,
 )
 from edgeq.samples.sources import SOURCES
 from edgeq.samples.stream import ArrayStream, Stream, gathered
@@ -59,55 +61,37 @@ MOST_COMPARED = 200
 """Evaluation photographs to compare calibration with; enough to know their mean well."""
 
 
-@dataclass(frozen=True)
-class NamedImages:
-    """The photographs that a spec names for one role of a model.
+def named_images(spec: Spec, model: str, role: Role) -> NamedSet | None:
+    """Return the samples that a spec names for a role, None if it names none.
 
-    Attributes:
-        source: The source as written in the spec, None if the spec names none.
-        labels: The labels file, None if the spec names none, or others.
-        others: Labels that the spec names, other than classes: boxes, masks, values, ...; None
-            if it names none.
-        limit: Maximum number of samples, None for all.
-        table: The table of the spec that names them.
-        arrays: The model's table of samples if they are arrays, None for photographs.
+    The model's own take precedence.
     """
-
-    source: str | None
-    labels: str | None
-    limit: int | None
-    table: str
-    others: Path | None = None
-    arrays: Samples | None = None
-
-
-def named_images(spec: Spec, model: str, role: Role) -> NamedImages:
-    """Return the samples that a spec names for a role; the model's own take precedence."""
-    arrays = spec.models[model].arrays
+    source, arrays = spec.images_of(model, role), spec.models[model].arrays
+    if source is None:
+        return None
     if arrays is not None:
-        others = None if arrays.labels is None else spec.path(arrays.labels)
-        if others is not None and not are_task_labels(others):
-            others = None
-        return NamedImages(
-            getattr(arrays, role),
-            arrays.labels if others is None else None,
-            getattr(arrays, f"max_{role}"),
-            f"[{key_text('models', model, 'samples')}]",
-            others,
-            arrays,
-        )
-    own, shared = spec.models[model].images or Images(), spec.images
-    # A labels file belongs to the photographs in the same table.
-    labels = own.labels if getattr(own, role) else own.labels or shared.labels
+        labels = arrays.labels
+        limit = getattr(arrays, f"max_{role}")
+        table = f"[{key_text('models', model, 'samples')}]"
+    else:
+        own, shared = spec.models[model].images or Images(), spec.images
+        # A labels file belongs to the photographs in the same table.
+        labels = own.labels if getattr(own, role) else own.labels or shared.labels
+        limit = getattr(own, f"max_{role}") or getattr(shared, f"max_{role}")
+        table = f"[{key_text('models', model, 'images')}]" if getattr(own, role) else "[images]"
     others = None if labels is None else spec.path(labels)
-    if others is not None and not (are_box_labels(others) or are_task_labels(others)):
-        others = None
-    return NamedImages(
-        spec.images_of(model, role),
-        labels if others is None else None,
-        getattr(own, f"max_{role}") or getattr(shared, f"max_{role}"),
-        f"[{key_text('models', model, 'images')}]" if getattr(own, role) else "[images]",
-        others,
+    if others is not None:
+        of_boxes = arrays is None and are_box_labels(others)
+        others = others if of_boxes or are_task_labels(others) else None
+    return NamedSet(
+        source,
+        role,
+        spec.root,
+        labels=labels if others is None else None,
+        limit=limit,
+        table=table,
+        others=others,
+        arrays=arrays,
     )
 
 
@@ -199,12 +183,12 @@ class ImageSets:
     @property
     def task_labels(self) -> Path | None:
         """Labels of the evaluation set for tasks beside classification and detection, as named."""
-        named = named_images(self._spec, self._name, "evaluation")
-        return None if named.source is None else named.others
+        named = self._named("evaluation")
+        return None if named is None else named.others
 
     def _read_boxes(self) -> BoxLabels | None:
-        named = named_images(self._spec, self._name, "evaluation")
-        if named.source is None or self.takes_arrays:
+        named = self._named("evaluation")
+        if named is None or self.takes_arrays:
             return None
         source, path, beside = named.source, named.others, None
         if path is None and source.partition(":")[0] not in SOURCES:
@@ -247,21 +231,10 @@ class ImageSets:
         return self._samples.get(variant, lambda: self._read_samples(variant, source))
 
     def _read_samples(self, variant: str, source: str) -> ImageSet:
-        images, named = (
-            self.require_evaluation(),
-            named_images(self._spec, self._name, "evaluation"),
-        )
+        images, named = self.require_evaluation(), self._named("evaluation")
         every = None
-        if named.source is not None and named.limit is not None:
-            files = find_set(
-                named.source,
-                images.role,
-                root=self._spec.root,
-                labels=named.labels,
-                label_set=self._model.labels,
-                arrays=self.takes_arrays,
-            )
-            every = tuple(file.name for file in files)
+        if named is not None and named.limit is not None:
+            every = tuple(file.name for file in find_set(named, self._model.labels))
         digests = Digests(self._store.root)
         samples = load_pairs(
             source,
@@ -449,11 +422,10 @@ class ImageSets:
             ImageError: No set is named, or it can't be read.
         """
         for role in ROLES:
-            named = named_images(self._spec, self._name, role)
-            if named.arrays is None or named.source is None:
+            named = self._named(role)
+            if named is None or named.arrays is None:
                 continue
-            where = f"{self._spec.origin}: {key_text('models', self._name, 'samples', role)}"
-            with opened_source(named.source, role, self._spec.root, where) as opened:
+            with opened_source(named, self._key_of_arrays(role)) as opened:
                 types = sample_types(opened, named.source)
             return tuple(
                 ArrayInput(name, shape, f"int{8 * dtype.itemsize}")
@@ -515,59 +487,32 @@ class ImageSets:
 
     def _load(self, role: Role) -> ImageSet | None:
         """Return a set as read, whichever classes its labels refer to; None if none is named."""
-        if named_images(self._spec, self._name, role).source is None:
+        if self._named(role) is None:
             return None
         return self._loaded.get(role, lambda: self._read_set(role, self._model.labels))
 
     def _read_set(self, role: Role, labels: LabelSet | None) -> ImageSet | None:
-        named = named_images(self._spec, self._name, role)
-        if named.source is None:
+        named = self._named(role)
+        if named is None:
             return None
         if named.arrays is not None:
-            return self._read_arrays(role, named.arrays, labels)
+            fields = fields_of(read_model(self._model.baseline.path))
+            stored = store_arrays(named, fields, self._store, self._key_of_arrays(role))
+            return load_arrays(named, stored, labels)
         digests = Digests(self._store.root)
-        images = load_set(
-            named.source,
-            role,
-            root=self._spec.root,
-            labels=named.labels,
-            label_set=labels,
-            limit=named.limit,
-            named_in=named.table,
-            digest=digests.of,
-        )
+        images = load_set(named, labels, digest=digests.of)
         digests.keep()
         return images
 
-    def _read_arrays(self, role: Role, declared: Samples, labels: LabelSet | None) -> ImageSet:
-        named = named_images(self._spec, self._name, role)
-        source = named.source or ""
-        where = f"{self._spec.origin}: {key_text('models', self._name, 'samples', role)}"
-        root, fields = self._spec.root, fields_of(read_model(self._model.baseline.path))
-        stored = store_arrays(
-            source, role, declared, fields, root=root, store=self._store, where=where
-        )
-        return load_arrays(
-            source,
-            role,
-            stored,
-            root=root,
-            where=where,
-            labels=named.labels,
-            label_set=labels,
-            limit=named.limit,
-        )
+    def _named(self, role: Role) -> NamedSet | None:
+        return named_images(self._spec, self._name, role)
+
+    def _key_of_arrays(self, role: Role) -> str:
+        return f"{self._spec.origin}: {key_text('models', self._name, 'samples', role)}"
 
     def _refuse_overlap(self, calibration: ImageSet, evaluation: ImageSet, key: str) -> None:
-        shared = overlap(calibration, evaluation)
-        if shared:
-            raise ImageError(
-                f"{len(shared)} of {len(calibration.photos)} calibration images are evaluation "
-                f"images too, for example {shared[0][0]}",
-                where=f"{self._spec.origin}: {key}",
-                remedy="Take them out of one of the two sets: a variant must be judged on "
-                "photographs that it was not calibrated on",
-            )
+        shared = [name for name, _ in overlap(calibration, evaluation)]
+        refuse_shared(len(calibration.photos), shared, f"{self._spec.origin}: {key}")
 
 
 @functools.lru_cache(maxsize=16)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from edgeq.config.presets import find_preprocessing
-from edgeq.config.structs import Preprocessing, Spec
+from edgeq.config.structs import Model, Preprocessing, Spec
 from edgeq.config.tables import key_text
 from edgeq.errors import EdgeqError, SpecError
 from edgeq.models.float_model import FloatModel, load_float_model
@@ -66,6 +66,40 @@ def input_notes(model: ModelFile, preprocessing: Preprocessing, *, where: str) -
             f"The input has a batch of {shape[0]}: as many photographs are run at a time, and time "
             "and memory are those of a batch"
         )
+
+
+def reading(
+    model: Model,
+    file: ModelFile,
+    labels: LabelSet | None,
+    count: Callable[[], int | None],
+    *,
+    where: str,
+) -> Reading:
+    """Return how the outputs of a model's file are read.
+
+    Args:
+        model: The model in the spec.
+        file: Its float file.
+        labels: The names of its classes, None if they are unknown.
+        count: Returns the number of classes in the labels of its images, None without labels.
+        where: The model's table, for errors.
+
+    Raises:
+        SpecError: The spec names an output that does not exist or holds no class scores.
+    """
+    return recognize(
+        file,
+        KnownClasses(
+            outputs=None if labels is None else labels.outputs,
+            label_set="" if labels is None else labels.name,
+            count=count,
+        ),
+        task=model.task,
+        output=model.output,
+        decoder=None if model.detection is None else model.detection.decoder,
+        where=where,
+    )
 
 
 class ModelInputs:
@@ -138,18 +172,7 @@ class ModelInputs:
         where = f"{self.spec.origin}: {key_text('models', self.name)}"
         if self.model.arrays is None:
             self._input_notes = tuple(input_notes(file, self.baseline.preprocessing, where=where))
-        return recognize(
-            file,
-            KnownClasses(
-                outputs=None if labels is None else labels.outputs,
-                label_set="" if labels is None else labels.name,
-                count=self.images.classes_of_labels,
-            ),
-            task=self.model.task,
-            output=self.model.output,
-            decoder=None if self.model.detection is None else self.model.detection.decoder,
-            where=where,
-        )
+        return reading(self.model, file, labels, self.images.classes_of_labels, where=where)
 
     def labels_of(self, variant: str) -> LabelSet | None:
         """Return a variant's label set; a ready-made variant may include or declare its own."""

@@ -11,19 +11,20 @@ from edgeq.config.structs import Spec
 from edgeq.config.tables import header, key_text
 from edgeq.errors import EdgeqError, SpecError
 from edgeq.models import lite0
-from edgeq.models.application_model import local_weights
-from edgeq.models.applications import downloaded_before
+from edgeq.models.application_model import IMAGENET, local_weights
+from edgeq.models.applications import downloaded_before, find_weights
 from edgeq.models.float_file import require_float
 from edgeq.models.float_model import fed
 from edgeq.models.open_size import leaves_size_open
 from edgeq.models.sources import FloatFile, parse_source
 from edgeq.pipeline.image_sets import named_images
+from edgeq.pipeline.inputs import reading
 from edgeq.quantize.make import ENGINES, ready_file
 from edgeq.samples.labels import LabelSet, label_set
 from edgeq.samples.pairs import find_samples, match
-from edgeq.samples.sets import Counted, Role, count_photos, find_set, foreign
+from edgeq.samples.sets import ROLES, Counted, Role, count_photos, find_set, foreign
 from edgeq.tasks.inside import Inside, label_notes, read_inside
-from edgeq.tasks.recognition import KnownClasses, Reading, recognize
+from edgeq.tasks.recognition import Reading
 from edgeq.tflite.model_file import ModelFile, read_content, read_model
 from edgeq.tflite.prepared import halves
 from edgeq.tflite.signatures import content_of_signature
@@ -32,11 +33,6 @@ from edgeq.words import plural, size
 if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
 
-from edgeq.models.application_model import IMAGENET
-from edgeq.models.applications import find_weights
-from edgeq.samples.sets import ROLES
-
-_IMAGENET = "imagenet"
 _DATA = "data:"
 _KERAS = "keras:"
 
@@ -50,16 +46,8 @@ def weights_of(spec: Spec, name: str) -> str:
     model = spec.models[name]
     source = parse_source(name, model, spec)
     if isinstance(source, FloatFile):
-        file = file_of(spec, name, source)
-        stored = halves(file)
-        require_float(
-            file,
-            halves=stored,
-            quantized_weights=model.allow_quantized_weights,
-            arrays=model.arrays is not None,
-            size=model.input_size,
-        )
-        wide = ", float16 weights taken as float32" if stored else ""
+        file = _float_file(spec, name, source)
+        wide = ", float16 weights taken as float32" if halves(file) else ""
         return f"those of {model.source}, {size(file.bytes)}{wide}"
     if source.application is None:
         inside = model.source == lite0.SOURCE
@@ -86,18 +74,9 @@ def images_of(spec: Spec, name: str, role: Role) -> str:
         EdgeqError: The set can't be used.
     """
     named = named_images(spec, name, role)
-    if named.source is None:
+    if named is None:
         return f"{role}: no set is named"
-    classes = classes_of(spec, name)
-    counted = count_photos(
-        named.source,
-        role,
-        root=spec.root,
-        labels=named.labels,
-        label_set=classes,
-        named_in=named.table,
-        arrays=named.arrays is not None,
-    )
+    counted = count_photos(named, classes_of(spec, name))
     count, most = counted.photographs, named.limit
     used = f", the first {most} used" if most is not None and most < count else ""
     kind = ", labelled" if counted.labelled and role == "evaluation" else ""
@@ -115,14 +94,7 @@ def reading_of(spec: Spec, name: str) -> Reading | None:
     source = parse_source(name, model, spec)
     if not isinstance(source, FloatFile):
         return None
-    file, labels = file_of(spec, name, source), classes_of(spec, name)
-    require_float(
-        file,
-        halves=halves(file),
-        quantized_weights=model.allow_quantized_weights,
-        arrays=model.arrays is not None,
-        size=model.input_size,
-    )
+    file, labels = _float_file(spec, name, source), classes_of(spec, name)
     if leaves_size_open(file):
         return None  # shapes are known once the size is fixed
 
@@ -130,21 +102,11 @@ def reading_of(spec: Spec, name: str) -> Reading | None:
         counted = _evaluation(spec, name)
         return max(counted.labels) + 1 if counted is not None and counted.labelled else None
 
-    reading = recognize(
-        file,
-        KnownClasses(
-            outputs=None if labels is None else labels.outputs,
-            label_set="" if labels is None else labels.name,
-            count=count,
-        ),
-        task=model.task,
-        output=model.output,
-        decoder=None if model.detection is None else model.detection.decoder,
-        where=f"{spec.origin}: {key_text('models', name)}",
-    )
-    if labels is not None and reading.classes:
-        labels.require_outputs(reading.classes)
-    return reading
+    where = f"{spec.origin}: {key_text('models', name)}"
+    read = reading(model, file, labels, count, where=where)
+    if labels is not None and read.classes:
+        labels.require_outputs(read.classes)
+    return read
 
 
 def notes_of(spec: Spec, name: str, classes: int) -> tuple[str, ...]:
@@ -163,9 +125,7 @@ def notes_of(spec: Spec, name: str, classes: int) -> tuple[str, ...]:
     counted = _evaluation(spec, name)
     assumed = () if counted is None else counted.notes
     if counted is not None and counted.labelled and classes:
-        other = foreign(
-            named_images(spec, name, "evaluation").source or "", counted.labels, classes
-        )
+        other = foreign(spec.images_of(name, "evaluation") or "", counted.labels, classes)
         assumed = assumed if other is None else (other,)
     named = None if model.labels is None else label_set(model.labels, spec.root)
     if not isinstance(source, FloatFile):
@@ -182,19 +142,22 @@ def file_of(spec: Spec, name: str, source: FloatFile) -> ModelFile:
     return read_model(source.path) if content is None else read_content(source.path, content)
 
 
+def _float_file(spec: Spec, name: str, source: FloatFile) -> ModelFile:
+    """Return the contents of a model's file, which must be a baseline."""
+    model, file = spec.models[name], file_of(spec, name, source)
+    require_float(
+        file,
+        halves=halves(file),
+        quantized_weights=model.allow_quantized_weights,
+        arrays=model.arrays is not None,
+        size=model.input_size,
+    )
+    return file
+
+
 def _evaluation(spec: Spec, name: str) -> Counted | None:
     named = named_images(spec, name, "evaluation")
-    if named.source is None:
-        return None
-    return count_photos(
-        named.source,
-        "evaluation",
-        root=spec.root,
-        labels=named.labels,
-        label_set=classes_of(spec, name),
-        named_in=named.table,
-        arrays=named.arrays is not None,
-    )
+    return None if named is None else count_photos(named, classes_of(spec, name))
 
 
 def variant_of(spec: Spec, name: str) -> str:
@@ -216,16 +179,11 @@ def _samples_of(spec: Spec, name: str, source: str) -> str:
     model = spec.variants[name].model
     named = named_images(spec, model, "evaluation")
     where = f"{spec.origin}: {key_text('variants', name, 'evaluation')}"
-    files = find_set(
-        named.source or "",
-        "evaluation",
-        root=spec.root,
-        labels=named.labels,
-        label_set=classes_of(spec, model),
-    )
+    files = () if named is None else find_set(named, classes_of(spec, model))
     every = tuple(file.name for file in files)
+    limit = None if named is None else named.limit
     samples = find_samples(source, "evaluation", root=spec.root, where=where)
-    count = len(match(every[: named.limit], samples, where=where, every=every))
+    count = len(match(every[:limit], samples, where=where, every=every))
     return f"on {plural(count, 'sample')} of its own, {source}"
 
 
@@ -244,7 +202,7 @@ def lack_of_calibration(variant: VariantUnderTest) -> SpecError | None:
     spec, choice = variant.spec, variant.choice
     if choice is None or not variant.is_calibrated:
         return None
-    if named_images(spec, variant.model, "calibration").source is not None:
+    if named_images(spec, variant.model, "calibration") is not None:
         return None
     return SpecError(
         f"the method {choice.method!r} needs a calibration set",
@@ -268,7 +226,7 @@ def classes_of(spec: Spec, name: str) -> LabelSet | None:
     """
     model = spec.models[name]
     known = model.source == lite0.SOURCE or model.source.startswith("keras:")
-    labels = model.labels or (_IMAGENET if known else None)
+    labels = model.labels or ("imagenet" if known else None)
     if labels is not None:
         return label_set(labels, spec.root)
     try:
@@ -283,7 +241,8 @@ def external_inputs(spec: Spec) -> tuple[str, ...]:
 
     The folder itself is not named, as it differs from machine to machine.
     """
-    sources = [named_images(spec, name, role).source for name in spec.models for role in ROLES]
+    sets = [named_images(spec, name, role) for name in spec.models for role in ROLES]
+    sources = [None if named is None else named.source for named in sets]
     sources += [variant.evaluation for variant in spec.variants.values()]
     photographs = (
         f"the photographs of {source}" for source in sources if source and source.startswith(_DATA)

@@ -22,7 +22,7 @@ from edgeq.config.functions import load_function
 from edgeq.errors import EdgeqError, ImageError, reason_of
 from edgeq.io.arrays import map_array, read_header
 from edgeq.io.files import sha256_bytes, sha256_file
-from edgeq.samples.sources import SOURCES, Role
+from edgeq.samples.sources import SOURCES, NamedSet
 from edgeq.words import plural
 
 NPY, NPZ = ".npy", ".npz"
@@ -54,28 +54,26 @@ class ArraySource:
 
 
 @contextmanager
-def opened_source(source: str, role: Role, root: Path, where: str) -> Iterator[ArraySource]:
-    """Yield the samples of a source; those that a function gives are in a temporary folder.
+def opened_source(named: NamedSet, where: str) -> Iterator[ArraySource]:
+    """Yield the samples of a set; those that a function gives are in a temporary folder.
 
     Args:
-        source: A file, ``"package.module:function"``, or ``"PREFIX:ARGUMENT"`` of a registered
-            source.
-        role: What the set is for.
-        root: Folder that relative paths start from.
-        where: The key that names the source, for errors.
+        named: The set.
+        where: The key that names its source, for errors.
 
     Raises:
         ImageError: The source can't be read.
         SpecError: The function can't be imported.
     """
+    source = named.source
     prefix, separator, argument = source.partition(":")
     registered = SOURCES.get(prefix).arrays if separator and prefix in SOURCES else None
     if registered is not None:
-        loader: Callable[[], Any] = partial(registered, argument, role)
+        loader: Callable[[], Any] = partial(registered, argument, named.role)
     elif _FUNCTION.fullmatch(source):
-        loader = load_function(source, root, where=where)
+        loader = load_function(source, named.root, where=where)
     else:
-        yield _file(root / Path(source).expanduser(), where)
+        yield _file(named.root / Path(source).expanduser(), where)
         return
     with tempfile.TemporaryDirectory(prefix="edgeq-") as folder:
         yield _collected(loader, source, Path(folder))

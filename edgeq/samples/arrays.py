@@ -38,7 +38,7 @@ from edgeq.samples.array_sources import (
 from edgeq.samples.folders import LABELS_FILE, Photographs, SampleFile
 from edgeq.samples.label_table import LabelTable, read_table
 from edgeq.samples.labels import LabelSet
-from edgeq.samples.sources import Role
+from edgeq.samples.sources import NamedSet, Role
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, order_by_names
 from edgeq.words import plural
@@ -124,24 +124,13 @@ def row_of(name: str) -> int:
 
 
 def store_arrays(
-    source: str,
-    role: Role,
-    declared: Samples,
-    fields: Sequence[Field],
-    *,
-    root: Path,
-    store: Store,
-    where: str,
+    named: NamedSet, fields: Sequence[Field], store: Store, where: str
 ) -> StoredArrays:
-    """Return the samples of a source, copied into the store unless it has them.
+    """Return the samples of a set, copied into the store unless it has them.
 
     Args:
-        source: A file, ``"package.module:function"``, or ``"PREFIX:ARGUMENT"`` of a registered
-            source.
-        role: What the set is for.
-        declared: The model's table of samples, of which scale and zero point are used.
+        named: The set, of whose table of samples scale and zero point are used.
         fields: The model's inputs.
-        root: Folder that relative paths start from.
         store: The store.
         where: The key that names the source, for errors.
 
@@ -150,7 +139,8 @@ def store_arrays(
         SpecError: The function can't be imported.
         StoreError: The store can't be written.
     """
-    with opened_source(source, role, root, where) as opened:
+    source, declared = named.source, named.arrays or Samples()
+    with opened_source(named, where) as opened:
         facts = {
             "content": opened.sha256,
             "scale": declared.scale,
@@ -236,37 +226,28 @@ def require_same_inputs(variant: ModelFile, baseline: ModelFile) -> None:
 
 
 def find_arrays(
-    source: str,
-    role: Role,
-    *,
-    root: Path,
-    labels: str | None,
-    classes: LabelSet | None,
-    where: str,
-    stored: StoredArrays | None = None,
+    named: NamedSet, classes: LabelSet | None = None, stored: StoredArrays | None = None
 ) -> Photographs:
-    """Return the samples of a source with their labels; of a file, only the header is read.
+    """Return the samples of a set with their labels; of a file, only the header is read.
+
+    Rows of other splits in a labels file are left out.
 
     Args:
-        source: As for ``store_arrays``.
-        role: What the set is for. Rows of other splits in a labels file are left out.
-        root: Folder that relative paths start from.
-        labels: The labels file that the spec names, None for a ``labels.csv`` next to the file.
+        named: The set.
         classes: The label set, if any.
-        where: The key that names the source, for errors.
         stored: The samples, if they were stored before.
 
     Raises:
         ImageError: The source or a label can't be used.
     """
-    path = root / Path(source).expanduser()
+    source, role = named.source, named.role
+    path = named.root / Path(source).expanduser()
     if stored is not None:
         count, given = stored.file.shape[0], stored.labels
     else:
-        with opened_source(source, role, root, where) as opened:
+        with opened_source(named, named.table) as opened:
             count, given = count_samples(opened, source), opened.labels
-    named = None if labels is None else root / Path(labels).expanduser()
-    table = _labels(path, named, role, classes)
+    table = _labels(path, named.labels_file, role, classes)
     if table is not None:
         by_row, groups = _by_row(table, role, count), table.groups
     elif given is not None and role == "evaluation":

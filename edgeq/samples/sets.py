@@ -16,20 +16,21 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.config.presets import DATA_VARIABLE
 from edgeq.errors import ImageError, reason_of
 from edgeq.io.files import sha256_bytes, sha256_file
 from edgeq.samples.arrays import ArrayFile, StoredArrays, find_arrays, row_of
-from edgeq.samples.folders import IMAGES_TABLE, Photographs, SampleFile, find_photos
+from edgeq.samples.folders import Photographs, SampleFile, find_photos
 from edgeq.samples.labels import LabelSet
 from edgeq.samples.photo import MOST_BYTES
-from edgeq.samples.sources import ROLES, Role, find_named
+from edgeq.samples.sources import ROLES, NamedSet, Role, find_named
 from edgeq.words import size
 
 __all__ = [
-    "DATA_VARIABLE",
     "ROLES",
     "Counted",
     "ImageSet",
+    "NamedSet",
     "Photo",
     "Role",
     "count_photos",
@@ -41,10 +42,10 @@ __all__ = [
     "load_set",
     "overlap",
     "read_keys",
+    "refuse_shared",
     "require_classes",
 ]
 
-DATA_VARIABLE = "EDGEQ_DATA"
 AT_ONCE = 256
 FOREIGN = 0.5
 """Share of labels beyond a model's classes above which the labels belong to other classes."""
@@ -216,81 +217,40 @@ def require_classes(photos: Iterable[Photo | SampleFile], classes: int, source: 
 
 
 def load_set(
-    source: str,
-    role: Role,
+    named: NamedSet,
+    classes: LabelSet | None = None,
     *,
-    root: Path,
-    labels: str | None = None,
-    label_set: LabelSet | None = None,
-    named_in: str = IMAGES_TABLE,
-    limit: int | None = None,
     digest: Callable[[Path], str] = sha256_file,
 ) -> ImageSet:
     """Find and hash the photographs of a set.
 
     Args:
-        source: A folder; ``"sample:NAME"``, photographs that a package of the ``samples`` extra
-            contains; or ``"data:NAME"``, the folder ``$EDGEQ_DATA/NAME/ROLE``.
-        role: What the set is for. It selects the photographs of a sample, and the rows of a labels
-            file that has a ``split`` column.
-        root: Folder that relative paths start from.
-        labels: A labels file for a folder (see ``edgeq.samples.folders``); ignored for samples,
-            which have their own labels.
-        label_set: The classes that labels are checked against.
-        named_in: The table of the spec that names the source, for errors.
-        limit: Maximum number of photographs; the first by name are used.
+        named: The set.
+        classes: The classes that labels are checked against.
         digest: Returns the sha256 of a file; called in several threads.
 
     Raises:
         ImageError: The source, a label or a file can't be used.
         MissingExtraError: The sample's package is not installed.
     """
-    if limit is not None and limit < 1:
-        raise ImageError(
-            f"a limit of {limit} leaves no {role} photograph",
-            where=source,
-            remedy="Give at least 1, or leave it out",
-        )
-    files = _find(source, role, root, labels, label_set, named_in=named_in)
-    chosen = sorted(files.photos, key=lambda item: item.name)[:limit]
-    notes = tuple(f"{source}: {note}" for note in files.notes)
-    return _required(ImageSet(role, source, hashed(chosen, digest), notes), label_set)
+    files = _find(named, classes)
+    chosen = sorted(files.photos, key=lambda item: item.name)[: named.limit]
+    notes = tuple(f"{named.source}: {note}" for note in files.notes)
+    return _required(ImageSet(named.role, named.source, hashed(chosen, digest), notes), classes)
 
 
-def load_arrays(
-    source: str,
-    role: Role,
-    stored: StoredArrays,
-    *,
-    root: Path,
-    where: str,
-    labels: str | None = None,
-    label_set: LabelSet | None = None,
-    limit: int | None = None,
-) -> ImageSet:
-    """Return a set of arrays.
-
-    Args:
-        source: As for ``store_arrays``.
-        role: What the set is for.
-        stored: The samples.
-        root: Folder that relative paths start from.
-        where: The key that names the source, for errors.
-        labels: The labels file that the spec names.
-        label_set: The classes that labels are checked against.
-        limit: Maximum number of samples; the first are used.
+def load_arrays(named: NamedSet, stored: StoredArrays, classes: LabelSet | None = None) -> ImageSet:
+    """Return a set of arrays that were stored, with labels checked against classes.
 
     Raises:
         ImageError: A label can't be used.
     """
-    files = find_arrays(
-        source, role, root=root, labels=labels, classes=label_set, where=where, stored=stored
-    )
+    files = find_arrays(named, classes, stored)
     photos = tuple(
         Photo(str(item.path), item.name, stored.digests[row_of(item.name)], item.label, item.group)
-        for item in files.photos[:limit]
+        for item in files.photos[: named.limit]
     )
-    return _required(ImageSet(role, source, photos, stored.notes, stored.file), label_set)
+    return _required(ImageSet(named.role, named.source, photos, stored.notes, stored.file), classes)
 
 
 def _required(images: ImageSet, label_set: LabelSet | None) -> ImageSet:
@@ -317,52 +277,30 @@ def hashed(files: Sequence[SampleFile], digest: Callable[[Path], str]) -> tuple[
     )
 
 
-def find_set(
-    source: str,
-    role: Role,
-    *,
-    root: Path,
-    labels: str | None = None,
-    label_set: LabelSet | None = None,
-    named_in: str = IMAGES_TABLE,
-    arrays: bool = False,
-) -> tuple[SampleFile, ...]:
-    """Return all photographs of a set in their order; none is read.
-
-    The arguments are those of ``load_set``; ``arrays`` says that the source has arrays instead.
+def find_set(named: NamedSet, classes: LabelSet | None = None) -> tuple[SampleFile, ...]:
+    """Return all samples of a set in their order, whatever its limit; none is read.
 
     Raises:
         ImageError: The source or a label can't be used.
         MissingExtraError: The sample's package is not installed.
     """
-    files = _find(source, role, root, labels, label_set, named_in=named_in, arrays=arrays)
-    return tuple(files.photos if arrays else sorted(files.photos, key=lambda item: item.name))
+    files = _find(named, classes).photos
+    return tuple(files if named.arrays else sorted(files, key=lambda item: item.name))
 
 
-def count_photos(
-    source: str,
-    role: Role,
-    *,
-    root: Path,
-    labels: str | None = None,
-    label_set: LabelSet | None = None,
-    named_in: str = IMAGES_TABLE,
-    arrays: bool = False,
-) -> Counted:
-    """Count the photographs of a set; none is read.
-
-    The arguments are those of ``find_set``.
+def count_photos(named: NamedSet, classes: LabelSet | None = None) -> Counted:
+    """Count the samples of a set, whatever its limit; none is read.
 
     Raises:
         ImageError: The source or a label can't be used.
         MissingExtraError: The sample's package is not installed.
     """
-    files = _find(source, role, root, labels, label_set, named_in=named_in, arrays=arrays)
-    labels_ = [item.label for item in files.photos]
+    files = _find(named, classes)
+    labels = [item.label for item in files.photos]
     return Counted(
-        len(labels_),
-        tuple(label for label in labels_ if label is not None),
-        tuple(f"{source}: {note}" for note in files.notes),
+        len(labels),
+        tuple(label for label in labels if label is not None),
+        tuple(f"{named.source}: {note}" for note in files.notes),
     )
 
 
@@ -380,6 +318,27 @@ def read_keys(text: str, count: int) -> npt.NDArray[np.uint64]:
     return wide.view(">u8")[:, 0].astype(np.uint64)
 
 
+def refuse_shared(calibration: int, shared: Sequence[str], where: str) -> None:
+    """Refuse a calibration set that shares images with the samples that variants are judged on.
+
+    Args:
+        calibration: Number of calibration images.
+        shared: Names of those that are evaluation images too.
+        where: What names the sets, for the error.
+
+    Raises:
+        ImageError: Some are.
+    """
+    if shared:
+        raise ImageError(
+            f"{len(shared)} of {calibration} calibration images are evaluation images too, "
+            f"for example {shared[0]}",
+            where=where,
+            remedy="Take them out of one of the two sets: a variant must be judged on photographs "
+            "that it was not calibrated on",
+        )
+
+
 def overlap(a: ImageSet, b: ImageSet) -> tuple[tuple[str, str], ...]:
     """Return pairs of names in ``a`` and ``b`` whose photographs have the same content."""
     names = defaultdict(list)
@@ -388,24 +347,19 @@ def overlap(a: ImageSet, b: ImageSet) -> tuple[tuple[str, str], ...]:
     return tuple((photo.name, other) for photo in a.photos for other in names[photo.sha256])
 
 
-def _find(
-    source: str,
-    role: Role,
-    root: Path,
-    labels: str | None,
-    classes: LabelSet | None,
-    *,
-    named_in: str,
-    arrays: bool = False,
-) -> Photographs:
-    if arrays:
-        return find_arrays(source, role, root=root, labels=labels, classes=classes, where=named_in)
-    named = find_named(source, role)
-    if named is not None:
-        return Photographs(named)
-    labels_file = None if labels is None else root / Path(labels).expanduser()
-    folder = folder_of(source, role, root)
-    return find_photos(folder, role, labels_file=labels_file, classes=classes, named_in=named_in)
+def _find(named: NamedSet, classes: LabelSet | None) -> Photographs:
+    if named.arrays is not None:
+        return find_arrays(named, classes)
+    registered = find_named(named.source, named.role)
+    if registered is not None:
+        return Photographs(registered)
+    return find_photos(
+        folder_of(named.source, named.role, named.root),
+        named.role,
+        labels_file=named.labels_file,
+        classes=classes,
+        named_in=named.table,
+    )
 
 
 def folder_of(source: str, role: Role, root: Path) -> Path:

@@ -13,9 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from edgeq.config.structs import Samples
 from edgeq.errors import EdgeqError, ImageError, MissingExtraError
 from edgeq.registry import Extensible, Registry
-from edgeq.samples.folders import SampleFile
+from edgeq.samples.folders import IMAGES_TABLE, SampleFile
 
 EXTRA = "samples"
 
@@ -39,6 +40,41 @@ class Sample:
 
 Role = Literal["calibration", "evaluation"]
 ROLES: tuple[Role, ...] = ("calibration", "evaluation")
+
+
+@dataclass(frozen=True)
+class NamedSet:
+    """A set of samples as it is named, before anything of it is read.
+
+    Attributes:
+        source: A folder; ``"sample:NAME"``, photographs that a package of the ``samples`` extra
+            contains; or ``"data:NAME"``, the folder ``$EDGEQ_DATA/NAME/ROLE``. Of arrays, a file,
+            ``"package.module:function"``, or ``"PREFIX:ARGUMENT"`` of a registered source.
+        role: What the set is for. It selects the photographs of a sample, and the rows of a labels
+            file that has a ``split`` column.
+        root: Folder that relative paths start from.
+        labels: A labels file with classes (see ``edgeq.samples.folders``); None for one that lies
+            beside the samples. Registered sources have their own labels.
+        limit: Maximum number of samples, the first by name or row; None for all.
+        table: The table of the spec that names the source, for errors.
+        others: Labels other than classes: boxes, masks, values, ...; None without any.
+        arrays: The model's table of samples if they are arrays, None for photographs.
+    """
+
+    source: str
+    role: Role
+    root: Path
+    labels: str | None = None
+    limit: int | None = None
+    table: str = IMAGES_TABLE
+    others: Path | None = None
+    arrays: Samples | None = None
+
+    @property
+    def labels_file(self) -> Path | None:
+        """The labels file that is named."""
+        return None if self.labels is None else self.root / Path(self.labels).expanduser()
+
 
 SAMPLES: Registry[dict[Role, Sample]] = Registry(
     "sample",

@@ -12,9 +12,9 @@ from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError, ModelError, SpecError
 from edgeq.models.export_request import ArrayInput
-from edgeq.pipeline.image_sets import NamedImages, named_images
+from edgeq.pipeline.image_sets import named_images
 from edgeq.pipeline.inputs import ModelInputs, input_notes
-from edgeq.samples.sets import Role
+from edgeq.samples.sets import NamedSet, Role
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 from tests.unit.pipeline.project import CALIBRATION, EVALUATION, NAMES, spec
@@ -32,25 +32,30 @@ SHARED = {"calibration": "c", "evaluation": "e", "labels": "shared.csv", "max_ev
 @pytest.mark.parametrize(
     ("own", "role", "expected"),
     [
-        ({}, "evaluation", NamedImages("e", "shared.csv", 5, "[images]")),
-        ({"evaluation": "mine"}, "evaluation", NamedImages("mine", None, 5, "[models.net.images]")),
-        ({"evaluation": "mine"}, "calibration", NamedImages("c", "shared.csv", None, "[images]")),
+        ({}, "evaluation", ("e", "shared.csv", 5, "[images]")),
+        ({"evaluation": "mine"}, "evaluation", ("mine", None, 5, "[models.net.images]")),
+        ({"evaluation": "mine"}, "calibration", ("c", "shared.csv", None, "[images]")),
         (
             {"evaluation": "mine", "labels": "my.csv"},
             "evaluation",
-            NamedImages("mine", "my.csv", 5, "[models.net.images]"),
+            ("mine", "my.csv", 5, "[models.net.images]"),
         ),
-        ({"labels": "my.csv"}, "evaluation", NamedImages("e", "my.csv", 5, "[images]")),
-        ({"max_evaluation": 2}, "evaluation", NamedImages("e", "shared.csv", 2, "[images]")),
-        ({"max_calibration": 2}, "calibration", NamedImages("c", "shared.csv", 2, "[images]")),
+        ({"labels": "my.csv"}, "evaluation", ("e", "my.csv", 5, "[images]")),
+        ({"max_evaluation": 2}, "evaluation", ("e", "shared.csv", 2, "[images]")),
+        ({"max_calibration": 2}, "calibration", ("c", "shared.csv", 2, "[images]")),
     ],
     ids=str,
 )
 def test_every_key_of_a_models_images_falls_back_on_its_own(
-    project: Path, own: dict[str, Any], role: Role, expected: NamedImages
+    project: Path,
+    own: dict[str, Any],
+    role: Role,
+    expected: tuple[str, str | None, int | None, str],
 ) -> None:
     found = spec(project, {"images": own} if own else None, images=SHARED)
-    assert named_images(found, "net", role) == expected
+    source, labels, limit, table = expected
+    named = NamedSet(source, role, project, labels=labels, limit=limit, table=table)
+    assert named_images(found, "net", role) == named
 
 
 def test_a_model_with_its_own_evaluation_is_calibrated_on_the_shared_set(tmp_path: Path) -> None:

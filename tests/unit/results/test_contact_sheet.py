@@ -22,7 +22,7 @@ from edgeq.results.contact_sheet import (
     tile_of,
 )
 from edgeq.samples.decode import decode
-from edgeq.samples.sets import ImageSet, load_set
+from edgeq.samples.sets import ImageSet, NamedSet, load_set
 from edgeq.samples.stream import Stream
 from edgeq.store.content import Store
 from tests.unit.samples.pictures import save
@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Store:
 def photographs(root: Path, count: int) -> ImageSet:
     for index in range(count):
         save(root / "set" / f"{index:02}.png", seed=index)
-    return load_set("set", "calibration", root=root)
+    return load_set(NamedSet("set", "calibration", root))
 
 
 def gone(images: ImageSet) -> None:

@@ -24,7 +24,7 @@ from edgeq.samples.arrays import (
     row_of,
     store_arrays,
 )
-from edgeq.samples.sets import ImageSet, count_photos, find_set, load_arrays
+from edgeq.samples.sets import ImageSet, NamedSet, count_photos, find_set, load_arrays
 from edgeq.samples.sources import SOURCES, Role, SampleSource
 from edgeq.samples.stream import ArrayStream, gathered
 from edgeq.store.content import Store
@@ -45,9 +45,8 @@ def stored(
     declared: Samples | None = None,
     role: Role = "evaluation",
 ) -> StoredArrays:
-    root = store.root.parent
-    kept = declared or Samples()
-    return store_arrays(source, role, kept, fields, root=root, store=store, where="samples")
+    named = NamedSet(source, role, store.root.parent, arrays=declared)
+    return store_arrays(named, fields, store, "samples")
 
 
 def rows(samples: StoredArrays) -> npt.NDArray[np.float32]:
@@ -148,8 +147,17 @@ def test_real_values_have_no_scale(tmp_path: Path, store: Store) -> None:
         stored(saved(tmp_path, np.zeros((1, 3, 2))), store, declared=Samples(scale=1.0))
 
 
-def loaded(source: str, store: Store, samples: StoredArrays, role: Role, **more: Any) -> ImageSet:
-    return load_arrays(source, role, samples, root=store.root.parent, where="samples", **more)
+def loaded(
+    source: str,
+    store: Store,
+    samples: StoredArrays,
+    role: Role,
+    *,
+    labels: str | None = None,
+    limit: int | None = None,
+) -> ImageSet:
+    named = NamedSet(source, role, store.root.parent, labels=labels, limit=limit)
+    return load_arrays(named, samples)
 
 
 def test_labels_come_from_a_table_of_rows_or_an_array(tmp_path: Path, store: Store) -> None:
@@ -207,9 +215,9 @@ def test_labels_of_other_rows_are_refused(
 def test_headers_are_enough_to_count(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x=np.zeros((4, 2)))
     (tmp_path / "labels.csv").write_text("row,class_index\n0,1\n1,1\n2,1\n3,0\n")
-    counted = count_photos("x.npz", "evaluation", root=tmp_path, arrays=True)
+    counted = count_photos(NamedSet("x.npz", "evaluation", tmp_path, arrays=Samples()))
     assert (counted.photographs, counted.labels) == (4, (1, 1, 1, 0))
-    assert len(find_set("x.npz", "evaluation", root=tmp_path, arrays=True)) == 4
+    assert len(find_set(NamedSet("x.npz", "evaluation", tmp_path, arrays=Samples()))) == 4
 
 
 LOADER = """
@@ -250,14 +258,7 @@ def test_a_function_gives_samples_with_or_without_labels(loader: str, store: Sto
     assert stored(f"{loader}:windows", store).file == samples.file
     assert rows(stored(f"{loader}:bare", store)).tolist() == [[1] * 6] * 2
     assert rows(stored(f"{loader}:both", store, PAIR)).tolist() == [[1, 1, 1, 1, 0, 0]]
-    found = find_arrays(
-        f"{loader}:windows",
-        "evaluation",
-        root=store.root.parent,
-        labels=None,
-        classes=None,
-        where="samples",
-    )
+    found = find_arrays(NamedSet(f"{loader}:windows", "evaluation", store.root.parent))
     assert [item.label for item in found.photos] == [0, 1, 0, 1]
 
 
@@ -286,4 +287,4 @@ def test_a_registered_source_may_have_arrays(store: Store, monkeypatch: pytest.M
     monkeypatch.setitem(SOURCES._entries, "windows", row)
     assert rows(stored("windows:7", store)).shape == (len("evaluation"), 6)
     with pytest.raises(ImageError, match="has arrays, not photographs"):
-        find_set("windows:7", "evaluation", root=Path())
+        find_set(NamedSet("windows:7", "evaluation", Path()))

@@ -15,7 +15,7 @@ from edgeq.samples import decode as decoding
 from edgeq.samples.decode import decode
 from edgeq.samples.photo import Decoded, pillow_warnings_are_errors
 from edgeq.samples.resize import read_resized, resized
-from edgeq.samples.sets import ImageSet, Photo, load_set
+from edgeq.samples.sets import ImageSet, NamedSet, Photo, load_set
 from edgeq.store.content import Store
 from tests.unit.samples.pictures import gradient, open_photo, save, waves
 
@@ -37,7 +37,7 @@ def images(tmp_path: Path) -> ImageSet:
     # More than are decoded ahead on a machine of few cores.
     for index in range(21):
         save(tmp_path / "set" / f"{index:02}.png", seed=index)
-    return load_set("set", "evaluation", root=tmp_path)
+    return load_set(NamedSet("set", "evaluation", tmp_path))
 
 
 def test_every_photograph_is_in_its_place(
@@ -109,7 +109,7 @@ def test_the_first_bad_photograph_is_named_and_nothing_is_stored(
 ) -> None:
     (tmp_path / "set" / "03.png").write_text("no image")
     (tmp_path / "set" / "07.png").write_text("no image")
-    bad = load_set("set", "evaluation", root=tmp_path)
+    bad = load_set(NamedSet("set", "evaluation", tmp_path))
 
     with pytest.raises(ImageError, match=r"03\.png: is not an image"):
         decode(bad, WHOLE, SIZE, store)

@@ -6,7 +6,7 @@ import pytest
 
 from edgeq.errors import ImageError
 from edgeq.samples.pairs import find_samples, load_pairs, match, scene_of
-from edgeq.samples.sets import ImageSet, Photo, load_set
+from edgeq.samples.sets import ImageSet, NamedSet, Photo, load_set
 from tests.unit.samples.pictures import gradient, save
 
 WHERE = "edgeq.toml: variants.camera.evaluation"
@@ -19,7 +19,7 @@ def images(tmp_path: Path) -> ImageSet:
     (tmp_path / "evaluation" / "labels.csv").write_text(
         "file,class_index,group\n0/a.png,3,x\n0/b.png,4,x\n1/c.png,5,y\n", "utf-8"
     )
-    return load_set("evaluation", "evaluation", root=tmp_path)
+    return load_set(NamedSet("evaluation", "evaluation", tmp_path))
 
 
 def camera(root: Path, *names: str) -> None:
@@ -111,7 +111,7 @@ def test_a_source_that_is_not_there_names_its_key(
 
 def test_a_packaged_sample_pairs_with_itself() -> None:
     pytest.importorskip("foolbox")
-    images = load_set("sample:imagenet", "evaluation", root=Path())
+    images = load_set(NamedSet("sample:imagenet", "evaluation", Path()))
     found = load_pairs("sample:imagenet", images, root=Path(), where=WHERE)
     assert found == images
     assert all(isinstance(photo, Photo) for photo in found.photos)

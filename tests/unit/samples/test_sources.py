@@ -11,7 +11,7 @@ import pytest
 
 from edgeq.errors import ImageError, MissingExtraError, SpecError
 from edgeq.samples.labels import label_set
-from edgeq.samples.sets import load_set, overlap
+from edgeq.samples.sets import NamedSet, load_set, overlap
 from edgeq.samples.sources import SAMPLES, Role, Sample, find_sample
 from tests.patience import PATIENCE_S
 from tests.unit.samples.pictures import open_photo
@@ -76,9 +76,7 @@ def test_unknown_sample() -> None:
 def test_every_sample_is_there_disjoint_and_readable(name: str, tmp_path: Path) -> None:
     classes = label_set(name, tmp_path)
 
-    sets = {
-        role: load_set(f"sample:{name}", role, root=tmp_path, label_set=classes) for role in ROLES
-    }
+    sets = {role: load_set(NamedSet(f"sample:{name}", role, tmp_path), classes) for role in ROLES}
 
     assert not overlap(sets["calibration"], sets["evaluation"])
     assert len(sets["evaluation"].labels()) == 20
@@ -90,7 +88,8 @@ def test_every_sample_is_there_disjoint_and_readable(name: str, tmp_path: Path) 
 @pytest.mark.samples
 def test_reading_a_sample_does_not_import_its_package() -> None:
     code = (
-        "import sys; from pathlib import Path; from edgeq.samples.sets import load_set; "
-        "load_set('sample:imagenet', 'evaluation', root=Path()); sys.exit('foolbox' in sys.modules)"
+        "import sys; from pathlib import Path; from edgeq.samples.sets import NamedSet, load_set; "
+        "load_set(NamedSet('sample:imagenet', 'evaluation', Path())); "
+        "sys.exit('foolbox' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)

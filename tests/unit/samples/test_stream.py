@@ -13,7 +13,7 @@ from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError
 from edgeq.samples import stream as module
 from edgeq.samples.decode import decode
-from edgeq.samples.sets import ImageSet, load_set
+from edgeq.samples.sets import ImageSet, NamedSet, load_set
 from edgeq.samples.stream import Stream
 from edgeq.store.content import Store
 from tests.unit.samples.pictures import save
@@ -36,7 +36,7 @@ def store(tmp_path: Path) -> Store:
 def images(tmp_path: Path) -> ImageSet:
     for index in range(10):
         save(tmp_path / "set" / f"{index:02}.png", seed=index)
-    return load_set("set", "evaluation", root=tmp_path)
+    return load_set(NamedSet("set", "evaluation", tmp_path))
 
 
 def everything(stream: Stream) -> npt.NDArray[np.uint8]:
@@ -72,7 +72,7 @@ def test_a_set_that_changed_decodes_only_what_is_new(
     for photo in images.photos:
         photo.path.unlink()
     save(tmp_path / "more" / "new.png", seed=77)
-    new = load_set("more", "evaluation", root=tmp_path).photos[0]
+    new = load_set(NamedSet("more", "evaluation", tmp_path)).photos[0]
     order = [7, 0, 1, 9]
     photos = (images.photos[7], new, *(images.photos[at] for at in order[1:]))
     told: list[tuple[int, int]] = []

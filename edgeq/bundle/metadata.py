@@ -221,8 +221,7 @@ class _Metadata(msgspec.Struct, frozen=True):
 def packed_claim(path: Path) -> PackedClaim:
     """Read what a package says about a variant.
 
-    Args:
-        path: The variant's folder in the package, or the ``metadata.json`` in it.
+    The path is that of the variant's folder in the package, or of the ``metadata.json`` in it.
 
     Raises:
         BundleError: It is not such a folder, or its metadata can't be read.

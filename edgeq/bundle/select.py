@@ -68,9 +68,7 @@ def select(
 ) -> tuple[tuple[Chosen, ...], tuple[Refusal, ...]]:
     """Split a record's variants into those to pack and those to leave out.
 
-    Args:
-        record: The record of the run.
-        unproven: Whether to also pack unproven variants. Rejected and not judged ones never are.
+    Unproven variants are packed only with ``unproven``; rejected and not judged ones never are.
     """
     packed = {ShipDecision.CLEARED, ShipDecision.UNPROVEN} if unproven else {ShipDecision.CLEARED}
     chosen: list[Chosen] = []

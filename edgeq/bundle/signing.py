@@ -56,10 +56,7 @@ def sign(envelope: Envelope, key: Path) -> Envelope:
 def verify(envelope: Envelope, key: Path, where: Path) -> str:
     """Return the id of the key that signed an envelope.
 
-    Args:
-        envelope: The envelope.
-        key: The public Ed25519 key as a PEM file.
-        where: The package, for errors.
+    ``key`` is a public Ed25519 key as a PEM file.
 
     Raises:
         BundleError: The key can't be used; the envelope is not signed, is signed by another key

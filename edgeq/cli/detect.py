@@ -295,9 +295,7 @@ def _endings() -> frozenset[str]:
 def _kind(path: Path, *, arrays: bool) -> Kind:
     """Return what a ``.tflite`` file stores.
 
-    Args:
-        path: The file.
-        arrays: Whether it may take arrays instead of images.
+    ``arrays`` says whether it may take arrays instead of images.
 
     Raises:
         EdgeqError: It is of no use to a gate.

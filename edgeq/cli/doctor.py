@@ -32,9 +32,7 @@ def ending(findings: tuple[Finding, ...]) -> str:
 def _check_specs(files: Sequence[Path | None]) -> int:
     """Check specs, and write one line for each that is not valid.
 
-    Args:
-        files: Files of specs; None stands for the nearest. A ``pyproject.toml`` without a spec has
-            nothing to check.
+    None stands for the nearest file. A ``pyproject.toml`` without a spec has nothing to check.
     """
     from edgeq.config.load import has_spec, load_spec
     from edgeq.errors import SpecError

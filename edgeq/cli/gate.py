@@ -50,11 +50,7 @@ def gate(config: Path | None, arguments: tuple[str, ...], targets: tuple[str, ..
 
 
 def pytest_arguments(arguments: tuple[str, ...]) -> list[str]:
-    """Return the arguments for pytest.
-
-    Args:
-        arguments: The user's arguments. If they name single tests of the suite, only those run.
-    """
+    """Return the arguments for pytest; if single tests of the suite are named, only they run."""
     chosen = any(argument.startswith(f"{SUITE}::") for argument in arguments)
     return [
         *("-c", str(SETTINGS), "--rootdir=.", "--noconftest", "--no-header"),

@@ -14,21 +14,12 @@ from edgeq.words.status import status_line
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Write one line; names in it from files and records are escaped, whatever they contain.
-
-    Args:
-        text: The line.
-        err: Whether to write to standard error.
-    """
+    """Write one line; names in it from files and records are escaped, whatever they contain."""
     click.echo(line(text), err=err)
 
 
 def progress(text: str) -> None:
-    """Show progress by overwriting one line on a terminal; silent elsewhere.
-
-    Args:
-        text: The line, or ``""`` to clear the last one.
-    """
+    """Show a line, overwriting the last one, on a terminal only; ``""`` clears the last one."""
     stream = sys.stderr
     if stream.isatty():
         stream.write(f"\r\x1b[K{status_line(text, shutil.get_terminal_size().columns - 1)}\r")

@@ -120,9 +120,7 @@ def verify(
 def lines(verified: Verified, *, arrays: bool = False) -> Iterator[str]:
     """Yield what became of a claim, a sentence a line.
 
-    Args:
-        verified: The claim and what was measured.
-        arrays: Whether the samples are arrays, which are fed in one way only.
+    Samples that are arrays are fed in one way only.
     """
     from edgeq.judge.claims import advice, judge_claim, sentence
     from edgeq.judge.verdict import Verdict

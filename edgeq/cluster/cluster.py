@@ -23,10 +23,8 @@ START_S = 60.0
 class Cluster:
     """The machines of a Ray cluster that are like this one; safe for several threads.
 
-    Args:
-        address: Address of the cluster, see ``RayNodes``.
-        threads: Threads of one interpreter.
-        say: Called with lines about nodes that are left out or lost.
+    The address is as for ``RayNodes``; ``threads`` are those of one interpreter. ``say`` is called
+    with lines about nodes that are left out or lost.
     """
 
     def __init__(self, address: str, *, threads: int, say: Callable[[str], object]) -> None:

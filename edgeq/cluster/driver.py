@@ -111,9 +111,7 @@ class Homes:
 class Deck:
     """The portions that are still to be dealt.
 
-    Args:
-        portions: The portions, in order.
-        homes: Which node ran which portion before.
+    ``homes`` says which node ran which portion before.
     """
 
     def __init__(self, portions: Sequence[Photos], homes: Homes) -> None:

@@ -107,13 +107,7 @@ class Node:
             workshop.close()
 
     def run(self, job: Job, model: Bytes, portion: Portion) -> Answer:
-        """Run a model on a portion of photographs.
-
-        Args:
-            job: How the model is run.
-            model: Bytes of the model's file.
-            portion: The photographs.
-        """
+        """Run a model on a portion of photographs."""
         try:
             rows = self._decoded(job, portion)
             if rows is None:

@@ -73,10 +73,8 @@ class Workshop:
     def make(self, making: Making, contents: Sequence[Bytes]) -> Made | Unseen:
         """Run a child.
 
-        Args:
-            making: What it is asked to do.
-            contents: Contents of the files that it reads, in their order; none if they are taken
-                from their own paths, should those be visible here.
+        ``contents`` are those of the files that it reads, in their order; none if they are taken
+        from their own paths, should those be visible here.
         """
         kind = making.assignment.kind
         if kind != self._kind:

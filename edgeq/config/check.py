@@ -413,10 +413,8 @@ def check_names(spec: Spec, methods: Mapping[str, Collection[str]]) -> None:
     """Check that the names of models, variants and targets do not collide.
 
     File systems of Windows and macOS ignore case, and a test is called ``MODEL-VARIANT``.
-
-    Args:
-        spec: The spec; each of its names is valid by itself.
-        methods: Names of the variants that methods make, by model.
+    ``methods`` has the names of the variants that methods make, by model; each name in the spec is
+    valid by itself.
 
     Raises:
         SpecError: A name can't be a file name on every system, or two names collide.

@@ -12,12 +12,10 @@ from edgeq.errors import SpecError
 
 
 def load_function(text: str, root: Path, *, where: str) -> Callable[..., Any]:
-    """Import a user's function.
+    """Import a user's function, named as ``"package.module:function"``.
 
-    Args:
-        text: ``"package.module:function"``.
-        root: The project's folder, which is searched first for the module.
-        where: The key in the spec, for errors.
+    The project's folder ``root`` is searched first for the module; ``where`` is the key in the
+    spec, for errors.
 
     Raises:
         SpecError: The module can't be imported, or has no such function.

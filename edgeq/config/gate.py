@@ -169,10 +169,7 @@ class Gate:
     def inapplicable(self, task: Task, classes: int, heads: int) -> str | None:
         """Return why the gate does not apply to a model, or None if it does.
 
-        Args:
-            task: The task that the model's outputs are judged as.
-            classes: Number of classes, or 0 if there are none.
-            heads: Number of further outputs with class scores.
+        ``classes`` is 0 if there are none; ``heads`` counts the further outputs with class scores.
         """
         if self.task not in (None, task):
             return f"the model is judged as {task}"
@@ -185,10 +182,7 @@ class Gate:
     def lack(self, *, trained: bool, images: bool, labels: bool) -> Lack | None:
         """Return the first thing that the gate needs and that is not there, None if all is.
 
-        Args:
-            trained: Whether the model's weights are trained.
-            images: Whether there are evaluation images.
-            labels: Whether they have the labels that the gate looks at.
+        ``labels`` are those that the gate looks at.
         """
         if self.needs_training and not trained:
             return "training"
@@ -197,11 +191,7 @@ class Gate:
         return "labels" if self.needs_labels and not labels else None
 
     def judgement(self, variant: VariantUnderTest, limit: float) -> Judgement:
-        """Judge a variant.
-
-        Args:
-            variant: The variant, which makes each measurement on first use.
-            limit: Limit in the gate's unit; 0 for a proof.
+        """Judge a variant, which makes each measurement on first use; the limit is 0 for a proof.
 
         Raises:
             EdgeqError: The variant can't be made or run, or something that it needs can't be used.

@@ -14,11 +14,8 @@ from edgeq.config.target_kinds import LOCAL
 def limits_for(spec: Spec, variant: str, method: str | None, *, model: str | None = None) -> Limits:
     """Return the limits that apply to a variant, by gate.
 
-    Args:
-        spec: The spec.
-        variant: Name of the variant.
-        method: Name of its method, or None for a ready-made variant that claims none.
-        model: Name of its model, whose own measures set limits too.
+    ``method`` is None for a ready-made variant that claims none. The model's own measures set
+    limits too.
     """
     limits: Limits = {} if model is None else measure_limits(spec, model)
     if spec.default_gates:

@@ -55,8 +55,7 @@ def declare_measures(spec: Spec) -> None:
 def declare_recorded(measures: Iterable[tuple[str, Literal["higher", "lower"]]]) -> None:
     """Add the gates of measures that a record has, unless a spec declared them.
 
-    Args:
-        measures: Name of each measure, and the side on which its values are better.
+    Each is given by its name and the side on which its values are better.
     """
     for name, side in measures:
         for gate in _gates(name, side):

@@ -365,11 +365,6 @@ def require_classifier(
 ) -> None:
     """Refuse a classifier that none of the given methods can have.
 
-    Args:
-        classifier: Classifier in the spec.
-        methods: Methods in the spec.
-        where: Location in the spec.
-
     Raises:
         SpecError: None of the methods can have it.
     """

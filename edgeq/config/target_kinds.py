@@ -422,10 +422,6 @@ def parse_targets(value: Any, *, where: str) -> Targets:
     ``targets = ["local"]`` names targets that need no table. With tables, ``[targets.NAME]``, the
     same list is called ``use``, because TOML has one value per key.
 
-    Args:
-        value: Value of the key ``targets``.
-        where: The file.
-
     Raises:
         SpecError: A kind or a key is unknown, or a value is not valid.
     """

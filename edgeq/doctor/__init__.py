@@ -71,9 +71,7 @@ class Finding:
 def examine(start: Path, *, file: Path | None = None) -> tuple[Finding, ...]:
     """Look for everything that a run needs, and for what else is available.
 
-    Args:
-        start: Folder where the search for the spec starts.
-        file: File of the spec, instead of searching.
+    The search for the spec starts at ``start``, unless its file is given.
     """
     try:
         if file is None and find_spec_file(start) is None:

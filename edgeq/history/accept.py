@@ -206,10 +206,7 @@ def _without_unused(accepted: Accepted) -> Accepted:
 
 
 def select(expression: str) -> Selection:
-    """Compile an expression to a function that tests a case id.
-
-    Args:
-        expression: The expression; an empty one selects every case.
+    """Compile an expression to a function that tests a case id; an empty one selects every case.
 
     Raises:
         RecordError: The expression is not valid.

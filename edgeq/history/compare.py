@@ -124,11 +124,8 @@ def compare_figures(
 ) -> Finding:
     """Compare the figures of a case that both sides have.
 
-    Args:
-        before: The first figure.
-        after: The second figure.
-        gates: The gates that both sides have of the variant. If none of them compares accuracy,
-            agreement is compared.
+    If none of the gates that both sides have of the variant compares accuracy, agreement is
+    compared.
     """
     if Verdict.MISSING in {before.status, after.status}:
         return _missing(before, after)
@@ -280,13 +277,8 @@ def _compare_distances(
 ) -> Finding:
     """Compare distances of predictions from the baseline's.
 
-    Distances on other images or from another baseline are different quantities.
-
-    Args:
-        before: The first figure.
-        after: The second figure.
-        rule: How to compare them.
-        stands_in: Whether predictions are compared image by image instead.
+    Distances on other images or from another baseline are different quantities. ``stands_in`` says
+    whether predictions are compared image by image instead.
     """
     images = unlike(before, after, ("images",))
     differs = unlike(before, after, [name for name in rule.alike if name in {"baseline", "images"}])

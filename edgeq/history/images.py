@@ -174,9 +174,7 @@ def shared(before: CaseFigure, after: CaseFigure) -> Shared | None:
 def pairs(texts: tuple[str, str], common: Shared) -> Pairs | None:
     """Unpack predictions of two sides on the shared images, or return None if there are none.
 
-    Args:
-        texts: Predictions of the two sides, packed by ``measure.rows``.
-        common: The shared images.
+    Predictions are packed by ``measure.rows``.
 
     Raises:
         RecordError: The predictions do not match the number of images.

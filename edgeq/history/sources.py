@@ -25,9 +25,7 @@ _READS = "Name a run.json, a folder that holds one, `accepted`, or a file of pyt
 def load(text: str, folder: Path) -> Snapshot | BenchmarkFile:
     """Load an argument of ``edgeq compare``; its content decides what it is.
 
-    Args:
-        text: A file, a folder with a ``run.json``, or ``"accepted"``.
-        folder: Folder of the accepted records.
+    The argument is a file, a folder with a ``run.json``, or ``"accepted"``.
 
     Raises:
         RecordError: The argument is none of these, or can't be read.

@@ -54,11 +54,8 @@ def opened(path: Path, most: int | None = None) -> Iterator[BufferedReader]:
     """Open a regular file for reading.
 
     A link in a project may lead to an endless device, and a pipe waits for a writer. The open file
-    is checked rather than its name, which may refer to something else a moment later.
-
-    Args:
-        path: The file.
-        most: Size limit in bytes, or None for no limit.
+    is checked rather than its name, which may refer to something else a moment later. ``most``
+    limits the size in bytes.
 
     Raises:
         OSError: The file is not regular, is larger than the limit or can't be read.
@@ -83,11 +80,7 @@ def _require_regular(path: Path, facts: os.stat_result, most: int | None) -> Non
 
 
 def read_whole(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
-    """Read a regular file.
-
-    Args:
-        path: The file.
-        most: Size limit in bytes.
+    """Read a regular file of at most ``most`` bytes.
 
     Raises:
         OSError: As for ``opened``.
@@ -134,11 +127,7 @@ def sha256_bytes(data: bytes) -> str:
 
 
 def sha256_file(path: Path, most: int | None = None) -> str:
-    """Return the hexadecimal sha256 of a regular file.
-
-    Args:
-        path: The file.
-        most: Size limit in bytes, or None for no limit.
+    """Return the hexadecimal sha256 of a regular file of at most ``most`` bytes.
 
     Raises:
         OSError: As for ``opened``.
@@ -307,10 +296,7 @@ def replace_folder(target: Path, new: Path) -> None:
     If the system can exchange two names at once, ``target`` names a complete folder at any moment;
     afterwards, ``new`` names the old one, which the caller removes. Otherwise the old one is set
     aside for a moment, and ``restore_folder`` brings it back if the process ends in between.
-
-    Args:
-        target: The folder to replace, which need not exist.
-        new: The new folder, on the same file system.
+    ``target`` need not exist; both are on the same file system.
 
     Raises:
         OSError: One of them can't be renamed. ``target`` is unchanged.

@@ -65,12 +65,7 @@ def _decoder(kind: Any) -> Any:
 
 
 def not_finite(value: object, path: str = "$") -> Iterator[str]:
-    """Yield the path of every NaN and infinity in plain JSON values.
-
-    Args:
-        value: Numbers, strings, lists and dictionaries.
-        path: Path of ``value`` itself.
-    """
+    """Yield the path of every NaN and infinity in plain JSON values."""
     if isinstance(value, float):
         if not math.isfinite(value):
             yield path

@@ -20,9 +20,7 @@ _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 def content_of(path: Path, *, remedy: str | None = None) -> bytes:
     """Read the bytes of a file.
 
-    Args:
-        path: The file.
-        remedy: What to do if it can't be read.
+    ``remedy`` says what to do if it can't be read.
 
     Raises:
         RecordError: The file can't be read.

@@ -121,10 +121,7 @@ def photos_of(spec: Spec, name: str, role: Role) -> tuple[SampleFile, ...]:
 def lacks(run: Run, name: str, reading: Reading | None) -> Iterator[Lack]:
     """Yield each reason why cases of a model will be MISSING, with the gates that share it.
 
-    Args:
-        run: A run of the spec.
-        name: Name of the model.
-        reading: How the model's outputs are read, None if not known yet.
+    ``reading`` is None if it is not known yet how the model's outputs are read.
 
     Raises:
         ImageError: Some images have labels of other classes.

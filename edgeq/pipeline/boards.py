@@ -87,11 +87,7 @@ class _Seat:
 class Sharing:
     """One evaluation that boards share; the ``Nodes`` of its portions. A context manager.
 
-    Args:
-        boards: The boards.
-        photographs: The evaluation set.
-        load: Loads the model into a worker.
-        say: Called with a line if a board fails.
+    ``say`` is called with a line if a board fails.
     """
 
     def __init__(

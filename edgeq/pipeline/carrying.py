@@ -17,10 +17,7 @@ def reason_of(case: CaseRecord, error: EdgeqError | None) -> tuple[str, str] | N
 
     A variant that could not be built or run is the reason for its own cases. Bad input is the
     reason for all cases of its model, except cases declared MISSING, which are declared one by one.
-
-    Args:
-        case: The case's record.
-        error: The bad input that prevented the measurement.
+    ``error`` is the bad input that prevented the measurement.
 
     Returns:
         None if the case was judged.
@@ -37,11 +34,8 @@ def said_once(
 ) -> CaseRecord:
     """Return a case, made to point to an earlier case if that has the same reason.
 
-    Args:
-        case: The case's record.
-        error: The bad input that prevented the measurement.
-        carriers: Ids of the cases that carry a reason, by reason. This case is added if its reason
-            is new.
+    ``carriers`` has the ids of the cases that carry a reason, by reason; this case is added if its
+    reason is new.
     """
     reason = reason_of(case, error)
     if reason is None:
@@ -51,12 +45,7 @@ def said_once(
 
 
 def pointing(case: CaseRecord, carrier: str) -> CaseRecord:
-    """Return a case as not judged, pointing to the case that carries the reason.
-
-    Args:
-        case: The case.
-        carrier: Id of the case that carries the reason.
-    """
+    """Return a case as not judged, pointing to the case that carries the reason."""
     return msgspec.structs.replace(
         case,
         status=Verdict.MISSING,
@@ -77,11 +66,8 @@ def points_elsewhere(case: CaseRecord) -> bool:
 def carried_once(cases: Iterable[CaseRecord]) -> tuple[CaseRecord, ...]:
     """Return cases in which only the first case of each broken variant carries the reason.
 
-    During the run, the test that runs first carries it, and tests in different processes don't
-    know of each other. The record must not depend on their order.
-
-    Args:
-        cases: The cases in inventory order.
+    During the run, the test that runs first carries it, and tests in different processes don't know
+    of each other. The record must not depend on their order. The cases are in inventory order.
     """
     known = tuple(cases)
     carriers: dict[tuple[str, str], list[CaseRecord]] = {}

@@ -91,10 +91,6 @@ def _spread(places: Sequence[int], most: int) -> tuple[int, ...]:
 def sample_pixels(variant: VariantUnderTest, places: Sequence[int]) -> npt.NDArray[Any]:
     """Return the pixels of some of these samples as the variant takes them, ``(n, h, w, 3)``.
 
-    Args:
-        variant: The variant.
-        places: Places that ``sample_places`` returns.
-
     Raises:
         ImageError: There is no evaluation set, or a variant's own samples can't be used.
     """

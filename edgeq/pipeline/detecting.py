@@ -79,11 +79,8 @@ def decoded(
 ) -> Detections:
     """Return the boxes that a detector's outputs mean, relative to the photographs.
 
-    Args:
-        variant: The detector.
-        rows: The outputs of each image in the model's order, without the batch dimension.
-        sizes: Width and height of each photograph, shape ``(n, 2)``.
-        preprocessing: How the photographs were fed.
+    ``rows`` are the outputs of each image in the model's order, without the batch dimension;
+    ``sizes`` the width and height of each photograph, ``(n, 2)``.
 
     Raises:
         SpecError: The decoder fails.
@@ -107,11 +104,7 @@ def boxes_in(
 ) -> Detected:
     """Return the boxes that a worker's outputs for some photographs mean.
 
-    Args:
-        variant: The detector.
-        outputs: What a worker returned, ``(n, ...)`` each.
-        sizes: Width and height of each photograph, shape ``(n, 2)``.
-        preprocessing: How the photographs were fed.
+    ``outputs`` are ``(n, ...)`` each, ``sizes`` width and height of each photograph, ``(n, 2)``.
 
     Raises:
         SpecError: The decoder fails.

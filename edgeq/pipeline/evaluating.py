@@ -57,11 +57,8 @@ def missing_portions(
 ) -> list[tuple[Photo, ...]]:
     """Return the photographs that have no prediction yet, in portions of work.
 
-    Args:
-        photographs: The set.
-        rows: The outputs in the store.
-        part: Index of the part, from 0. Parts never share a photograph, whatever the store has.
-        parts: Number of workers that share the set.
+    Parts are counted from 0, one for each worker that shares the set. They never share a
+    photograph, whatever the store has.
     """
     every = photographs.images.photos
     size = photographs.portion
@@ -119,13 +116,8 @@ def run_portions(
 ) -> None:
     """Run a model on photographs and store its raw outputs, one portion at a time.
 
-    Args:
-        model: The model.
-        photographs: The set.
-        portions: Portions of the set to run.
-        rows: Where the outputs are stored.
-        progress: Called with the number of photographs done, and now and then while one takes
-            long.
+    ``progress`` is called with the number of photographs done, and now and then while one takes
+    long.
 
     Raises:
         WorkerError: The model does not run.
@@ -138,10 +130,6 @@ def run_portions(
 
 def keep_portions(portions: Iterable[RanPortion], rows: Ledger) -> None:
     """Store the outputs of portions as they are run.
-
-    Args:
-        portions: The portions, in any order.
-        rows: Where the outputs are stored.
 
     Raises:
         StoreError: The store can't be written.
@@ -188,12 +176,7 @@ def run_each(
 
 
 def bounded(portions: Sequence[Sequence[Photo]], row_bytes: int) -> list[Sequence[Photo]]:
-    """Return portions, split if the outputs of one would take too much memory.
-
-    Args:
-        portions: Portions of a set.
-        row_bytes: Size in bytes of the outputs for one photograph.
-    """
+    """Return portions, split if the outputs of one would take too much memory."""
     size = max(1, MOST_BYTES // max(row_bytes, 1))
     return [portion[at : at + size] for portion in portions for at in range(0, len(portion), size)]
 
@@ -210,10 +193,7 @@ def _keep(ledger: Ledger, portion: RanPortion) -> None:
 class KeptRows:
     """One output of a model for all photographs of a set, read from the store on access.
 
-    Args:
-        ledger: The outputs in the store.
-        photographs: The set.
-        at: Index of the output among those that the worker returned.
+    ``at`` is the output's index among those that the worker returned.
 
     Attributes:
         shape: ``(n, d)``, photographs by values.
@@ -252,11 +232,8 @@ class KeptRows:
 def read_rows(ledger: Ledger, photographs: Stream, at: int, store: Store) -> Floats:
     """Return one output for all photographs, ``(n, d)``, memory-mapped.
 
-    Args:
-        ledger: The outputs in the store.
-        photographs: The set.
-        at: Index of the output among those that the worker returned.
-        store: The store, which has room for temporary files.
+    ``at`` is the output's index among those that the worker returned. The store has room for
+    temporary files.
     """
     names = [photo.sha256 for photo in photographs.images.photos]
     with _scratch(store.root) as scratch:

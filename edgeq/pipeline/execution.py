@@ -156,11 +156,7 @@ class Executor:
     ) -> Loaded:
         """Load a model into a worker, with the number of threads that the run uses.
 
-        Args:
-            variant: The variant, or a baseline.
-            session: The worker.
-            kernels: The kernels that run the operators, None for the run's own.
-            edits: Edits of the file's bytes.
+        ``kernels`` is None for the run's own; ``edits`` are of the file's bytes.
 
         Raises:
             WorkerError: The model does not load.
@@ -236,10 +232,7 @@ class Executor:
     def evaluate(self, variant: VariantUnderTest, *, part: int = 0, parts: int = 1) -> None:
         """Run a variant on those photographs of a part that have no stored outputs.
 
-        Args:
-            variant: The variant, or a baseline.
-            part: Index of the part, from 0.
-            parts: Number of workers that share the set.
+        Parts are counted from 0, one for each worker that shares the set.
 
         Raises:
             WorkerError: The variant does not run.
@@ -347,11 +340,7 @@ class Executor:
     ) -> Path:
         """Return the folder of a result made from a variant and its first photographs.
 
-        Args:
-            kind: Kind of the result.
-            variant: The variant, or a baseline.
-            count: Number of photographs that the result depends on.
-            make: Writes the result into a folder, called only if the store lacks it.
+        ``make`` writes the result into a folder, and is called only if the store lacks it.
         """
         facts = {
             **self._feeding(variant),
@@ -376,11 +365,8 @@ class Executor:
     ) -> MemoryUse:
         """Return a model's memory use, measured in a worker of its own.
 
-        Args:
-            variant: The variant, or a baseline.
-            shape: Shape of a photograph that the model is run on, ``(h, w, 3)``.
-            sampled: Facts that determine which photographs these are.
-            photographs: Returns them, ``(k, h, w, 3)``.
+        ``photographs`` returns those that the model is run on, ``(k, h, w, 3)``, and ``sampled``
+        has the facts that determine which these are; ``shape`` is that of one of them.
 
         Raises:
             WorkerError: The model does not run.

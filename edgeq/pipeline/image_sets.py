@@ -98,9 +98,7 @@ def named_images(spec: Spec, model: str, role: Role) -> NamedSet | None:
 class ImageSets:
     """The image sets of one model, each read on first access.
 
-    Args:
-        model: The model to which they belong.
-        keeps: Returns whether errors are currently kept, see ``Memo``.
+    ``keeps`` is as for ``Memo``.
     """
 
     def __init__(self, model: ModelInputs, keeps: Callable[[], bool]) -> None:
@@ -270,9 +268,8 @@ class ImageSets:
     def calibration_apart_from(self, samples: ImageSet | None, key: str) -> Calibration | None:
         """Return the calibration set, decoded for the baseline.
 
-        Args:
-            samples: The variant's own samples, which the set must not share, None if it has none.
-            key: The place in the spec that names the samples.
+        ``samples`` are the variant's own, None if it has none, and ``key`` is the place in the spec
+        that names them.
 
         Raises:
             ImageError: It shares a photograph with the evaluation set or with these samples.
@@ -339,11 +336,7 @@ class ImageSets:
         self._sets.get(images.role, lambda: replace(images, photos=photos))
 
     def relabel(self, labels: npt.NDArray[np.int64]) -> None:
-        """Replace the labels of the evaluation set; must precede any access to it.
-
-        Args:
-            labels: Class indices, shape ``(n,)``.
-        """
+        """Replace the labels of the evaluation set; must precede any access to it."""
         images = self._model.again().images.evaluation
         if images is None:
             raise ImageError("no evaluation set is named", where=self._spec.origin)
@@ -354,11 +347,7 @@ class ImageSets:
         self._sets.get(images.role, lambda: replace(images, photos=photos))
 
     def relabel_boxes(self, classes: npt.NDArray[np.int64]) -> None:
-        """Replace the classes of the labelled boxes; must precede any access to them.
-
-        Args:
-            classes: Class indices, shape ``(n,)``.
-        """
+        """Replace the classes of the labelled boxes; must precede any access to them."""
         labels = self._model.again().images.box_labels
         if labels is None:
             raise ImageError("has no labelled boxes", where=self._name)
@@ -381,13 +370,7 @@ class ImageSets:
     def stream_of(
         self, images: ImageSet, preprocessing: Preprocessing, size: tuple[int, int]
     ) -> Stream:
-        """Return a stream that decodes an evaluation set.
-
-        Args:
-            images: The set.
-            preprocessing: How the images are preprocessed.
-            size: Height and width.
-        """
+        """Return a stream that decodes an evaluation set."""
         if images.arrays is not None:
             return ArrayStream(images, images.arrays)
         telling = self._telling(images.role)
@@ -398,10 +381,6 @@ class ImageSets:
 
     def array_stream(self, images: ImageSet, path: Path) -> ArrayStream:
         """Return a set of arrays with the inputs in the order of a model's file.
-
-        Args:
-            images: The set.
-            path: The file of the baseline or of a variant.
 
         Raises:
             StoreError: The store can't be written.

@@ -38,11 +38,6 @@ from edgeq.tflite.signatures import first_graph_note
 def input_notes(model: ModelFile, preprocessing: Preprocessing, *, where: str) -> Iterator[str]:
     """Yield how photographs become an input that is not one RGB image with the channels last.
 
-    Args:
-        model: The baseline's file.
-        preprocessing: How it is fed.
-        where: The model's table, for errors.
-
     Raises:
         SpecError: A single channel is to be scaled in three ways.
     """
@@ -78,12 +73,8 @@ def reading(
 ) -> Reading:
     """Return how the outputs of a model's file are read.
 
-    Args:
-        model: The model in the spec.
-        file: Its float file.
-        labels: The names of its classes, None if they are unknown.
-        count: Returns the number of classes in the labels of its images, None without labels.
-        where: The model's table, for errors.
+    ``count`` returns the number of classes in the labels of the model's images, None without
+    labels.
 
     Raises:
         SpecError: The spec names an output that does not exist or holds no class scores.
@@ -105,12 +96,7 @@ def reading(
 class ModelInputs:
     """The inputs of one model, each loaded or computed on first access.
 
-    Args:
-        name: Name of the model in the spec.
-        spec: The spec.
-        store: The store for everything that is built.
-        say: Called with lines of progress.
-        keeps: Returns whether errors are currently kept, see ``Memo``.
+    ``keeps`` is as for ``Memo``.
     """
 
     def __init__(

@@ -44,10 +44,8 @@ def make(variant: VariantUnderTest) -> Variant:
 def prepare(variant: VariantUnderTest, *, calibrated: bool) -> None:
     """Build what a variant shares with other variants of its model and engine.
 
-    Args:
-        variant: The variant.
-        calibrated: Whether to build the part that depends on calibration, or the part that
-            doesn't.
+    ``calibrated`` says whether to build the part that depends on calibration or the one that
+    doesn't.
 
     Raises:
         ConversionError: The engine could not build it.

@@ -112,10 +112,7 @@ def reading_of(spec: Spec, name: str) -> Reading | None:
 def notes_of(spec: Spec, name: str, classes: int) -> tuple[str, ...]:
     """Return what a run would assume about a model's input and labels, as sentences.
 
-    Args:
-        spec: The spec.
-        name: Name of the model.
-        classes: Number of classes, 0 if the model has none or their number is not known yet.
+    ``classes`` is 0 if the model has none or their number is not known yet.
 
     Raises:
         EdgeqError: The model's file, labels or images can't be used.

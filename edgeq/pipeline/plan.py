@@ -55,11 +55,8 @@ class Case:
         """Return why a gate does not apply to its model, None if it does.
 
         A gate that the spec sets for this very model is judged or refused, never left out.
-
-        Args:
-            task: The task that the model's outputs are judged as.
-            classes: Number of classes, 0 if the model has none.
-            heads: Number of further outputs with class scores.
+        ``classes`` is 0 if the model has none; ``heads`` counts the further outputs with class
+        scores.
         """
         return None if self.asked_of_model else self.gate.inapplicable(task, classes, heads)
 
@@ -102,10 +99,6 @@ def _named(run: Run, name: str) -> VariantUnderTest:
 
 def cases(spec: Spec, declared: Sequence[VariantUnderTest]) -> tuple[Case, ...]:
     """Return every declared case, of each variant first the proofs that apply, then the limits.
-
-    Args:
-        spec: The spec.
-        declared: The variants of the spec, on each of its targets.
 
     Raises:
         SpecError: The spec declares no case at all, or names a task that does not exist.

@@ -140,9 +140,7 @@ class _Said:
 class Ranging:
     """The ranges of a variant's activations, and experiments with them.
 
-    Args:
-        variant: The variant.
-        runs: Whether the runtime takes it as it is.
+    ``runs`` says whether the runtime takes the variant as it is.
     """
 
     def __init__(self, variant: VariantUnderTest, *, runs: bool = True) -> None:

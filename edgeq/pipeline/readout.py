@@ -83,9 +83,7 @@ class Readout:
 def readout(model: ModelFile, reading: Reading) -> Readout:
     """Return what a worker must return for a file.
 
-    Args:
-        model: The file of a baseline or variant.
-        reading: How the baseline's outputs are read; the variant's have the same order.
+    ``reading`` is how the baseline's outputs are read; the variant's have the same order.
     """
     wiring = Wiring(model)
     scores = logits = None
@@ -125,13 +123,7 @@ def readout(model: ModelFile, reading: Reading) -> Readout:
 
 @lru_cache(maxsize=256)
 def readout_of(path: Path, _: str, reading: Reading) -> Readout:
-    """Return what a worker must return for a file, cached by content.
-
-    Args:
-        path: Path of the file.
-        _: The sha256 of its content.
-        reading: How the baseline's outputs are read.
-    """
+    """Return what a worker must return for a file, cached by the sha256 of its content."""
     return readout(read_model(path), reading)
 
 

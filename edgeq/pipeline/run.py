@@ -214,11 +214,8 @@ class Run:
     ) -> VariantUnderTest:
         """Return a variant that the spec does not declare: a control, or one for an experiment.
 
-        Args:
-            model: Name of the model.
-            short_name: A name that no variant in a spec can have.
-            choice: Method and engine.
-            like: The variant in the spec whose own samples it is evaluated on, if it has any.
+        No variant in a spec can have its ``short_name``. It is evaluated on the own samples of
+        ``like``, if that has any.
         """
 
         def make() -> VariantUnderTest:
@@ -276,11 +273,6 @@ class RunElsewhere(Run):
 
     The target is checked before anything runs there. Once it is lost, nothing more is tried there,
     and everything that it was needed for has the same error.
-
-    Args:
-        here: The run on this machine.
-        shared: What the two share.
-        place: The target.
     """
 
     def __init__(self, here: Run, shared: _Shared, place: Place) -> None:
@@ -403,13 +395,7 @@ class RunElsewhere(Run):
 
 
 class _RunWithKernels(Run):
-    """The part of a run on this machine with other kernels, to compare a target with.
-
-    Args:
-        here: The run on this machine.
-        shared: What the two share.
-        how: How models are run.
-    """
+    """The part of a run on this machine with other kernels, to compare a target with."""
 
     def __init__(self, here: Run, shared: _Shared, how: structs.Run) -> None:
         self._share(here, shared, here.place, how)

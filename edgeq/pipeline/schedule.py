@@ -33,9 +33,7 @@ _MINUTE_S, _HOUR_S = 60.0, 3600.0
 class Countdown:
     """Estimates the time left of a job from its pace so far.
 
-    Args:
-        total: Number of parts.
-        clock: Returns seconds from a monotonic clock.
+    ``clock`` returns seconds from a monotonic clock.
     """
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -122,11 +120,7 @@ class Task:
 
 
 class ProgressRelay:
-    """Relays progress in the thread that created it; lines of other threads are queued.
-
-    Args:
-        say: Called with a line, in that thread only.
-    """
+    """Relays progress in the thread that created it; lines of other threads are queued."""
 
     def __init__(self, say: Say) -> None:
         self._say = say

@@ -139,12 +139,7 @@ def _summary(timed: Timed, question: Question, looks: int) -> Latency:
 
 
 class _StillTimed(VariantUnderTest):
-    """A variant during timing, which shares all other results with the variant itself.
-
-    Args:
-        variant: The variant.
-        latency: Its latency so far.
-    """
+    """A variant during timing, which shares all other results with the variant itself."""
 
     def __init__(self, variant: VariantUnderTest, latency: Latency) -> None:
         self.__dict__.update(variant.__dict__)

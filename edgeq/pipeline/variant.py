@@ -74,9 +74,6 @@ BASELINE = "baseline"
 class Measured(Generic[T]):
     """A property that is measured on first access, as the table of measurements says.
 
-    Args:
-        doc: Docstring of the property.
-
     Attributes:
         name: Name of the property and of its row in the table.
     """
@@ -325,11 +322,7 @@ class VariantUnderTest:
         return self.results.get(name, lambda: row.of(self))
 
     def known(self, measured: Measured[T]) -> T | None:
-        """Return a result if it was measured before, else None, without measuring.
-
-        Args:
-            measured: The property, for example ``VariantUnderTest.size``.
-        """
+        """Return a result if it was measured before, else None, without measuring."""
         result: T | None = self.results.done(measured.name)
         return result
 
@@ -527,11 +520,7 @@ class VariantUnderTest:
         return self.choice is not None and self.choice.needs_calibration
 
     def reference(self, gate: str) -> Reference | None:
-        """Return the control's reference for a gate's default limit, None if the spec sets it.
-
-        Args:
-            gate: Name of the gate.
-        """
+        """Return the control's reference for a gate's default limit, None if the spec sets it."""
         return None if gate in self.asked_for else self.own_reference
 
     def evaluate(self, part: int = 0, parts: int = 1) -> None:

@@ -32,9 +32,7 @@ INAPPLICABLE: pytest.StashKey[bool] = pytest.StashKey()
 class CaseCheck:
     """The case of one test.
 
-    Args:
-        request: The test's request; the answer is stored on its node.
-        case: The case.
+    The answer is stored on the node of its request.
     """
 
     def __init__(self, request: pytest.FixtureRequest, case: Case) -> None:
@@ -108,11 +106,8 @@ def answer_of(
 ) -> Answer:
     """Return a verdict with the outcome of its test.
 
-    Args:
-        record: The verdict.
-        error: The bad input that prevented the case from being judged.
-        change: How the case changed since it was accepted.
-        open_fails: Whether the spec makes inconclusive cases fail.
+    ``error`` is the bad input that prevented the case from being judged, ``open_fails`` whether the
+    spec makes inconclusive cases fail.
     """
     if record.status is Verdict.MISSING and record.declared_missing:
         return Answer(record, error, "skipped", f"MISSING: {record.reason}")

@@ -57,9 +57,7 @@ worker_clock = WorkerClock()
 def replay(benchmark: BenchmarkFixture, pair: TimedPair) -> None:
     """Record the variant's samples as the rounds of a benchmark.
 
-    Args:
-        benchmark: The fixture of a test marked with ``benchmark(timer=worker_clock)``.
-        pair: The samples of baseline and variant in seconds.
+    The test is marked with ``benchmark(timer=worker_clock)``; samples are in seconds.
     """
     samples = iter(pair.timed.samples[1].tolist())
 
@@ -144,11 +142,7 @@ def has_benchmarks(config: pytest.Config) -> bool:
 
 
 class Anonymous:
-    """Keeps the machine's host name out of pytest-benchmark's files, in projects with a spec.
-
-    Args:
-        state: State of the session.
-    """
+    """Keeps the machine's host name out of pytest-benchmark's files, in projects with a spec."""
 
     def __init__(self, state: State) -> None:
         self._state = state

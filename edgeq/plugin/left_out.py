@@ -43,8 +43,7 @@ class LeftOut(Container[str]):
 def by_pytest(frame: FrameType | None) -> bool:
     """Return whether a hook is called by pytest itself, not by a plugin or a ``conftest.py``.
 
-    Args:
-        frame: The frame from which to search upwards for the hook's caller.
+    ``frame`` is where the upward search for the hook's caller begins.
     """
     while frame is not None:
         module = str(frame.f_globals.get("__name__", "")).partition(".")[0]

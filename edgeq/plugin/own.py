@@ -29,11 +29,7 @@ def own_id(item: pytest.Item, root: Path) -> str | None:
     """Return the case id of a user's own test, None if it is about no variant.
 
     The id is ``MODEL/VARIANT/FOLDER.FILE::TEST[PARAMETERS]``, with the file relative to a folder
-    and without the variant among the parameters.
-
-    Args:
-        item: The test.
-        root: Folder of the spec.
+    and without the variant among the parameters. The folder is the spec's.
     """
     key = own_subject(item)
     return None if key is None else f"{key}/{_name(item, key, root)}"
@@ -44,11 +40,6 @@ def own_record(item: pytest.Item, report: pytest.TestReport, root: Path) -> Case
 
     A test that is skipped or fails as expected proves nothing. Its case is MISSING, declared by the
     test.
-
-    Args:
-        item: The test.
-        report: Report of one of its phases.
-        root: Folder of the spec.
     """
     key, case_id = own_subject(item), own_id(item, root)
     outcome = _outcome(report)

@@ -13,9 +13,7 @@ from edgeq.words.status import status_line
 class Progress:
     """Writes each line over the one before, to standard error, while tests run.
 
-    Args:
-        config: The session's configuration. Its capture manager is paused for each line, and ``-q``
-            disables progress.
+    The session's capture manager is paused for each line, and ``-q`` disables progress.
     """
 
     def __init__(self, config: pytest.Config) -> None:

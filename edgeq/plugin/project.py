@@ -72,12 +72,7 @@ def asked_folders(config: pytest.Config) -> tuple[Path, ...]:
 
 
 def is_whole(config: pytest.Config, root: Path) -> bool:
-    """Return whether pytest was asked for all tests of a project, not only for some folders.
-
-    Args:
-        config: The session's configuration.
-        root: Folder of the project.
-    """
+    """Return whether pytest was asked for all tests of a project, not only for some folders."""
     if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         return root.is_relative_to(config.rootpath)
     return any(root.is_relative_to(folder) for folder in asked_folders(config))

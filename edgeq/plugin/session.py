@@ -32,11 +32,7 @@ RERUN = "rerun"
 
 
 class Collector:
-    """The part of the plugin that lives for one session.
-
-    Args:
-        state: State of the session, where findings are recorded.
-    """
+    """The part of the plugin that lives for one session."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -326,11 +322,7 @@ class Collector:
 
 
 class Release:
-    """Finishes the collector's work after other plugins, such as JUnit's, have written their files.
-
-    Args:
-        collector: The session's collector.
-    """
+    """Finishes the collector's work after other plugins, such as JUnit's, wrote their files."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector

@@ -31,10 +31,7 @@ def answer_to_report(
 ) -> Answer | None:
     """Return the answer of one phase of a gate's test, None if there is none.
 
-    Args:
-        item: The test.
-        report: Report of the phase.
-        call: How the phase itself ended, before hooks turned that into a report.
+    ``call`` is how the phase itself ended, before hooks turned that into a report.
     """
     state = state_of(item.config)
     case = state.cases.get(getattr(item, "callspec").params["edgeq_case"])  # noqa: B009 - an Item has none

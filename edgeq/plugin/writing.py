@@ -60,9 +60,7 @@ def _in_order(state: State) -> list[CaseRecord]:
 def write(state: State, *, left_out: LeftOut) -> None:
     """Build the session's record and write its files, its history entry and the list of runs.
 
-    Args:
-        state: Findings of the session.
-        left_out: The cases without a verdict that the user chose to leave out.
+    ``left_out`` has the cases without a verdict that the user chose to leave out.
 
     Raises:
         EdgeqError: Something can't be written. The record says so and does not pass.
@@ -147,11 +145,9 @@ def command_line(config: pytest.Config) -> str:
 
 
 def portable(word: str, start: Path) -> str:
-    """Return an argument with its absolute paths made relative to a folder.
+    """Return an argument of a command line with its absolute paths made relative to a folder.
 
-    Args:
-        word: One argument of a command line.
-        start: The folder. Paths below it become relative to it; of others only the name remains.
+    Of paths outside the folder only the name remains.
     """
 
     def shorten(match: re.Match[str]) -> str:

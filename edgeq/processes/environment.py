@@ -64,10 +64,8 @@ def allowed(
 ) -> dict[str, str]:
     """Return the variables that a child process may see.
 
-    Args:
-        environment: Variables of this process.
-        others: Names of additional variables that the user allows.
-        remote: Whether the child is a program that starts a worker on another machine.
+    ``others`` names additional variables that the user allows; ``remote`` says whether the child is
+    a program that starts a worker on another machine.
     """
     return {
         name: value

@@ -38,11 +38,7 @@ class Lifeline:
         self._pid: int | None = None
 
     def tie(self, pid: int) -> None:
-        """Make the child's process group end with this process; call once, after the start.
-
-        Args:
-            pid: Process id of the child, which leads its process group.
-        """
+        """Make the child's process group, which ``pid`` leads, end with this process; call once."""
         with _guard:
             _tied.add(pid)
         self._pid = pid

@@ -13,8 +13,7 @@ T = TypeVar("T")
 class Idle(Generic[T]):
     """A pool of idle children, by kind; safe for several threads.
 
-    Args:
-        end: Function that ends a child for good.
+    ``end`` ends a child for good.
     """
 
     def __init__(self, end: Callable[[T], None]) -> None:

@@ -34,11 +34,7 @@ def name_on(name: str, target: str) -> str:
 def case_id(model: str, variant: str, gate: str, target: str = LOCAL) -> str:
     """Return the id of a case.
 
-    Args:
-        model: The model's name.
-        variant: The variant's name within its model, without the target.
-        gate: The gate's name.
-        target: Name of the target.
+    ``variant`` is the variant's name within its model, without the target.
     """
     return name_on(f"{model}/{variant}/{gate}", target)
 

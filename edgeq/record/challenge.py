@@ -244,10 +244,7 @@ def summed(
 ) -> Challenge:
     """Return the result of a challenge of one or several models.
 
-    Args:
-        faults: Results of the faults, of all models.
-        controls: Results of the harmless changes, of all models.
-        facts: Other fields of ``Challenge``.
+    ``facts`` are other fields of ``Challenge``.
     """
     applicable = [fault for fault in faults if fault.counted]
     caught = sum(fault.verdict == "caught" for fault in applicable)

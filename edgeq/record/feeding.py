@@ -108,11 +108,8 @@ def differences(
 ) -> tuple[Difference, ...]:
     """Return the differences between a variant's preprocessing and its baseline's.
 
-    Args:
-        own: The variant's preprocessing.
-        baseline: The baseline's preprocessing.
-        values: Known differences between the values that reach the first layers. They replace
-            those between the declared means and deviations.
+    Known differences between the values that reach the first layers replace those between the
+    declared means and deviations.
     """
     different: list[Difference] = []
     for what, ours, other in _compared(own, baseline):
@@ -126,12 +123,7 @@ def differences(
 def at_the_first_layer(
     own: tuple[float, float], baseline: tuple[float, float]
 ) -> Difference | None:
-    """Return the difference between the values at two first layers, None if both print alike.
-
-    Args:
-        own: Lowest and highest value in the variant.
-        baseline: Lowest and highest value in the baseline.
-    """
+    """Return the difference between lowest and highest value at two first layers, None if alike."""
     ours, other = _span(*own), _span(*baseline)
     if ours == other:
         return None

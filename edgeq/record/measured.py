@@ -103,10 +103,7 @@ class RecordedAgreement(Agreement, frozen=True, kw_only=True, omit_defaults=True
     ) -> RecordedAgreement:
         """Return an agreement as a record stores it, with the names of images and classes.
 
-        Args:
-            measured: The agreement.
-            photographs: Names of the evaluation set's images; None if there is no set.
-            classes: Names of the classes; None without a label set.
+        Both are None if there are no names.
         """
         flips = tuple(
             NamedFlip(
@@ -176,10 +173,8 @@ class RecordedBoxes(BoxAgreement, frozen=True, kw_only=True, omit_defaults=True)
     ) -> RecordedBoxes:
         """Return an agreement of boxes as a record stores it, with the names of images.
 
-        Args:
-            measured: The agreement.
-            photographs: Names of the evaluation set's images; None if there is no set.
-            sides: Width and height of images by index, as far as they are known.
+        ``sides`` has width and height of images by index, as far as they are known; without a set
+        there are no names.
         """
         unlike = tuple(
             NamedUnlikeImage(
@@ -211,9 +206,7 @@ class RecordedPrecision(MeanPrecision, frozen=True, kw_only=True, omit_defaults=
     def of(cls, measured: MeanPrecision, classes: Mapping[int, str]) -> RecordedPrecision:
         """Return a mean average precision as a record stores it, with the names of classes.
 
-        Args:
-            measured: The precision.
-            classes: Names of the classes by index, as far as they are known.
+        The names are by index, as far as they are known.
         """
         named = tuple(
             NamedClassPrecision(**msgspec.structs.asdict(row), name=classes.get(row.class_index))
@@ -252,13 +245,7 @@ class RecordedFigures(TaskFigures, frozen=True, kw_only=True, omit_defaults=True
     def of(
         cls, measured: TaskFigures, photographs: Sequence[str] | None, classes: Sequence[str]
     ) -> RecordedFigures:
-        """Return figures as a record stores them, with the names of images and classes.
-
-        Args:
-            measured: The figures.
-            photographs: Names of the evaluation set's images; None if there is no set.
-            classes: Names of the classes, as far as they are known.
-        """
+        """Return figures as a record stores them, with the names of images and classes."""
         names = dict(enumerate(classes))
         named = tuple(
             NamedClassFigure(**msgspec.structs.asdict(row), name=names.get(row.class_index))

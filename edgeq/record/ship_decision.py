@@ -167,13 +167,7 @@ def overall(record: RunRecord) -> dict[tuple[str, str], ShipDecision]:
 
 
 def overall_reasons(record: RunRecord, model: ModelRecord, variant: str) -> tuple[str, ...]:
-    """Return the reasons for the answer about a variant on all targets together.
-
-    Args:
-        record: The record.
-        model: The model.
-        variant: The variant's name without a target.
-    """
+    """Return the reasons for the answer about a variant on all targets together."""
     every = [each for each in model.variants if each.plain_name == variant]
     decision = overall(record)[model.name, variant]
     deciding = [each for each in every if answer(record, model.name, each) is decision]

@@ -440,11 +440,6 @@ def summarize(
     """Count verdicts and compare the cases with the inventory, both ways.
 
     Whether the run passes is decided later, by ``edgeq.record.ship_decision.answered``.
-
-    Args:
-        cases: The verdicts of a run.
-        declared: Ids of all cases that the spec declares.
-        left_out: Ids of cases that were left out on purpose.
     """
     count = {verdict: sum(case.status is verdict for case in cases) for verdict in Verdict}
     judged = {case.id for case in cases}

@@ -42,11 +42,8 @@ def write(
 ) -> Written:
     """Write the record, the report, the summary and the cases, each atomically, the record last.
 
-    Args:
-        record: The record of the run.
-        folder: The folder to write to.
-        shown: The pictures that the record refers to; the report notes those that are missing.
-        history: The trends of its figures over the runs.
+    The report notes those of the pictures that are missing; ``history`` has the trends over the
+    runs.
 
     Raises:
         RecordError: A number of the record is not finite; nothing is written then.

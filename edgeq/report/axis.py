@@ -77,11 +77,8 @@ def series(low: float, high: float) -> tuple[float, ...]:
 
     If there are more, only powers of ten are returned; if there are still too many, only every
     second, third and so on. At least two always remain, since more than six numbers of the series
-    span two powers of ten.
-
-    Args:
-        low: Lower end, above 0.
-        high: Upper end, at least nine times ``low``, so that there is room for two numbers.
+    span two powers of ten. ``low`` is above 0 and ``high`` at least nine times as much, so that
+    there is room for two numbers.
     """
     powers = powers_of_ten(low, high)
     for steps in ((1, 2, 5), (1,)):
@@ -125,11 +122,8 @@ class Histogram:
 def bars(percentiles: Sequence[float], axis: Axis, base: float, height: float) -> tuple[Bar, ...]:
     """Return the bars of a distribution; the highest is ``abs(height)`` high.
 
-    Args:
-        percentiles: Percentiles in equal steps, ascending.
-        axis: The axis. Values beyond its ends count towards its first and last bar.
-        base: Position of the base line.
-        height: Height of the highest bar; negative for bars below the base line.
+    ``percentiles`` ascend in equal steps; values beyond the axis's ends count towards its first and
+    last bar. A negative height is for bars below the base line.
     """
     edges = [axis.start + (axis.end - axis.start) * k / BINS for k in range(BINS + 1)]
     places = sorted(axis.at(value) for value in percentiles)

@@ -99,10 +99,7 @@ def boxes_view(
 ) -> BoxesView | None:
     """Return the view of a detector's boxes, None if none were compared.
 
-    Args:
-        variant: The variant.
-        pictures: Anchors of pictures, by the image's index in the evaluation set.
-        names: Names of the classes by index, as far as they are known.
+    ``pictures`` are anchors by the image's index in the evaluation set.
     """
     boxes, precision = variant.boxes, variant.precision
     if boxes is None:

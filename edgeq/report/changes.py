@@ -88,9 +88,7 @@ def previous_view(previous: Previous | None, most: int = MOST_LINES) -> Previous
 def changes_view(changes: Sequence[Change], most: int | None = MOST_LINES) -> ChangesView | None:
     """Return the view of changes, None if there are none.
 
-    Args:
-        changes: The changes.
-        most: Greatest number of lines; None for all, including every case within noise.
+    ``most`` is the greatest number of lines; None for all, including every case within noise.
     """
     if not changes:
         return None

@@ -26,10 +26,8 @@ Line = tuple[str, str]
 def matching(record: RunRecord, name: str) -> tuple[CaseRecord, ...]:
     """Return the case with this id, otherwise all cases whose id contains it.
 
-    Args:
-        record: The record of a run.
-        name: An id, or a part of one; a part that names whole components, as ``int8/types`` names
-            those of ``net/int8/types``, is preferred to one that cuts them.
+    A part that names whole components, as ``int8/types`` names those of ``net/int8/types``, is
+    preferred to one that cuts them.
     """
     exact = [case for case in record.cases if case.id == name]
     parts = [case for case in record.cases if f"/{name}/" in f"/{case.id}/"]

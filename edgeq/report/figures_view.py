@@ -108,10 +108,7 @@ def figures_view(
 ) -> FiguresView | None:
     """Return the view of the figures of a variant's task, None if none were measured.
 
-    Args:
-        model: The model.
-        variant: The variant.
-        pictures: Anchors of pictures, by the image's index in the evaluation set.
+    ``pictures`` are anchors by the image's index in the evaluation set.
     """
     figures = variant.figures
     if figures is None:
@@ -141,9 +138,7 @@ def main_figure(variant: VariantRecord, column: str) -> tuple[Figure, Kind] | No
 def short_name(name: str, kind: Kind = "points") -> str:
     """Return the name of a figure for a table.
 
-    Args:
-        name: Name of the figure.
-        kind: How its value is written: points say themselves that they were lost.
+    ``kind`` is how its value is written: points say themselves that they were lost.
     """
     plain = name.removesuffix("_drop").removesuffix("_rise") if kind == "points" else name
     return " ".join(_ACRONYMS.get(word, word) for word in plain.split("_"))

@@ -111,11 +111,7 @@ def flips_view(
     """Return the flips of a variant, None if agreement was not measured.
 
     Images and classes are shown by their names if the record has them, and otherwise by their
-    indices.
-
-    Args:
-        agreement: The measured agreement.
-        pictures: Anchors of pictures, by the image's index in the set.
+    indices. ``pictures`` are anchors by the image's index.
     """
     if agreement is None:
         return None

@@ -43,10 +43,8 @@ def render(
 ) -> str:
     """Return the page.
 
-    Args:
-        record: The record of the run.
-        shown: Its view, with its pictures; built without pictures if None.
-        history: The trends of its figures over the runs.
+    ``shown`` is the record's view with its pictures, built without pictures if None; ``history``
+    has the trends over the runs.
 
     Raises:
         RecordError: A number of the record is not finite.

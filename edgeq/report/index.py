@@ -90,10 +90,7 @@ class IndexView:
 def render(past: Past, history: Sequence[VariantTrends] = (), *, latest: bool = True) -> str:
     """Return the page.
 
-    Args:
-        past: The runs.
-        history: The trends of the runs' figures.
-        latest: Whether ``latest/report.html`` exists.
+    ``latest`` says whether ``latest/report.html`` exists.
     """
     return template("index.html.j2").render(
         index=index_view(past, history, latest=latest), none=words.NONE

@@ -180,12 +180,7 @@ def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
 
 
 def _open_questions(cases: Sequence[CaseRecord], images: int) -> list[str]:
-    """Return what the INCONCLUSIVE cases leave open; a doubtful baseline explains those of images.
-
-    Args:
-        cases: The cases of some variants.
-        images: Number of images; 0 if unknown.
-    """
+    """Return what INCONCLUSIVE cases leave open; a doubtful baseline explains those of images."""
     guess = next(filter(None, map(baseline_doubt, cases)), "")
     open_ = [
         case for case in cases if case.status is Verdict.INCONCLUSIVE and not baseline_doubt(case)

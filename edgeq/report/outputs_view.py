@@ -56,10 +56,7 @@ class OutputsView:
 def outputs_view(outputs: Sequence[Fit], *, trained: bool = True) -> OutputsView | None:
     """Return the view of outputs that were judged as tensors, None if none were.
 
-    Args:
-        outputs: How closely each output matches the baseline's.
-        trained: Whether the weights are trained; if not, only values that are not finite count as
-            problems.
+    Of a model whose weights are not trained, only values that are not finite count as problems.
     """
     if not outputs:
         return None

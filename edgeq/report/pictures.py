@@ -163,9 +163,7 @@ def named(record: RunRecord) -> tuple[str, ...]:
 def read(record: RunRecord, file: Path) -> dict[str, bytes]:
     """Return those of a record's pictures that still exist unchanged.
 
-    Args:
-        record: The record.
-        file: The record's file, with the pictures next to it, or a page, which contains them.
+    ``file`` is the record's file, with the pictures next to it, or a page, which contains them.
     """
     known = named(record)
     if file.suffix == ".html":

@@ -253,9 +253,8 @@ class Label:
 def spread_labels(points: Sequence[Place], frame: Frame) -> tuple[Label, ...]:
     """Return every label at the nearest place where it covers no point and no other label.
 
-    Args:
-        points: Position x and y, text, and distance of the text from the point.
-        frame: Left, top, right and bottom of the frame that labels stay within if possible.
+    A point has position x and y, the text, and its distance from the point; the frame, which labels
+    leave only if they must, has left, top, right and bottom.
     """
     placed: dict[int, Label] = {}
     for index in sorted(range(len(points)), key=lambda at: points[at][1::-1]):

@@ -40,11 +40,7 @@ def mark_of(
 ) -> Mark:
     """Return the mark of a run that was not interrupted.
 
-    Args:
-        answers: The answers about the run's variants.
-        passes: Whether the run passes.
-        may_ship: Whether all variants may ship.
-        is_open: Whether only part of the gate was selected and nothing in it fails.
+    ``is_open``: only part of the gate was selected, and nothing in it fails.
     """
     if may_ship:
         shown = words.ANSWERS[ShipDecision.CLEARED]

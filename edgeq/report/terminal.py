@@ -38,11 +38,6 @@ def render(record: RunRecord, shown: ReportView | None = None, *, width: int = W
     An empty line separates these parts; the answer comes last. Bad input is not included: the
     caller prints it once, in a separate place, and cases that could not be measured because of it
     only point there.
-
-    Args:
-        record: The record of the run.
-        shown: Its view, built if None.
-        width: Most columns of a line.
     """
     shown, problems = shown or view(record), sentences.bad_input(record)
     blocks = [

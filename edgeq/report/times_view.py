@@ -63,9 +63,7 @@ _ROWS: tuple[tuple[str, Callable[[Timing], float | None]], ...] = (
 def times_view(latency: Latency | None, case: CaseRecord | None = None) -> TimesView | None:
     """Return the times of a variant, None if they were not measured.
 
-    Args:
-        latency: The measured latency.
-        case: The case of the latency ratio, whose limit is drawn.
+    ``case`` is that of the latency ratio, whose limit is drawn.
     """
     if latency is None:
         return None

@@ -85,10 +85,7 @@ def trends(runs: Sequence[PastRun], accepted: Sequence[Accepted] = ()) -> tuple[
     """Return a trend for each figure of the latest run that an earlier run has, too.
 
     A variant's accuracy, which no gate may ask for, is one of them if its predictions are kept.
-
-    Args:
-        runs: The runs, the oldest first.
-        accepted: The accepted records.
+    Runs come with the oldest first.
     """
     if len(runs) < 2:  # noqa: PLR2004 - one run has no trend
         return ()

@@ -164,11 +164,7 @@ def variant_view(
 ) -> VariantView:
     """Return the view of a variant or of the baseline of a model.
 
-    Args:
-        record: The record.
-        model: The model.
-        variant: One of its variants, or its baseline.
-        pictures: Anchors of pictures, by the image's index in the evaluation set.
+    ``pictures`` are anchors by the image's index in the evaluation set.
     """
     cases = record.verdicts(model.name, variant.name)
     by_gate = {case.gate: case for case in cases}

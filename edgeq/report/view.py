@@ -121,9 +121,7 @@ class ReportView:
 def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
     """Return the view of a record.
 
-    Args:
-        record: The record.
-        shown: The record's pictures that exist, by their sha256.
+    ``shown`` has those of the record's pictures that exist, by sha256.
     """
     record = answered(record)
     shown = shown or {}

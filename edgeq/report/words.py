@@ -67,10 +67,7 @@ def joined(items: Sequence[str]) -> str:
 def number(kind: Kind, value: float | None, *, beside: float | None = None) -> str:
     """Return a number with its unit, or "not measured".
 
-    Args:
-        kind: How the number is written.
-        value: The number, None if there is none.
-        beside: A number to compare with; if the two differ, they must not look equal.
+    If the number differs from ``beside``, the two must not look equal.
     """
     return ABSENT if value is None else typeset(words.value(kind, value, beside=beside))
 

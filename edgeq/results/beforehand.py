@@ -35,9 +35,8 @@ class Beforehand:
     def stopped(self, cases: Iterable[Case], *, reach: bool = True) -> dict[str, EdgeqError]:
         """Return the reason for each variant that can't be judged, by its name.
 
-        Args:
-            cases: The selected cases. An image set that none of them needs is not checked.
-            reach: Whether to check the targets too, which takes seconds for each.
+        An image set that none of the cases needs is not checked. ``reach`` says whether to check
+        the targets too, which takes seconds for each.
         """
         by_variant: dict[VariantUnderTest, list[Case]] = {}
         for case in cases:

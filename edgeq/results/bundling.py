@@ -25,12 +25,8 @@ def pack(
 ) -> BundleResult:
     """Write the deployment package of a run.
 
-    Args:
-        record: The record of the run.
-        target: The package's folder.
-        spec: The project's spec, which names the files and labels.
-        unproven: Whether to pack unproven variants too, marked as such.
-        key: The private key that signs the attestation; None leaves it unsigned.
+    The spec names the files and labels. Unproven variants are packed only with ``unproven``, marked
+    as such; without a private ``key`` the attestation is not signed.
 
     Raises:
         BundleError: No variant is packed, or the package can't be written.

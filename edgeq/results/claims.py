@@ -42,10 +42,6 @@ class Verified:
 def verify(variant: VariantUnderTest, claim: Claim) -> Verified:
     """Measure the claimed figure of a model on its samples, and judge the claim.
 
-    Args:
-        variant: The model: a baseline or a variant.
-        claim: The claim.
-
     Raises:
         ModelError: The figure is not one of the model's task.
         ImageError: There are no samples, or they have no labels.

@@ -78,13 +78,7 @@ def contact_sheet(
     """Return the contact sheet of a set, drawn once and then read from the store.
 
     Models that prepare the same photographs in the same way share a sheet. Pixels that are already
-    in the store are not decoded again.
-
-    Args:
-        images: The set.
-        preprocessing: How a photograph is cropped and resized.
-        size: Height and width of the model's input in pixels.
-        store: The store for sheets and pixels.
+    in the store are not decoded again. The size is height and width of the model's input.
 
     Raises:
         ImageError: A photograph can't be read or changed after the set was loaded.
@@ -129,10 +123,8 @@ def tile_of(size: tuple[int, int]) -> tuple[int, int]:
 def drawn(pixels: npt.NDArray[np.uint8], columns: int, tile: tuple[int, int]) -> bytes:
     """Return images side by side, row by row, as the content of a WebP file.
 
-    Args:
-        pixels: The images, shape ``(n, h, w, 3)``.
-        columns: Number of images in a row.
-        tile: Width and height of each image on the sheet in pixels.
+    The images have the shape ``(n, h, w, 3)``; a tile is width and height of one of them on the
+    sheet.
     """
     from PIL import Image
 

@@ -39,10 +39,6 @@ class Elsewhere:
 def judge_elsewhere(spec: Spec, name: str) -> Iterator[Elsewhere]:
     """Yield the results of every baseline of a spec on a target, each followed by its variants'.
 
-    Args:
-        spec: The spec to validate.
-        name: Name of the target.
-
     Raises:
         SpecError: There is no such target, or the spec declares no case.
         EdgeqError: A baseline can't be made, or does not run on the target or on this machine.

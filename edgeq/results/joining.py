@@ -65,13 +65,8 @@ def join(run: Run, now: Joined, before: RunRecord | None, *, partial: bool) -> J
     """Return a run's results together with those of the previous run that still hold.
 
     A whole run takes over no verdicts of gates. It takes over the last verdicts of the user's own
-    tests if it did not collect them, as ``edgeq gate`` does not.
-
-    Args:
-        run: The run.
-        now: The run's results.
-        before: The record of the previous run, None if there is none.
-        partial: Whether only part of the gate was selected.
+    tests if it did not collect them, as ``edgeq gate`` does not. ``partial`` says whether only part
+    of the gate was selected.
     """
     prints = {key: value for key, value in _prints(run, now, before).items() if value}
     models = tuple(_printed(model, prints) for model in now.models)
@@ -114,9 +109,7 @@ def _by_place(models: Sequence[ModelRecord]) -> dict[tuple[str, str], VariantRec
 def sources_sha256(test: Path, root: Path) -> str:
     """Return the hash of a test's file and of the ``conftest.py`` files that pytest reads for it.
 
-    Args:
-        test: The test's file.
-        root: The topmost folder in which ``conftest.py`` files are searched.
+    ``root`` is the topmost folder in which those are searched.
 
     Raises:
         OSError: The file can't be read.

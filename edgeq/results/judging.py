@@ -43,12 +43,8 @@ def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError |
 
     A variant that its engine can't make, that does not run or that meets an unforeseen error gets
     the verdict FAIL, which is not an error. Paths in an error are relative to the project's folder,
-    because records are read on other machines.
-
-    Args:
-        case: The case.
-        explain: Whether to search for the cause of a FAIL by experiments, which takes seconds. No
-            experiments are made on other targets than this machine.
+    because records are read on other machines. With ``explain``, the cause of a FAIL is searched
+    for by experiments, which take seconds and are made only on this machine.
     """
 
     def because(judgement: Judgement, error: EdgeqError | None = None) -> CaseRecord:
@@ -126,10 +122,7 @@ def in_lines(case: Case, record: CaseRecord) -> CaseRecord:
 def in_own_words(error: EdgeqError, spec: Spec, model: str | None = None) -> EdgeqError:
     """Return an error with paths relative to the project and tables as the user's file has them.
 
-    Args:
-        error: The error.
-        spec: The spec.
-        model: The model that it is about, which may take arrays; None for none.
+    ``model`` is the one that it is about, which may take arrays.
     """
     if model is not None and spec.models[model].arrays is not None:
         error.what = of_arrays(error.what)

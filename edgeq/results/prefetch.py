@@ -97,12 +97,7 @@ def prefetch(
 
 
 def _tasks(models: Sequence[_ModelTasks], *, thumbnails: bool) -> list[Task]:
-    """Return the tasks of all models: first what others wait for, then long ones, short ones last.
-
-    Args:
-        models: The models.
-        thumbnails: Whether photographs are drawn for the report.
-    """
+    """Return the tasks of all models: first what others wait for, then the long ones."""
     tasks = [task for model in models for task in model.first()]
     tasks += [task for model in models for task in model.long()]
     tasks += [task for model in models for task in model.short()]
@@ -254,9 +249,7 @@ class _ModelTasks:
     def _fetched(self, variant: VariantUnderTest, after: Iterable[str]) -> Iterator[Task]:
         """Yield the tasks that take measurements in advance.
 
-        Args:
-            variant: The variant, or its baseline.
-            after: Names of the tasks that must precede measurements of predictions.
+        The tasks named in ``after`` must precede measurements of predictions.
         """
         for _, row in MEASUREMENTS:
             if row.ahead is None or row.ahead.of_baseline != variant.is_baseline:

@@ -41,10 +41,7 @@ _END = r"(?=[/\s:;,'\"()\]]|\.?$)"
 def discreet(record: RunRecord, root: Path, environment: Mapping[str, str]) -> RunRecord:
     """Return a record without paths, users and secrets of this machine.
 
-    Args:
-        record: The record.
-        root: The project's folder; paths below it become relative.
-        environment: The process's environment variables.
+    Paths below the project's folder ``root`` become relative.
     """
     plain = _mapped(msgspec.to_builtins(record), concealer(root, environment), hider(environment))
     return structs.converted(plain, RunRecord)

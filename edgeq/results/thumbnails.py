@@ -53,10 +53,6 @@ def illustrated(run: Run, record: RunRecord) -> Illustrated:
 
     Of flips, only what a report shows is kept. A picture that can't be made becomes a note of its
     model and changes no verdict.
-
-    Args:
-        run: The run that the record belongs to.
-        record: The record.
     """
     images_of = chosen(record) if run.spec.report.thumbnails else {}
     pictures: dict[str, bytes] = {}
@@ -76,9 +72,7 @@ def illustrated(run: Run, record: RunRecord) -> Illustrated:
 def thumbnail(pixels: npt.NDArray[np.uint8], side: int = SIDE) -> bytes:
     """Return what a model sees of a photograph, as the content of a small WebP file.
 
-    Args:
-        pixels: The photograph at the model's input size, shape ``(h, w, 3)``.
-        side: Greatest side of the picture in pixels.
+    The photograph has the model's input size, ``(h, w, 3)``.
     """
     import io
 

@@ -38,9 +38,8 @@ class Ended(Exception):  # noqa: N818 - as above
 class Channel:
     """A worker process in its own session, and the three pipes to it.
 
-    Args:
-        target: Says how to start the worker.
-        look: Called with the process id every half second of waiting; if it raises, the wait ends.
+    ``look`` is called with the process id every half second of waiting; if it raises, the wait
+    ends.
 
     Raises:
         OSError: The command can't be started.

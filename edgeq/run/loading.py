@@ -64,11 +64,6 @@ def edited(path: Path, edits: Sequence[Edit]) -> Iterator[Path]:
 def deliver(worker: Conversation, path: Path, *, local_files: bool) -> str | None:
     """Return the path of a model for a worker, or send the model and return None.
 
-    Args:
-        worker: The worker, which is sent the model in parts if it can't read our files.
-        path: The model's file on this machine.
-        local_files: Whether the worker can read our files.
-
     Raises:
         WorkerError: The worker can't take the model, or has ended.
     """
@@ -94,10 +89,7 @@ def delegation(nodes: Sequence[Node]) -> tuple[int, int, int]:
 
     The runtime keeps replaced operators in its list and appends one DELEGATE node per partition.
     The replaced ones are therefore those on the paths from such a node's outputs back to its
-    inputs.
-
-    Args:
-        nodes: Name, input tensors and output tensors of every node.
+    inputs. A node has its name, input tensors and output tensors.
     """
     own = [node for node in nodes if node[0] != _DELEGATE]
     delegates = [node for node in nodes if node[0] == _DELEGATE]
@@ -130,12 +122,6 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
 def understand(report: LoadReport, *, kernels: Kernels, threads: int, where: str) -> Loaded:
     """Convert a worker's report on a model.
 
-    Args:
-        report: The worker's answer.
-        kernels: The kernels requested.
-        threads: The number of threads requested.
-        where: The variant, for errors.
-
     Raises:
         ModelRefusedError: An input or output is quantized per channel.
     """
@@ -165,10 +151,7 @@ def understand(report: LoadReport, *, kernels: Kernels, threads: int, where: str
 def require_samples(loaded: Loaded, shape: Sequence[int], *, where: str) -> None:
     """Refuse a model that can't take samples of a given shape, or has unusable outputs.
 
-    Args:
-        loaded: The model.
-        shape: ``(n, h, w, 3)`` of photographs, or ``(n, d)`` of arrays.
-        where: The variant, for errors.
+    The shape is ``(n, h, w, 3)`` of photographs, or ``(n, d)`` of arrays.
 
     Raises:
         ModelRefusedError: It can't.

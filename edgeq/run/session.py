@@ -402,10 +402,7 @@ def _joined(rows: Sequence[AnyArray]) -> AnyArray:
 def _expected(loaded: Loaded, count: int, sampled: int) -> int:
     """Return the maximum size of the outputs for some images in bytes, as the file declares them.
 
-    Args:
-        loaded: The model.
-        count: Number of images.
-        sampled: If not 0, the number of values requested of each output.
+    ``sampled`` is the number of values requested of each output, 0 for all.
     """
     sizes = [math.prod(output.shape) for output in loaded.outputs]
     if sampled:

@@ -40,11 +40,7 @@ class Settled:
 
 
 def is_steady(medians: Sequence[float]) -> bool:
-    """Return whether the last medians of an inference's time are alike, neither falling nor rising.
-
-    Args:
-        medians: Medians of consecutive batches, in seconds.
-    """
+    """Return whether the last medians of a time are alike, neither falling nor rising."""
     last = medians[-BATCHES:]
     return len(last) == BATCHES and max(last) <= (1 + ALIKE) * min(last)
 
@@ -57,10 +53,8 @@ def settle(
 ) -> Settled:
     """Run batches until their times are alike, or the budget is used up.
 
-    Args:
-        batch: Times one batch; the medians are those of its first model.
-        budget_s: Seconds after which no further batch starts.
-        clock: Returns seconds from a monotonic clock.
+    The medians are those of a batch's first model; ``clock`` returns seconds from a monotonic
+    clock.
     """
     start, medians = clock(), list[float]()
     while not is_steady(medians) and clock() - start < budget_s:

@@ -20,12 +20,8 @@ T = TypeVar("T")
 class Workers:
     """Starts workers on a target, all with the same limits.
 
-    Args:
-        target: Where the workers run.
-        timeout_s: As for ``Session``.
-        memory_limit: As for ``Session``.
-        waiting: Called during long silences with the name of the model, what its worker is doing,
-            and the seconds of silence.
+    Limits are as for ``Session``. ``waiting`` is called during long silences with the name of the
+    model, what its worker is doing, and the seconds of silence.
     """
 
     def __init__(
@@ -49,11 +45,7 @@ class Workers:
         return other
 
     def fresh(self, where: str) -> Session:
-        """Start a worker; the caller closes it.
-
-        Args:
-            where: The model or variant, for errors.
-        """
+        """Start a worker that the caller closes; ``where`` is the model or variant, for errors."""
         return Session(
             self.target,
             timeout_s=self._timeout_s,
@@ -74,11 +66,7 @@ class Workers:
         """Do work in a worker that may be reused, and return the result.
 
         Work that fails in a reused worker is retried once in a fresh one, so that no model can fail
-        because of another.
-
-        Args:
-            where: The model or variant, for errors.
-            work: Function that loads what it needs; it may be called twice.
+        because of another. ``work`` loads what it needs.
 
         Raises:
             WorkerError: The work failed in a fresh worker.

@@ -120,10 +120,8 @@ idle: Idle[Decoder] = Idle(Decoder.end)
 def decoded(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int]) -> bytes:
     """Return a photograph's pixels at a model's input size, ``h * w * 3`` bytes.
 
-    Args:
-        photo: The photograph.
-        preprocessing: The model's preprocessing; resize, filter, crop and JPEG scaling are used.
-        size: Height and width in pixels.
+    Of the preprocessing, resize, filter, crop and JPEG scaling are used. The size is height and
+    width.
 
     Raises:
         ImageError: The photograph can't be used, changed after the set was loaded, or takes too
@@ -137,11 +135,8 @@ def decoded_indices(
 ) -> bytes:
     """Return a mask's values where a model sees its photograph, ``h * w`` bytes.
 
-    Args:
-        photo: The mask: a file with one channel or a palette.
-        preprocessing: The model's preprocessing; resize and crop are used.
-        size: Height and width in pixels.
-        padding: Value outside the photograph.
+    Of the preprocessing, resize and crop are used. The size is height and width, ``padding`` the
+    value outside the photograph. The file has one channel or a palette.
 
     Raises:
         ImageError: As for ``decoded``, or the file has colours.

@@ -57,9 +57,7 @@ class ArraySource:
 def opened_source(named: NamedSet, where: str) -> Iterator[ArraySource]:
     """Yield the samples of a set; those that a function gives are in a temporary folder.
 
-    Args:
-        named: The set.
-        where: The key that names its source, for errors.
+    ``where`` is the key that names their source, for errors.
 
     Raises:
         ImageError: The source can't be read.

@@ -128,11 +128,8 @@ def store_arrays(
 ) -> StoredArrays:
     """Return the samples of a set, copied into the store unless it has them.
 
-    Args:
-        named: The set, of whose table of samples scale and zero point are used.
-        fields: The model's inputs.
-        store: The store.
-        where: The key that names the source, for errors.
+    Scale and zero point of the set's table of samples are used; ``fields`` are the model's inputs,
+    and ``where`` is the key that names the source, for errors.
 
     Raises:
         ImageError: The source can't be read, or does not fit the inputs.
@@ -232,11 +229,6 @@ def find_arrays(
 
     Rows of other splits in a labels file are left out.
 
-    Args:
-        named: The set.
-        classes: The label set, if any.
-        stored: The samples, if they were stored before.
-
     Raises:
         ImageError: The source or a label can't be used.
     """
@@ -264,11 +256,6 @@ def find_arrays(
 
 def _by_row(table: LabelTable, role: Role, count: int) -> dict[int, int | None]:
     """Return the label of each sample of a set, by its row in the file.
-
-    Args:
-        table: The labels.
-        role: What the set is for.
-        count: Number of samples in the file.
 
     Raises:
         ImageError: The labels are not those of the samples.

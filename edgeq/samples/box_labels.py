@@ -95,11 +95,8 @@ def read_box_labels(
 ) -> BoxLabels:
     """Read the boxes of a set of photographs.
 
-    Args:
-        path: A folder of text files, or a JSON file.
-        names: The photographs' names, relative to their folder.
-        sizes: Width and height of each photograph in pixels, shape ``(n, 2)``.
-        classes: The model's number of classes; 0 if it is not known.
+    The path is a folder of text files or a JSON file. ``names`` are relative to the photographs'
+    folder, ``sizes`` their width and height in pixels, ``(n, 2)``; ``classes`` is 0 if not known.
 
     Raises:
         ImageError: The labels can't be read, are empty, or belong to other photographs or classes.

@@ -58,12 +58,8 @@ def decode(
 ) -> Pixels:
     """Return the photographs' pixels at a model's input size, decoded unless the store has them.
 
-    Args:
-        images: The set.
-        preprocessing: The model's preprocessing; resize, filter, crop and JPEG scaling are used.
-        size: Height and width of the model's input in pixels.
-        store: Store that keeps the pixels.
-        progress: Called in this thread with (done, total), unless the store has the pixels.
+    Of the preprocessing, resize, filter, crop and JPEG scaling are used; the size is height and
+    width. ``progress`` is called in this thread with (done, total).
 
     Raises:
         ImageError: A photograph can't be used, or changed after the set was loaded.
@@ -134,14 +130,8 @@ def write_pixels(
 ) -> None:
     """Decode photographs in parallel into a ``.npy`` file.
 
-    Memory use does not depend on the number of photographs.
-
-    Args:
-        path: Output file.
-        photos: Photographs in the order of the rows.
-        preprocessing: The model's preprocessing; resize, filter, crop and JPEG scaling are used.
-        shape: Shape of the array, ``(n, h, w, 3)``.
-        progress: Called in this thread with (done, total).
+    Memory use does not depend on the number of photographs. The array's shape is ``(n, h, w, 3)``.
+    ``progress`` is called in this thread with (done, total).
 
     Raises:
         ImageError: A photograph can't be used, or changed after the set was loaded.

@@ -81,10 +81,7 @@ class LabelSet:
         return {**_unshared(self.lines), **_unshared(self.names)}
 
     def to_classes(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return only the scores of classes.
-
-        Args:
-            scores: The model's output, shape ``(n, outputs)``.
+        """Return only the scores of classes, of outputs ``(n, outputs)``.
 
         Returns:
             Shape ``(n, classes)``: column i belongs to class i; the background is dropped.
@@ -144,9 +141,7 @@ def is_wordnet_id(text: str) -> bool:
 def label_set(name_or_path: str, root: Path) -> LabelSet:
     """Load a label set.
 
-    Args:
-        name_or_path: One of ``NAMED_SETS``, or a text file (see ``parse_labels``).
-        root: Folder that relative paths start from.
+    The path is that of a text file, see ``parse_labels``; a relative one starts from ``root``.
 
     Raises:
         ImageError: The name is unknown, or the file can't be used.

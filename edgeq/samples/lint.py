@@ -91,10 +91,9 @@ class Lint:
 
 
 def pixel_facts(pixels: Bytes) -> PixelFacts:
-    """Compute facts about every photograph.
+    """Compute facts about every photograph of RGB pixels, ``(n, h, w, 3)`` with n at least 1.
 
-    Args:
-        pixels: RGB, shape ``(n, h, w, 3)``, n at least 1; a memory map is read image by image.
+    A memory map is read image by image.
     """
     columns = zip(*(_look(np.asarray(picture)) for picture in pixels), strict=True)
     return PixelFacts(*map(np.array, columns))
@@ -104,10 +103,8 @@ def lint_arrays(rows: npt.NDArray[np.float32]) -> Lint:
     """Find what is odd about a calibration set of arrays.
 
     Nothing is known about what their values mean, so only what no data set has is a problem: the
-    same sample throughout, or samples of a single value.
-
-    Args:
-        rows: Real values, shape ``(n, d)``, n at least 1.
+    same sample throughout, or samples of a single value. The rows hold real values, ``(n, d)`` with
+    n at least 1.
     """
     n = len(rows)
     flat = int(np.count_nonzero(rows.max(axis=1) == rows.min(axis=1))) if rows.shape[1] > 1 else 0

@@ -42,10 +42,8 @@ def to_inputs(
 ) -> list[npt.NDArray[np.float32]]:
     """Return one array per input of a model, with the batch that the model has.
 
-    Args:
-        sample: Pixels, shape ``(h, w, 3)``, or a row of arrays, shape ``(d,)``.
-        preprocessing: The model's preprocessing.
-        shapes: Shapes of the model's inputs. A batch above 1 gets the same image several times.
+    The sample has the shape ``(h, w, 3)``, or ``(d,)`` for a row of arrays. A batch above 1 gets
+    the same image several times.
     """
     if sample.dtype != np.float32:
         return [_to_image(sample, preprocessing, shapes[0])]
@@ -55,10 +53,7 @@ def to_inputs(
 
 
 def grey(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return the luma of RGB pixels by ITU-R BT.601, in the fixed-point arithmetic of Pillow's "L".
-
-    Args:
-        pixels: Shape ``(..., 3)``.
+    """Return the luma of RGB pixels, ``(..., 3)``, by ITU-R BT.601, as Pillow's "L" rounds it.
 
     Returns:
         Shape ``(..., 1)``.

@@ -41,11 +41,8 @@ def read_resized(
 ) -> Image.Image:
     """Return a photograph cropped and resized, decoding no more pixels than needed.
 
-    Args:
-        path: The photograph, read inside ``pillow_warnings_are_errors``.
-        sha256: Hash of its content when the set was loaded.
-        preprocessing: Resize, filter, crop and JPEG scaling.
-        size: Height and width in pixels.
+    ``sha256`` is that of its content when the set was loaded; the size is height and width. It is
+    read inside ``pillow_warnings_are_errors``.
 
     Raises:
         ImageError: The photograph can't be used, or changed after the set was loaded.
@@ -61,12 +58,7 @@ def read_indices(
 ) -> Image.Image:
     """Return a mask cropped or padded, and resized to the nearest pixel, so that no value is new.
 
-    Args:
-        path: The mask, read inside ``pillow_warnings_are_errors``.
-        sha256: Hash of its content when the set was loaded.
-        preprocessing: Resize and crop.
-        size: Height and width in pixels.
-        padding: Value of the padding of a letterbox.
+    As ``read_resized``; ``padding`` is the value of the padding of a letterbox.
 
     Raises:
         ImageError: The mask can't be used, changed after the set was loaded, or has colours.
@@ -84,13 +76,8 @@ def resized(
 
     The centre crop is that of the EfficientNet checkpoints: the central square with a side of
     ``int(crop_fraction * shorter side)`` pixels. The letterbox is that of Ultralytics: the whole
-    photograph in the middle of grey of level 114.
-
-    Args:
-        photo: The photograph.
-        preprocessing: Resize, filter and crop.
-        size: Height and width in pixels.
-        padding: Level of a letterbox's padding.
+    photograph in the middle of grey of level 114. The size is height and width, ``padding`` the
+    level of a letterbox's padding.
     """
     from PIL import Image
 
@@ -118,11 +105,7 @@ def letterbox(photo: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, 
     """Return left and top edge, width and height in pixels of a photograph within its padding.
 
     As ``letterbox`` in ``utils/augmentations.py`` of github.com/ultralytics/yolov5, without
-    stretching to a stride.
-
-    Args:
-        photo: Width and height of the photograph.
-        size: Height and width of the input.
+    stretching to a stride. The photograph's size is width and height, the input's height and width.
     """
     scale = min(size[1] / photo[0], size[0] / photo[1])
     width, height = (max(1, round(side * scale)) for side in photo)
@@ -136,12 +119,8 @@ def place_of_photo(
     """Return left and top edge, width and height of a photograph relative to the model's input.
 
     It is ``(0, 0, 1, 1)`` for a photograph that fills the input, larger for one that was cropped,
-    and smaller for one that was padded.
-
-    Args:
-        photo: Width and height of the photograph.
-        preprocessing: Resize and crop.
-        size: Height and width of the input.
+    and smaller for one that was padded. The photograph's size is width and height, the input's
+    height and width.
     """
     if preprocessing.resize == "letterbox":
         left, top, width, height = letterbox(photo, size)

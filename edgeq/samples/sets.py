@@ -224,10 +224,7 @@ def load_set(
 ) -> ImageSet:
     """Find and hash the photographs of a set.
 
-    Args:
-        named: The set.
-        classes: The classes that labels are checked against.
-        digest: Returns the sha256 of a file; called in several threads.
+    Labels are checked against ``classes``; ``digest`` is called in several threads.
 
     Raises:
         ImageError: The source, a label or a file can't be used.
@@ -321,10 +318,7 @@ def read_keys(text: str, count: int) -> npt.NDArray[np.uint64]:
 def refuse_shared(calibration: int, shared: Sequence[str], where: str) -> None:
     """Refuse a calibration set that shares images with the samples that variants are judged on.
 
-    Args:
-        calibration: Number of calibration images.
-        shared: Names of those that are evaluation images too.
-        where: What names the sets, for the error.
+    ``calibration`` is the number of calibration images, ``shared`` has the names of those in both.
 
     Raises:
         ImageError: Some are.

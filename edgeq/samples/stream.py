@@ -60,12 +60,8 @@ class Piece:
 class Stream:
     """A set's photographs at a model's input size, each decoded once, on demand.
 
-    Args:
-        images: The set.
-        preprocessing: The model's preprocessing; resize, filter, crop and JPEG scaling are used.
-        size: Height and width of the model's input in pixels.
-        store: Store that keeps pixels.
-        progress: Called in this thread with (done, total) of the set during decoding.
+    Of the preprocessing, resize, filter, crop and JPEG scaling are used; the size is height and
+    width. ``progress`` is called in this thread with (done, total) of the set.
     """
 
     def __init__(
@@ -156,9 +152,7 @@ class Stream:
 class ArrayStream(Stream):
     """A set of arrays, whose samples are rows of a file in the store.
 
-    Args:
-        images: The set.
-        file: Its rows, with the inputs in the order of the model that they are for.
+    The file has the inputs in the order of the model that it is for.
     """
 
     def __init__(self, images: ImageSet, file: ArrayFile) -> None:

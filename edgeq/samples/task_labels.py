@@ -143,12 +143,7 @@ def read_masks(
 ) -> TaskLabels:
     """Read masks as the model sees their photographs: cropped or padded, and resized.
 
-    Args:
-        folder: The folder of PNG files.
-        names: The photographs' names.
-        preprocessing: How the photographs are cropped and resized.
-        size: Height and width of the model's map.
-        ignored: Class of padding.
+    The size is height and width of the model's map; ``ignored`` is the class of padding.
 
     Raises:
         ImageError: A photograph has no mask; and, on access, a mask can't be read.
@@ -167,11 +162,7 @@ def read_pictures(
 ) -> TaskLabels:
     """Read target pictures at the size of the model's output, with values from 0 to 255.
 
-    Args:
-        folder: The folder of pictures.
-        names: The photographs' names.
-        preprocessing: How the photographs are cropped and resized.
-        shape: Height, width and channels of the model's output.
+    The shape is height, width and channels of the model's output.
 
     Raises:
         ImageError: A photograph has no picture; and, on access, a picture can't be read.

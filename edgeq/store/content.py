@@ -153,11 +153,7 @@ _PERMIT = "Make it writable, or set `store` in the spec to another folder"
 
 
 class Store:
-    """A folder of entries; safe for many processes.
-
-    Args:
-        root: The folder, created with the first entry.
-    """
+    """A folder of entries; safe for many processes."""
 
     def __init__(self, root: Path):
         self.root = root
@@ -211,11 +207,8 @@ class Store:
     ) -> list[tuple[str, Mapping[str, object]]]:
         """List key and facts of every entry of a kind, in a fixed order; files are not read.
 
-        Entries without readable facts are left out; reading them reports the damage.
-
-        Args:
-            kind: Group of the entries.
-            besides: Keys of entries to leave out.
+        Entries without readable facts are left out; reading them reports the damage. ``besides``
+        has the keys of entries to leave out.
         """
         self._use()
         return described(self.root / kind, besides)

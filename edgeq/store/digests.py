@@ -25,11 +25,7 @@ class _Known(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Digests:
-    """Hashes of files by path; safe for several threads.
-
-    Args:
-        root: Folder of the store.
-    """
+    """Hashes of files by path; safe for several threads."""
 
     def __init__(self, root: Path) -> None:
         self._path = root / FILE

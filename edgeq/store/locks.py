@@ -56,9 +56,6 @@ class _Owner(msgspec.Struct, frozen=True):
 def alone(path: Path) -> Iterator[None]:
     """Hold a lock; a long wait is reported on standard error.
 
-    Args:
-        path: File of the lock; its folder is created.
-
     Raises:
         HeldError: Another process has held it for over ``TIMEOUT_S``.
         NotLockedError: The lock can't be created.
@@ -88,10 +85,8 @@ def alone_in(folder: Path) -> Iterator[None]:
 
     The folder itself is locked, so nothing is left in it. Processes that are started meanwhile may
     write there: a hook of pytest may start ``edgeq bundle``. A file system without locks keeps
-    nobody out, and what can't be written is said by who writes.
-
-    Args:
-        folder: The folder; it is made.
+    nobody out, and what can't be written is said by who writes. The folder is made if it is
+    missing.
 
     Raises:
         StoreError: Another process holds it for over ``TIMEOUT_S``.
@@ -137,9 +132,6 @@ def use(folder: Path) -> None:
     """Keep a store from being pruned until this process ends; has no effect a second time.
 
     If the store can't be written it can't be pruned either, so that is not an error.
-
-    Args:
-        folder: Folder of the store's locks.
 
     Raises:
         HeldError: Another process has been pruning it for over ``TIMEOUT_S``.

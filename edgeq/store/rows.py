@@ -57,10 +57,7 @@ class Ledger:
         self._guard = threading.Lock()
 
     def missing(self, photographs: Sequence[str]) -> list[str]:
-        """Return the photographs without a row, each once, in order.
-
-        Args:
-            photographs: sha256 of each photograph.
+        """Return the photographs without a row by their sha256, each once, in order.
 
         Raises:
             StoreError: The store can't be read.

@@ -112,11 +112,8 @@ def estimate(settings: EthosU, path: Path) -> NpuEstimate:
 def read(summary: str, layers: str, *, accelerator: str, version: str) -> NpuEstimate:
     """Return the estimate in Vela's two tables.
 
-    Args:
-        summary: The CSV table with one row for the whole network; times in seconds, memory in KiB.
-        layers: The CSV table with one row per operator.
-        accelerator: The accelerator that was requested.
-        version: Version of Vela.
+    ``summary`` has one row for the whole network, with times in seconds and memory in KiB;
+    ``layers`` has one per operator.
 
     Raises:
         EdgeqError: The tables do not have this form.

@@ -45,9 +45,7 @@ _REASON = re.compile(r"^E\d{4} \S+ +\d+ [\w.]+:\d+\] (.+)|^ERROR: \[[^\]]*\] (\S
 class Interpreter:
     """A model on the GPU, with the methods of LiteRT's interpreter that a worker calls.
 
-    Args:
-        content: Content of the file.
-        precision: Arithmetic of the GPU's shaders, ``"float16"`` or ``"float32"``.
+    ``precision`` is that of the GPU's shaders, ``"float16"`` or ``"float32"``.
 
     Raises:
         ValueError: LiteRT refuses the file on this GPU. The message is what it printed.

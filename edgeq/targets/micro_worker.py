@@ -28,8 +28,7 @@ _NOISE = re.compile(r"tensorflow/lite/\S+\s*")
 class Interpreter:
     """TFLM's interpreter with the methods of LiteRT's interpreter that a worker calls.
 
-    Args:
-        content: Content of the file. The arena is larger than the file can need.
+    The arena is larger than the file can need.
 
     Raises:
         ValueError: TFLM refuses the file. The message is what it printed.

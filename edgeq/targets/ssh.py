@@ -69,9 +69,6 @@ class SharedConnection:
     when its standard input does, however this process ends. If there is none, a worker's own
     ``ssh`` connects itself.
 
-    Args:
-        settings: The target's settings.
-
     Attributes:
         socket: Path at which ``ssh`` offers it to others; None if the folder for temporary files
             has a path that is too long for one, or that ``ssh`` would not take literally.

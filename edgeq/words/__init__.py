@@ -48,10 +48,7 @@ _TYPOGRAPHY = (
 def value(kind: Kind, number: float, *, beside: float | None = None) -> str:
     """Return a number with its unit, for example ``"94.6 %"``, ``"8.42 MB"`` or ``"0.62x"``.
 
-    Args:
-        kind: Kind of number.
-        number: A share, bytes, milliseconds, ...
-        beside: A limit or other number that the text must differ from unless the numbers are equal.
+    If the number differs from ``beside``, such as a limit, the texts must differ.
     """
     return "".join(_value(kind, number, beside))
 
@@ -59,10 +56,7 @@ def value(kind: Kind, number: float, *, beside: float | None = None) -> str:
 def limit(kind: Kind, number: float, *, beside: float | None = None) -> str:
     """Return a limit as a person would write it, for example ``"93 %"``.
 
-    Args:
-        kind: Kind of number.
-        number: The limit.
-        beside: The value that is compared with it.
+    ``beside`` is the value that is compared with it.
     """
     if kind == "size":
         return value(kind, number, beside=beside)
@@ -203,11 +197,7 @@ def typeset(text: str) -> str:
 def _value(kind: Kind, number: float, beside: float | None = None, least: int = 0) -> _Text:
     """Return a number and its unit, with enough digits to tell it from another number.
 
-    Args:
-        kind: Kind of number.
-        number: The number.
-        beside: The other number; None if there is none.
-        least: Least number of additional digits.
+    ``least`` is the least number of additional digits.
     """
     if beside is None or not math.isfinite(number):
         return _written(kind, _exact(kind, number), least)

@@ -74,10 +74,8 @@ def fitted(text: str, width: int) -> str:
 def wrapped(text: str, width: int, *, indent: str = "") -> list[str]:
     """Return a printable text as lines of at most ``width`` columns.
 
-    Args:
-        text: Text that is broken between words; words longer than a line are cut.
-        width: Columns of a line, more than those of the indent.
-        indent: Indent of every line but the first.
+    It is broken between words, and words longer than a line are cut. ``indent`` precedes every line
+    but the first.
     """
     lines, line = [], ""
     for word in text.split(" "):

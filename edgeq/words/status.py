@@ -17,9 +17,7 @@ _COUNTED = re.compile(r"(?<![\d,.])(\d+) of (\d+)(?![,.]?\d)")
 def status_line(text: str, width: int) -> str:
     """Return one harmless line of at most ``width`` columns, empty for an empty text.
 
-    Args:
-        text: What is being done; ``"3 of 8"`` in it becomes a bar in front of it.
-        width: Columns of the terminal.
+    ``"3 of 8"`` in the text becomes a bar in front of it.
     """
     if not text:
         return ""

@@ -46,12 +46,9 @@ class _Sources:
 
 @dataclass(frozen=True)
 class BundleResult:
-    """A written package.
+    """A written package, and the same as a zip next to it, ``FOLDER.zip``.
 
-    Attributes:
-        zip: The same as a zip next to it, ``FOLDER.zip``.
-        packed: Answer about every packed variant, by ``model/variant``.
-        refused: The other variants, with the reasons.
+    Answers about the packed variants are by ``model/variant``.
     """
 
     folder: Path

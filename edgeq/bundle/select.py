@@ -20,9 +20,8 @@ MEASURES = ("size", "operators", "agreement", "accuracy", "figures", "latency", 
 class Refusal:
     """A variant that is not packed.
 
-    Attributes:
-        answer: Answer about the variant; a cleared one is left out only if it can't be packed.
-        reasons: Reasons, one sentence each, at least one.
+    The reasons are one sentence each, at least one. A cleared one is left out only if it can't be
+    packed.
     """
 
     model: str

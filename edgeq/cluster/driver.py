@@ -82,12 +82,7 @@ class Nodes(Protocol[Ticket]):
 
 @dataclass(frozen=True)
 class Done:
-    """A portion that was run.
-
-    Attributes:
-        photos: Its photographs.
-        ran: What the node returned.
-    """
+    """A portion that was run, and what the node returned."""
 
     photos: Photos
     ran: Ran
@@ -188,8 +183,7 @@ def run_on(
 class _Evaluation(Generic[Ticket]):
     """The portions of one evaluation: those to be dealt and those that are with a node.
 
-    Attributes:
-        flying: Node and photographs of each portion that is with a node.
+    ``flying`` has node and photographs of each of the latter.
     """
 
     def __init__(

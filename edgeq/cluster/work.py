@@ -52,10 +52,7 @@ class Job:
 class Portion:
     """Photographs that are run and stored together.
 
-    Attributes:
-        photos: The photographs, named by their contents.
-        contents: Contents of their files for a node that does not see the driver's files, else
-            empty.
+    ``contents`` are those of their files, for a node that does not see the driver's, else empty.
     """
 
     photos: tuple[Photo, ...]
@@ -64,12 +61,9 @@ class Portion:
 
 @dataclass(frozen=True)
 class Ran:
-    """A portion that was run.
+    """A portion that was run: raw outputs, float32 ``(m, ...)`` each, and the worker's memory use.
 
-    Attributes:
-        outputs: Raw outputs, float32 ``(m, ...)`` each.
-        held: The worker's memory use after some of the inferences.
-        load: Unique id of the model load that ran it.
+    ``load`` is a unique id of the model load that ran it.
     """
 
     outputs: tuple[npt.NDArray[np.float32], ...]
@@ -105,12 +99,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Making:
-    """An export, a calibration or a quantization.
-
-    Attributes:
-        assignment: What a child is asked to do.
-        sources: The files that it reads.
-    """
+    """An export, a calibration or a quantization, with the files that a child reads for it."""
 
     assignment: Assignment
     sources: tuple[Source, ...]
@@ -118,13 +107,9 @@ class Making:
 
 @dataclass(frozen=True)
 class Made:
-    """How a child ended, with what it wrote.
+    """How a child ended: its answer, its exit code or the limit that it exceeded; and its log.
 
-    Attributes:
-        answer: Its answer, its exit code, or the limit that it exceeded.
-        log: Content of its log.
-        files: Contents of the files that it wrote, by their path relative to the folder of its
-            output.
+    ``files`` are those that it wrote, by their path relative to the folder of its output.
     """
 
     answer: Response | int | TooMuchError

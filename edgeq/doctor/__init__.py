@@ -56,11 +56,8 @@ EXTRAS = {
 class Finding:
     """The result of looking for one thing.
 
-    Attributes:
-        area: Subject; findings of one area are consecutive.
-        state: ``"bad"`` stops the gate or leaves cases MISSING undeclared; ``"absent"`` means that
-            the spec does not need it.
-        text: Description of the finding.
+    Findings of one area are consecutive. A ``"bad"`` one stops the gate or leaves cases MISSING
+    undeclared; ``"absent"`` means that the spec does not need it.
     """
 
     area: str

@@ -31,13 +31,7 @@ _WORDS = {"and", "or", "not"}
 
 @dataclass(frozen=True)
 class Signature:
-    """Who accepts, when and why.
-
-    Attributes:
-        reason: Reason in the words of whoever accepts.
-        date: Date in ISO 8601, UTC.
-        commit: The commit that is checked out, or None outside a repository.
-    """
+    """Who accepts, when (ISO 8601, UTC) and why, and the commit that is checked out, if any."""
 
     reason: str
     date: str
@@ -46,12 +40,10 @@ class Signature:
 
 @dataclass(frozen=True)
 class Accepting:
-    """The result of an acceptance.
+    """The accepted records to write after an acceptance, None for one that becomes empty.
 
-    Attributes:
-        records: The accepted records to write, by model; None for a record that becomes empty.
-        taken: Ids of the cases whose figures are accepted now.
-        vanished: Ids of accepted cases that the run does not declare any more.
+    ``taken`` are the cases whose figures are accepted now, ``vanished`` those that the run does not
+    declare any more.
     """
 
     records: dict[str, Accepted | None]

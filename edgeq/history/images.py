@@ -26,12 +26,10 @@ Places = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Moved:
-    """The images on which two variants of one baseline differ.
+    """The images that the first of two variants of one baseline has right and the second wrong.
 
-    Attributes:
-        worse: Names of the images that the first has right and the second wrong.
-        better: The reverse.
-        p: McNemar's exact two-sided p, the probability of as many changes by chance.
+    ``better`` is the reverse, and ``p`` McNemar's exact two-sided probability of as many changes by
+    chance.
     """
 
     worse: tuple[str, ...]
@@ -47,10 +45,8 @@ class Moved:
 class Shared:
     """The images that two evaluation sets have in common, with the same labels.
 
-    Attributes:
-        first: Their positions in the first set, shape ``(k,)``.
-        second: Their positions in the second set, shape ``(k,)``.
-        worth: The share of them that counts as independent.
+    Their positions in both sets have the shape ``(k,)``; ``worth`` is the share of them that counts
+    as independent.
     """
 
     first: Places
@@ -82,10 +78,8 @@ class Shared:
 class Pairs:
     """Yes or no from two sides on each image that both have.
 
-    Attributes:
-        lost: Number of images with yes on the first side and no on the second.
-        gained: The reverse.
-        worth: The share of the images that counts as independent.
+    ``lost`` counts images with yes on the first side alone, ``gained`` on the second alone;
+    ``worth`` is the share of the images that counts as independent.
     """
 
     images: int

@@ -92,12 +92,9 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Past:
-    """The runs in a folder.
+    """The runs in a folder, the oldest first, and the names of their files, as far as known.
 
-    Attributes:
-        runs: Runs, the oldest first.
-        damaged: Why files could not be read, one sentence each.
-        files: Names of the runs' files; empty if they are not known.
+    ``damaged`` says why files could not be read, one sentence each.
     """
 
     runs: tuple[PastRun, ...] = ()

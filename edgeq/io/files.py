@@ -163,14 +163,7 @@ def is_settled(stamp: Stamp) -> bool:
 
 @dataclass(frozen=True)
 class Original:
-    """A file of the project and the copy that a run works on.
-
-    Attributes:
-        path: The project's file.
-        copy: Copy in the store, with the content that was read.
-        sha256: Hash of that content.
-        stamp: Stamp of the file when it was read.
-    """
+    """A file of the project, its hash and stamp when it was read, and its copy in the store."""
 
     path: Path
     copy: Path

@@ -43,9 +43,8 @@ HELD = "held.json"
 class HeldMemory(msgspec.Struct, frozen=True, kw_only=True):
     """The worker's memory use while it ran one portion.
 
-    Attributes:
-        load: Unique id of the model load that the portion belongs to.
-        samples: Memory use after some of the inferences, in order.
+    ``load`` is a unique id of the model load that the portion belongs to; ``samples`` follow some
+    of the inferences, in order.
     """
 
     load: str
@@ -70,13 +69,7 @@ def missing_portions(
 
 @dataclass(frozen=True)
 class RanPortion:
-    """A portion that was run.
-
-    Attributes:
-        photos: Its photographs.
-        outputs: Raw outputs, float32 ``(m, ...)`` each.
-        memory: The worker's memory use.
-    """
+    """A portion that was run, with its raw outputs, float32 ``(m, ...)`` each."""
 
     photos: Sequence[Photo]
     outputs: tuple[Floats, ...]
@@ -94,11 +87,7 @@ class Progress(Protocol):
 class Resident:
     """A model that is loaded in a worker.
 
-    Attributes:
-        session: The worker.
-        handle: Handle of the model in the worker.
-        preprocessing: Preprocessing of the model.
-        load: Unique id of this load.
+    ``load`` is a unique id of this load.
     """
 
     session: Session

@@ -172,11 +172,7 @@ class Measurement(Generic[T]):
 
 
 class InputRange(msgspec.Struct, frozen=True):
-    """How well a variant's input range covers its samples' values.
-
-    Attributes:
-        fit: The fit, None if the input is not quantized.
-    """
+    """How well a variant's input range covers its samples' values; None if it is not quantized."""
 
     fit: InputFit | None = msgspec.field(name="found")
 

@@ -33,11 +33,9 @@ THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Presence:
-    """The samples on which the baseline sees something.
+    """The samples on which the baseline sees something: their places in order, int64.
 
-    Attributes:
-        output: Index of the output that says so.
-        places: Places of these samples in the evaluation set, in order, int64.
+    ``output`` is the index of the output that says so.
     """
 
     output: int

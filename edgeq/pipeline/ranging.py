@@ -126,10 +126,8 @@ def ranges_facts(variant: VariantUnderTest) -> Mapping[str, object]:
 class _Said:
     """A model's outputs on the samples.
 
-    Attributes:
-        compared: The outputs to compare, ``(n, d)`` each; none of a detector's.
-        answers: The predictions in classes, None if the model has none.
-        boxes: The boxes, None if the model is not a detector.
+    Of a model without them, ``answers`` and ``boxes`` are None. ``compared`` are ``(n, d)`` each,
+    none of a detector's.
     """
 
     compared: list[npt.NDArray[np.floating]]

@@ -73,12 +73,7 @@ class AskedAgain:
 
 @dataclass(frozen=True)
 class OtherKernels:
-    """Outputs of other kernels.
-
-    Attributes:
-        outputs: All outputs for the first photographs, of which there is at least one.
-        kernels: The kernels.
-    """
+    """All outputs of other kernels for the first photographs, of which there is at least one."""
 
     outputs: tuple[Rows, ...]
     kernels: Kernels
@@ -87,9 +82,7 @@ class OtherKernels:
 class Noise(msgspec.Struct, frozen=True):
     """How far the outputs of other kernels differ from those of the run's own.
 
-    Attributes:
-        noise: The difference for the output nearest to failing.
-        other: The other kernels.
+    It is that of the output nearest to failing.
     """
 
     noise: KernelNoise = msgspec.field(name="found")

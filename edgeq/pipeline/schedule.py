@@ -85,13 +85,7 @@ class NotAloneError(EdgeqError):
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """When a task ran.
-
-    Attributes:
-        name: Name of the task.
-        start_s: Seconds from the start of the schedule.
-        seconds: Duration of the task in seconds.
-    """
+    """When a task ran, in seconds from the start of the schedule."""
 
     name: str
     start_s: float

@@ -36,12 +36,7 @@ Batch = Callable[[int, float], Timed]
 
 @dataclass(frozen=True)
 class TimedPair:
-    """Times of baseline and variant, measured alternately.
-
-    Attributes:
-        timed: The raw samples, the baseline's first.
-        latency: Summary of the samples.
-    """
+    """Raw samples of baseline and variant, measured alternately, and their summary."""
 
     timed: Timed
     latency: Latency

@@ -29,8 +29,7 @@ def cut_all() -> None:
 class Lifeline:
     """A pipe that ties one child to this process; the child leads its own session.
 
-    Attributes:
-        end: The child's end, for ``pass_fds``.
+    ``end`` is the child's end, for ``pass_fds``.
     """
 
     def __init__(self) -> None:

@@ -16,11 +16,7 @@ BINS = 36
 
 @dataclass(frozen=True)
 class Tick:
-    """A grid line with its text.
-
-    Attributes:
-        at: Position in the picture's units.
-    """
+    """A grid line, at a position in the picture's units, with its text."""
 
     at: float
     text: str

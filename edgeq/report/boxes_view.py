@@ -67,8 +67,7 @@ class Rectangle:
 class BoxedPicture:
     """A photograph with the boxes of both models.
 
-    Attributes:
-        caption: What differs, without a full stop.
+    The caption says what differs, without a full stop.
     """
 
     anchor: str

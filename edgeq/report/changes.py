@@ -66,8 +66,7 @@ class ChangesView:
 class PreviousView:
     """The view of the changes since the previous run.
 
-    Attributes:
-        when: Start of the previous run, and its commit.
+    ``when`` has the start of the previous run, and its commit.
     """
 
     when: str

@@ -46,11 +46,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class PartRow:
-    """One part of the files.
-
-    Attributes:
-        baseline, variant: Size of the part in each file, in words.
-    """
+    """One part of the files, with its size in each of them in words."""
 
     letter: str
     colour: int
@@ -75,11 +71,7 @@ class StackView:
 
 @dataclass(frozen=True)
 class KernelsView:
-    """The operators that the kernels' delegate runs.
-
-    Attributes:
-        share: Share of the operators that the delegate runs, 0 to 1.
-    """
+    """The share of the operators, 0 to 1, that the kernels' delegate runs, and what that means."""
 
     summary: str
     share: float

@@ -48,11 +48,7 @@ class RunLine:
 
 @dataclass(frozen=True)
 class Row:
-    """One figure over the runs.
-
-    Attributes:
-        cells: The figure in each run, the latest first.
-    """
+    """One figure in each run, the latest first."""
 
     name: str
     cells: tuple[str, ...]
@@ -60,11 +56,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The figures of one model in numbers.
-
-    Attributes:
-        columns: Start of each run, the latest first.
-    """
+    """The figures of one model in numbers; a column is named by its run's start, latest first."""
 
     model: str
     columns: tuple[str, ...]
@@ -75,8 +67,7 @@ class Table:
 class IndexView:
     """The whole page.
 
-    Attributes:
-        damaged: Why files of the history could not be read, one sentence each.
+    ``damaged`` says why files of the history could not be read, one sentence each.
     """
 
     title: str

@@ -98,12 +98,7 @@ def _of_image(value: float | None, image: int | None) -> str:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer in the picture.
-
-    Attributes:
-        name: Operator, index and name of the layer.
-        text: Relative error of the layer's output.
-    """
+    """One layer in the picture: operator, index and name, and the relative error of its output."""
 
     x: float
     y: float
@@ -115,10 +110,8 @@ class Layer:
 class NetworkView:
     """The error along the network.
 
-    Attributes:
-        layers: The layers, in the order of execution.
-        line: Points of the line through the layers.
-        steps: The layers at which the error grows most, the greatest growth first.
+    The line has points for the layers, in the order of execution; ``steps`` are the layers at which
+    the error grows most, the greatest growth first.
     """
 
     summary: str

@@ -36,11 +36,7 @@ class MatrixCell:
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """A variant on all targets.
-
-    Attributes:
-        mark: The answer on all targets together.
-    """
+    """A variant on all targets, with the answer on all of them together."""
 
     model: str
     variant: str

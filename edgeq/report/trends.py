@@ -30,11 +30,7 @@ appears."""
 
 @dataclass(frozen=True)
 class Dot:
-    """A marked run.
-
-    Attributes:
-        kind: ``"now"``, ``"accepted"`` or ``"failed"``.
-    """
+    """A marked run: ``"now"``, ``"accepted"`` or ``"failed"``."""
 
     x: float
     y: float

@@ -10,11 +10,9 @@ from edgeq.report.variant_view import CaseView
 
 @dataclass(frozen=True)
 class Trouble:
-    """Cases with the same verdict for the same reason.
+    """The first of the cases with the same verdict for the same reason, and the others' number.
 
-    Attributes:
-        case: The first of them, without a cause or a next step that was already given.
-        others: Number of the others.
+    It lacks a cause or a next step that was already given.
     """
 
     case: CaseView

@@ -22,12 +22,8 @@ from edgeq.results.judging import judge, why_inapplicable
 class Elsewhere:
     """A variant, or a baseline, on a target.
 
-    Attributes:
-        name: ``MODEL/VARIANT@TARGET``.
-        is_baseline: Whether this is the baseline on that target; a baseline has no cases.
-        cases: The cases of gates that look at predictions.
-        beside: How far its outputs differ from those on this machine; None if it does not run on
-            one of the two.
+    ``cases`` are of the gates that look at predictions, none for a baseline. ``beside`` says how
+    far its outputs differ from those on this machine; None if it does not run on one of the two.
     """
 
     name: str

@@ -132,12 +132,8 @@ def _pools(models: Iterable[_ModelTasks]) -> dict[str, Workers]:
 class _ModelTasks:
     """The tasks of one model's cases.
 
-    Attributes:
-        run: The run.
-        model: Name of the model.
-        cases: The selected cases of the model.
-        exported: Set when the export of the baseline has succeeded or failed.
-        explain: Whether to search for the causes of FAILs.
+    ``exported`` is set when the export of the baseline has succeeded or failed; ``explain`` says
+    whether to search for the causes of FAILs.
     """
 
     run: Run

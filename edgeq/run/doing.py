@@ -21,10 +21,8 @@ _ACTIVITIES = {
 class Doing:
     """A request in progress.
 
-    Attributes:
-        op: Name of the request.
-        done: Images known to be done; the worker reports once a second.
-        total: Images in total, or 0 if the request is not about images.
+    ``op`` is the request's name. Images known to be done are counted once a second; ``total`` is 0
+    if the request is not about images.
     """
 
     op: str

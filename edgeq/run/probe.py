@@ -16,12 +16,7 @@ TIMEOUT_S = 20.0
 
 @dataclass(frozen=True)
 class Probed:
-    """What a target can do.
-
-    Attributes:
-        facts: What the worker reported about itself.
-        xnnpack: Whether XNNPACK took over the operator.
-    """
+    """What a worker reported about itself, and whether XNNPACK took over the operator."""
 
     facts: WorkerFacts
     xnnpack: bool

@@ -28,12 +28,7 @@ FALLEN_CLOCK = 0.9
 
 @dataclass(frozen=True)
 class Settled:
-    """How a machine warmed up.
-
-    Attributes:
-        seconds: Seconds that it took.
-        steady: Whether the times had become alike by then.
-    """
+    """Seconds that a machine took to warm up, and whether its times had become alike by then."""
 
     seconds: float
     steady: bool

@@ -14,10 +14,8 @@ WORKER = Path(__file__).with_name("worker.py")
 class Ended:
     """How the program that starts a worker, or the worker itself, ended.
 
-    Attributes:
-        code: Exit code, negative for a signal.
-        output: The last of its standard error.
-        greeted: Whether the worker had answered before.
+    ``code`` is the exit code, negative for a signal, ``output`` the last of the standard error;
+    ``greeted`` says whether the worker had answered before.
     """
 
     code: int
@@ -27,12 +25,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a worker ended, according to its target.
-
-    Attributes:
-        what: The problem, without a full stop.
-        remedy: What to do about it.
-    """
+    """The problem for which a worker ended, without a full stop, according to its target."""
 
     what: str
     remedy: str

@@ -59,12 +59,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One input of a model.
-
-    Attributes:
-        name: Its name in the file.
-        shape: Shape of one sample, without the batch.
-    """
+    """One input of a model, by its name in the file, with the shape of one sample."""
 
     name: str
     shape: tuple[int, ...]
@@ -101,10 +96,8 @@ class ArrayFile:
 class StoredArrays:
     """What a source gives.
 
-    Attributes:
-        digests: The sha256 of each row.
-        labels: Class indices that a function gave, None if it gave none.
-        notes: Assumptions about the values, in sentences.
+    ``digests`` has the sha256 of each row, ``labels`` the class indices that a function gave,
+    ``notes`` what is assumed about the values, in sentences.
     """
 
     file: ArrayFile

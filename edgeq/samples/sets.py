@@ -82,10 +82,8 @@ class Photo:
 class ImageSet:
     """Photographs in a fixed order (by name).
 
-    Attributes:
-        photos: The photographs, at least one.
-        notes: Assumptions about their labels, in sentences.
-        arrays: Where the samples lie if they are arrays; None for photographs.
+    There is at least one. ``notes`` are assumptions about their labels, in sentences; ``arrays``
+    says where the samples lie if they are arrays.
     """
 
     role: Role
@@ -172,11 +170,7 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Counted:
-    """What is known of a set without reading a photograph.
-
-    Attributes:
-        labels: Class indices of those that have one.
-    """
+    """What is known of a set unread: the class indices of the photographs with a label."""
 
     photographs: int
     labels: tuple[int, ...]

@@ -44,8 +44,7 @@ def portion_size(count: int) -> int:
 class Piece:
     """Photographs that are consecutive both in a set and in a file of pixels.
 
-    Attributes:
-        start: Index of the first photograph in the file.
+    ``start`` is the index of the first one in the file.
     """
 
     pixels: Pixels

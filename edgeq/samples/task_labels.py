@@ -40,10 +40,8 @@ _SETS, _VALUE = "labels", "value"
 class TaskLabels(Sequence[Array]):
     """The label of each photograph of a set, read on first use.
 
-    Attributes:
-        sha256: Hash of the labels' content.
-        images: Number of photographs.
-        read: Function of a photograph's index that returns its label.
+    ``sha256`` is that of the labels' content, and ``read`` returns the label of the photograph with
+    an index.
     """
 
     sha256: str

@@ -53,14 +53,9 @@ class EntryFile(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Entry:
-    """A stored entry.
+    """A stored entry: its address, the facts it was made from, and its files' sha256 by name.
 
-    Attributes:
-        folder: Folder with its files.
-        key: Address of the entry.
-        facts: The facts it was made from.
-        files: The sha256 of every file, by its name in the folder.
-        made: Whether this call made it (False if it was read).
+    ``made`` says whether this call made it or read it.
     """
 
     folder: Path

@@ -16,14 +16,7 @@ WAIT_S = 10.0
 
 @dataclass(frozen=True)
 class Kept:
-    """An entry, with its size and age.
-
-    Attributes:
-        kind: Group of the entry.
-        folder: Folder of the entry.
-        bytes: Size of its files.
-        used: When it was last read or made, in seconds since 1970 by this machine's clock.
-    """
+    """An entry with its size, and when it was last read or made, in seconds since 1970."""
 
     kind: str
     folder: Path
@@ -35,10 +28,7 @@ class Kept:
 class Pruned:
     """The result of pruning.
 
-    Attributes:
-        removed: The entries that were removed.
-        kept: The entries that remain.
-        leftovers: Bytes removed besides entries: quarantine, unfinished work, stale logs.
+    ``leftovers`` are bytes removed besides entries: quarantine, unfinished work, stale logs.
     """
 
     removed: tuple[Kept, ...]

@@ -21,13 +21,7 @@ _MOST_ROWS = 1 << 32
 
 @dataclass(frozen=True)
 class Run:
-    """Consecutive rows of one portion, for consecutive photographs of a set.
-
-    Attributes:
-        folder: Folder of the portion.
-        start: Index of the first row.
-        count: Number of rows.
-    """
+    """Consecutive rows of one portion, for consecutive photographs of a set."""
 
     folder: Path
     start: int

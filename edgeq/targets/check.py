@@ -87,12 +87,7 @@ class Ran:
 
 @dataclass(frozen=True)
 class Checked:
-    """The findings of a check of a target.
-
-    Attributes:
-        before: State of the machine before the models ran.
-        after: State of the machine after they ran.
-    """
+    """What a check of a target found, and the machine's state before and after models ran."""
 
     kind: TargetKind
     facts: WorkerFacts
@@ -265,11 +260,9 @@ def beside_lines(beside: Beside) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Helpers:
-    """The further boards of a target.
+    """The further boards of a target, by address: those that may run portions of its evaluations.
 
-    Attributes:
-        alike: Those that may run portions of its evaluations, by address.
-        left_out: Why each of the others may not.
+    ``left_out`` says why each of the others may not.
     """
 
     alike: Mapping[str, Target]

@@ -37,11 +37,9 @@ _ROW = re.compile(r"([A-Z][A-Z0-9_]+)\s+(\d+)\s+(\S.*)")
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """Operators that may map according to one source.
+    """Operators that may map according to one source, with a known limitation or ``""``.
 
-    Attributes:
-        read: When it was read.
-        operators: The known limitation by operator name, ``""`` for none.
+    ``read`` says when the source was read.
     """
 
     source: str
@@ -50,13 +48,7 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What is known about the compiler.
-
-    Attributes:
-        published: Operators that are documented.
-        seen: Further operators that the compiler was seen to map.
-        reasons: The meaning of its reasons for leaving an operator to the CPU.
-    """
+    """What is documented of the compiler, what else it maps, and what its reasons mean."""
 
     published: Listed
     seen: Listed

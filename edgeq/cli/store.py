@@ -9,7 +9,7 @@ import click
 
 from edgeq import words
 from edgeq.cli.options import PATH, config_option, spec_of
-from edgeq.cli.say import say
+from edgeq.cli.say import say, shown
 
 if TYPE_CHECKING:
     from edgeq.store.content import Store
@@ -36,7 +36,6 @@ def store() -> None:
 @click.option("--entries", "each", is_flag=True, help="List every entry, the last used at the end.")
 def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
     """List the contents of the store by kind, or entry by entry."""
-    from edgeq.cli.say import shown
     from edgeq.store import prune
 
     kept_in = _store(config, folder)
@@ -66,7 +65,6 @@ def verify(config: Path | None, folder: Path | None) -> int:
 
     The next run rebuilds what was set aside. The exit code is 1 if something was damaged.
     """
-    from edgeq.cli.say import shown
     from edgeq.pipeline.rerun import poisoned
     from edgeq.store import prune
 
@@ -94,7 +92,6 @@ def prune(config: Path | None, folder: Path | None, max_size: str) -> None:
     Quarantine, unfinished work and logs of removed entries are removed too. A store that a run is
     using is left alone.
     """
-    from edgeq.cli.say import shown
     from edgeq.store import prune
 
     kept_in = _store(config, folder)

@@ -1,4 +1,4 @@
-"""Measures a model's memory in a worker of its own, and reads a target's package versions."""
+"""Measures a model's memory in a worker of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy.typing as npt
 
 from edgeq.config.structs import Kernels, Preprocessing
-from edgeq.run.conversation import START_S
 from edgeq.run.doing import Waiting, ignore
 from edgeq.run.results import MemoryUse
 from edgeq.run.session import Session
@@ -57,13 +56,3 @@ def measure_memory(
         peak=last.peak,
         inferences=count + 1,
     )
-
-
-def versions(target: Target) -> dict[str, str]:
-    """Return a target's versions of python, numpy and ai-edge-litert, and its machine type.
-
-    Raises:
-        WorkerError: The worker can't be started there.
-    """
-    with Session(target, timeout_s=START_S, memory_limit=None) as session:
-        return dict(session.facts.versions)

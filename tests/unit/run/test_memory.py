@@ -1,8 +1,7 @@
-"""Memory of one model in a worker of its own, and a target's versions."""
+"""Memory of one model in a worker of its own."""
 
 from __future__ import annotations
 
-import platform
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import ModelRefusedError
-from edgeq.run.memory import INFERENCES, measure_memory, versions
+from edgeq.run.memory import INFERENCES, measure_memory
 from edgeq.run.results import MemoryUse
 from edgeq.run.targets import local_target
 from tests.unit.tiny_model import classifier
@@ -54,9 +53,3 @@ def test_what_a_model_adds_is_never_negative() -> None:
 def test_a_model_that_takes_no_photographs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelRefusedError, match="net: "):
         measure(tmp_path, 4, 1, channels=2)
-
-
-def test_versions_are_those_of_the_targets_python() -> None:
-    found = versions(local_target())
-    assert found["python"] == platform.python_version()
-    assert found["numpy"] == np.__version__

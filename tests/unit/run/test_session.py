@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import platform
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -332,6 +333,7 @@ def test_a_photograph_of_another_size_is_not_timed(session: Session, tmp_path: P
 def test_the_worker_says_what_it_is(session: Session) -> None:
     assert set(session.facts.versions) == {"python", "numpy", "ai-edge-litert", "machine"}
     assert session.facts.versions["numpy"] == np.__version__
+    assert session.facts.versions["python"] == platform.python_version()
 
 
 def test_an_infinite_value_is_an_input_like_any_other(session: Session, tmp_path: Path) -> None:

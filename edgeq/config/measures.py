@@ -6,6 +6,7 @@ value, and ``word_error_drop`` what it is worse than the baseline's.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
@@ -98,6 +99,10 @@ def _problem(name: str, measure: Measure) -> tuple[str, str] | None:
 
 def _problem_of_limits(measure: Measure) -> tuple[str, str] | None:
     """Return what is wrong with a measure's limits and what to do; None if nothing is."""
+    for key in ("min", "max", "max_drop"):
+        limit = getattr(measure, key)
+        if limit is not None and not math.isfinite(limit):
+            return f"{key} = {limit} limits nothing", "Write a finite number, or remove the key"
     if measure.min is not None and measure.max is not None:
         return "has both `min` and `max`", "Keep the one on the side that is worse"
     if measure.better is not None and measure.side != measure.better:
@@ -113,8 +118,8 @@ def _problem_of_range(
 ) -> tuple[str, str] | None:
     """Return what is wrong with the range of a measure's values and what to do about it."""
     least, greatest = range_
-    if not least < greatest:
-        return f"range = {list(range_)} is empty", "Write [LEAST, GREATEST]"
+    if not -math.inf < least < greatest < math.inf:
+        return f"range = {list(range_)} is empty or has no end", "Write [LEAST, GREATEST]"
     if not all(least <= limit <= greatest for limit in limits):
         return f"its limit is outside range = {list(range_)}", "Correct one of them"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -64,6 +65,9 @@ def test_a_measure_is_its_models_alone() -> None:
         ("own_error", {"better": "higher"}, "has the other limit"),
         ("own_error", {"range": [1.0, 1.0]}, "is empty"),
         ("own_error", {"max": 2.0, "range": [0.0, 1.0]}, "its limit is outside range = [0.0, 1.0]"),
+        ("own_error", {"range": [0.0, math.inf]}, "has no end"),
+        ("own_error", {"max": math.nan}, "max = nan limits nothing"),
+        ("own_error", {"max_drop": math.inf}, "max_drop = inf limits nothing"),
         ("own_error", {"range": [0.0]}, "length 2"),
         ("own_error", {"maximum": 3}, "unknown key 'maximum'"),
     ],

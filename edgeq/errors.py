@@ -23,6 +23,8 @@ EdgeqError                  exit code 2: what went wrong, where, and what to do
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 
@@ -33,6 +35,9 @@ NEED_TENSORFLOW = ("keras", "onnx")
 
 NEWEST_FOR_TENSORFLOW = (3, 13)
 """The newest Python that TensorFlow has wheels for."""
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""System errors of a disk that takes nothing more, whichever file is written."""
 
 
 def how_to_install(extra: str) -> str:
@@ -52,6 +57,12 @@ def encodable(text: str) -> str:
 def reason_of(error: Exception) -> str:
     """Return why a file can't be used, without the number and path that an ``OSError`` adds."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def written_file(error: OSError) -> Path | None:
+    """Return the file that an error is about, of a copy the one that is written; None if unknown."""
+    file = error.filename2 or error.filename
+    return Path(os.fsdecode(file)) if isinstance(file, str | bytes | os.PathLike) else None
 
 
 class EdgeqError(Exception):
@@ -126,7 +137,20 @@ class ImageError(EdgeqError):
 
 
 class StoreError(EdgeqError):
-    """The store can't be read or written."""
+    """The store, or the folder for temporary files, can't be read or written."""
+
+    @classmethod
+    def of_full_disk(cls, error: Exception) -> StoreError | None:
+        """Return the error for a disk that takes nothing more, None for any other exception."""
+        if not isinstance(error, OSError) or error.errno not in NO_ROOM:
+            return None
+        file = written_file(error)
+        return cls(
+            f"can't be written: {reason_of(error)}",
+            where="a file" if file is None else file.parent,
+            remedy="Free some space or make it writable, or set TMPDIR to another folder if it is "
+            "the one for temporary files",
+        )
 
 
 class WorkerError(EdgeqError):

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from edgeq.errors import EdgeqError, UnforeseenError
+from edgeq.errors import EdgeqError, StoreError, UnforeseenError
 from edgeq.pipeline.schedule import StoppedError
 
 K = TypeVar("K", bound=Hashable)
@@ -34,8 +34,8 @@ class Memo(Generic[K, V]):
         """Return the result for a key, made at the first call.
 
         Raises:
-            EdgeqError: The error that ``make`` raised at the first call; an ``UnforeseenError`` for
-                anything that is not an ``EdgeqError``.
+            EdgeqError: The error that ``make`` raised at the first call. Anything else becomes a
+                ``StoreError`` if a disk is full, and an ``UnforeseenError`` otherwise.
         """
         with self._guard:
             lock = self._locks.setdefault(key, threading.RLock())
@@ -53,10 +53,10 @@ class Memo(Generic[K, V]):
             except StoppedError:
                 raise
             except Exception as error:  # a surprise in one file must not end the session of others
-                unforeseen = UnforeseenError.of(error)
+                surprise = StoreError.of_full_disk(error) or UnforeseenError.of(error)
                 if self._keeps():
-                    self._errors[key] = unforeseen
-                raise unforeseen from error
+                    self._errors[key] = surprise
+                raise surprise from error
             return result
 
     def fail(self, key: K, error: EdgeqError) -> None:

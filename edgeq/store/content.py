@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq.errors import StoreError, reason_of
+from edgeq.errors import NO_ROOM, StoreError, reason_of, written_file
 from edgeq.io import structs
 from edgeq.io.files import (
     Stamp,
@@ -142,7 +142,7 @@ __all__ = ["Entry", "Store", "key_of"]
 LOCKS, TEMPORARY, QUARANTINE, LOGS = "locks", "tmp", "quarantine", "logs"
 """Folders that hold no entries."""
 
-_NO_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+_NO_WRITING = NO_ROOM | {errno.EACCES, errno.EPERM}
 _own_locks: dict[Path, threading.Lock] = {}
 _PERMIT = "Make it writable, or set `store` in the spec to another folder"
 
@@ -346,7 +346,11 @@ def _note_use(folder: Path) -> None:
 
 
 def _not_made(target: Path, error: OSError) -> StoreError:
-    if error.errno in _NO_WRITING:
+    inside = (written_file(error) or target).is_relative_to(target.parents[1])
+    full = None if inside else StoreError.of_full_disk(error)
+    if full is not None:
+        return full
+    if inside and error.errno in _NO_WRITING:
         return StoreError(
             f"can't be written: {reason_of(error)}",
             where=target,

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from edgeq.errors import EdgeqError, ModelError
+from edgeq.errors import EdgeqError, ModelError, StoreError
 from edgeq.pipeline.memo import Memo
 from tests.patience import PATIENCE_S
 
@@ -43,6 +45,16 @@ def test_an_error_is_kept_and_raised_again() -> None:
     assert calls == [1]
     assert once.error("a") is error
     assert once.done("a") is None
+
+
+def test_a_full_disk_is_not_the_fault_of_what_is_made() -> None:
+    once: Memo[str, int] = Memo()
+
+    def fail() -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "sound.tflite", None, "/tmp/x.tflite")
+
+    with pytest.raises(StoreError, match=r"^/tmp: can't be written: No space left.*TMPDIR"):
+        once.get("a", fail)
 
 
 def test_a_bug_or_an_interruption_is_not_kept() -> None:

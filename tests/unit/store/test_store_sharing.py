@@ -161,6 +161,22 @@ def test_a_disk_that_is_full_while_something_is_made(store: Store) -> None:
         store.get_or_make("variants", FACTS, make)
 
 
+def test_a_full_folder_for_temporary_files_is_not_blamed_on_the_store(store: Store) -> None:
+    def make(_: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "model.tflite", None, "/tmp/x.tflite")
+
+    with pytest.raises(StoreError, match=r"^/tmp: can't be written: No space left.*TMPDIR"):
+        store.get_or_make("variants", FACTS, make)
+
+
+def test_what_it_is_made_from_may_not_be_readable(store: Store) -> None:
+    def make(_: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "photographs/a.png")
+
+    with pytest.raises(StoreError, match=r"can't be made: .*photographs/a\.png"):
+        store.get_or_make("variants", FACTS, make)
+
+
 def test_another_failure_is_not_blamed_on_the_disk(store: Store) -> None:
     def make(_: Path) -> None:
         Path("no-such-photograph.png").read_bytes()

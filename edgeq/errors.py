@@ -60,7 +60,7 @@ def reason_of(error: Exception) -> str:
 
 
 def written_file(error: OSError) -> Path | None:
-    """Return the file that an error is about, of a copy the one that is written; None if unknown."""
+    """Return the file that an error is about, None if unknown; of a copy the one written."""
     file = error.filename2 or error.filename
     return Path(os.fsdecode(file)) if isinstance(file, str | bytes | os.PathLike) else None
 

@@ -41,12 +41,16 @@ def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
     kept_in = _store(config, folder)
     entries = prune.entries(kept_in)
     if each:
+        say(f"{'size':>12}  entry")
         for entry in entries:
             say(f"{words.size(entry.bytes):>12}  {entry.kind}/{entry.folder.name}")
     else:
-        for kind in sorted({entry.kind for entry in entries}):
+        kinds = sorted({entry.kind for entry in entries})
+        width = max(map(len, ("kind", *kinds)))
+        say(f"{'kind':<{width}}  entries  {'size':>10}")
+        for kind in kinds:
             some = [entry.bytes for entry in entries if entry.kind == kind]
-            say(f"{kind:<14}{len(some):>6}  {words.size(sum(some)):>12}")
+            say(f"{kind:<{width}}  {len(some):>7}  {words.size(sum(some)):>10}")
     total = sum(entry.bytes for entry in entries)
     say(f"{shown(kept_in.root)}: {_entries(len(entries))}, {words.size(total)}")
     left = prune.leftovers(kept_in)

@@ -42,6 +42,8 @@ from edgeq.run.probe import probe
 from edgeq.run.targets import local_target
 from edgeq.samples.sets import ROLES, NamedSet, Role, count_photos
 from edgeq.samples.sources import SAMPLES
+from edgeq.store.content import Store
+from edgeq.store.prune import entries
 from edgeq.words import plural, size
 
 NO_SPEC = "no edgeq.toml here or in a parent folder; `edgeq init` writes one"
@@ -164,7 +166,7 @@ def _machine(spec: Spec | None) -> Iterator[Finding]:
     if spec is not None and spec.run.cluster is not None:
         yield from _cluster(spec, spec.run.cluster)
     if spec is not None:
-        yield Finding("store", "ok", _store(spec))
+        yield _tried(spec, partial(_store, spec), area="store")
 
 
 def _tried(
@@ -275,10 +277,8 @@ def _cluster(spec: Spec, address: str) -> Iterator[Finding]:
 
 
 def _store(spec: Spec) -> str:
-    folder = spec.path(spec.store)
-    if not folder.is_dir():
+    stored = entries(Store(spec.path(spec.store)))
+    if not stored:
         return f"{spec.store}: empty"
-    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-    entries = sum(path.name == "entry.json" for path in files)
-    count = plural(entries, "entry", "entries")
-    return f"{spec.store}: {count}, {size(sum(path.stat().st_size for path in files))}"
+    count = plural(len(stored), "entry", "entries")
+    return f"{spec.store}: {count}, {size(sum(entry.bytes for entry in stored))}"

@@ -95,14 +95,10 @@ def read_entry(
             if not damaged and all(map(is_settled, stamps)):
                 checked[folder] = stamps
     except OSError as error:
+        if error.errno not in _DAMAGE:
+            raise unreadable(folder, error) from error
         if not folder.exists():
             return None, None
-        if error.errno not in _DAMAGE:
-            raise StoreError(
-                f"can't be read: {reason_of(error)}",
-                where=folder,
-                remedy="Permit reading there, or set `store` in the spec to another folder",
-            ) from error
         missing = error.errno == errno.ENOENT
         return None, "a file is missing" if missing else reason_of(error)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -187,7 +183,11 @@ class Store:
         """
         key = key_of(kind, facts)
         folder = self.root / kind / key
-        if not folder.exists():
+        try:
+            exists = folder.exists()
+        except OSError as error:  # a folder above it, of another user
+            raise unreadable(folder, error) from error
+        if not exists:
             return None
         self._use()
         entry, damage = self._read(folder, key)
@@ -209,11 +209,18 @@ class Store:
         return described(self.root / kind, besides)
 
     def folders(self) -> Iterator[Path]:
-        """Yield the folders of all entries, ``KIND/KEY``, in order."""
-        kinds = sorted(self.root.iterdir()) if self.root.is_dir() else []
-        for kind in kinds:
-            if kind.is_dir() and kind.name not in {LOCKS, TEMPORARY, QUARANTINE, LOGS}:
-                yield from sorted(kind.iterdir())
+        """Yield the folders of all entries, ``KIND/KEY``, in order.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        try:
+            kinds = sorted(self.root.iterdir()) if self.root.is_dir() else []
+            for kind in kinds:
+                if kind.is_dir() and kind.name not in {LOCKS, TEMPORARY, QUARANTINE, LOGS}:
+                    yield from sorted(kind.iterdir())
+        except OSError as error:
+            raise unreadable(self.root, error) from error
 
     def verify(self, folder: Path) -> str | None:
         """Check an entry; set it aside if damaged, and return what is damaged.
@@ -337,6 +344,15 @@ class Store:
             ) from error
         aside = f"edgeq: a damaged store entry was set aside: {folder}: {reason}"
         sys.stderr.write(f"{printable(aside)}\n")
+
+
+def unreadable(place: Path, error: OSError) -> StoreError:
+    """Return the error for a part of the store that can't be read."""
+    return StoreError(
+        f"can't be read: {reason_of(error)}",
+        where=place,
+        remedy="Permit reading there, or set `store` in the spec to another folder",
+    )
 
 
 def _note_use(folder: Path) -> None:

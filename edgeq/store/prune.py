@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgeq.errors import StoreError, reason_of
 from edgeq.store import locks
-from edgeq.store.content import LOCKS, LOGS, QUARANTINE, TEMPORARY, Store
+from edgeq.store.content import LOCKS, LOGS, QUARANTINE, TEMPORARY, Store, unreadable
 
 WAIT_S = 10.0
 
@@ -48,7 +48,7 @@ def entries(store: Store) -> tuple[Kept, ...]:
             for folder in store.folders()
         ]
     except OSError as error:
-        raise _unreadable(store, error) from error
+        raise unreadable(store.root, error) from error
     return tuple(sorted(stored, key=lambda entry: (entry.used, entry.folder)))
 
 
@@ -127,9 +127,3 @@ def _bytes(place: Path) -> int:
     """Return the size of a file, or of all files in a folder, in bytes."""
     files = place.rglob("*") if place.is_dir() else [place] if place.exists() else []
     return sum(file.lstat().st_size for file in files if not file.is_dir())
-
-
-def _unreadable(store: Store, error: OSError) -> StoreError:
-    return StoreError(
-        f"can't be read: {reason_of(error)}", where=store.root, remedy="Permit reading there"
-    )

@@ -21,11 +21,14 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 def test_kinds_and_entries_are_listed(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["store", "list", "--store", "kept"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["kind", "entries", "size"]
     assert [line.split()[:2] for line in lines[:2]] == [["pixels", "1"], ["variants", "3"]]
+    assert [line.index(" kB") for line in lines[:2]] == [len(head) - 3] * 2
     assert lines[-1].startswith("kept: 4 entries, ")
     assert main(["store", "list", "--store", "kept", "--entries"]) == 0
-    last = capsys.readouterr().out.splitlines()[-2]
+    head, *_, last, _ = capsys.readouterr().out.splitlines()
+    assert head.split() == ["size", "entry"]
     assert last.endswith(f"pixels/{next((store.root / 'pixels').iterdir()).name}")
 
 

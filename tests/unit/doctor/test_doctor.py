@@ -9,8 +9,9 @@ from edgeq import doctor, words
 from edgeq.cluster.cluster import Cluster
 from edgeq.cluster.work import NodeFacts
 from edgeq.doctor import Finding, examine
-from edgeq.errors import ClusterError
+from edgeq.errors import ClusterError, StoreError
 from edgeq.run.targets import Target
+from edgeq.store.content import Store
 from tests.unit.cli.project import SPEC, write
 from tests.unit.samples.pictures import save
 from tests.unit.targets.kinds import dead, far, install, kind
@@ -139,6 +140,16 @@ def test_kernels_and_store(project: Path) -> None:
     entry.mkdir(parents=True)
     (entry / "entry.json").write_bytes(b" " * 1_500_000)
     assert found(project, "store") == [("ok", ".edgeq: 1 entry, 1.5 MB")]
+
+
+def test_a_store_that_can_not_be_read_is_bad(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(store: Store) -> None:
+        raise StoreError("can't be read", where=store.root)
+
+    monkeypatch.setattr(Store, "folders", refuse)
+    assert [state for state, _ in found(project, "store")] == ["bad"]
 
 
 class FakeNodes:

@@ -51,9 +51,11 @@ def test_a_full_disk_is_not_the_fault_of_what_is_made() -> None:
     once: Memo[str, int] = Memo()
 
     def fail() -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "sound.tflite", None, "/tmp/x.tflite")
+        raise OSError(
+            errno.ENOSPC, os.strerror(errno.ENOSPC), "sound.tflite", None, "/scratch/x.tflite"
+        )
 
-    with pytest.raises(StoreError, match=r"^/tmp: can't be written: No space left.*TMPDIR"):
+    with pytest.raises(StoreError, match=r"^/scratch: can't be written: No space left.*TMPDIR"):
         once.get("a", fail)
 
 

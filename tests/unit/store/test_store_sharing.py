@@ -163,9 +163,11 @@ def test_a_disk_that_is_full_while_something_is_made(store: Store) -> None:
 
 def test_a_full_folder_for_temporary_files_is_not_blamed_on_the_store(store: Store) -> None:
     def make(_: Path) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "model.tflite", None, "/tmp/x.tflite")
+        raise OSError(
+            errno.ENOSPC, os.strerror(errno.ENOSPC), "model.tflite", None, "/scratch/x.tflite"
+        )
 
-    with pytest.raises(StoreError, match=r"^/tmp: can't be written: No space left.*TMPDIR"):
+    with pytest.raises(StoreError, match=r"^/scratch: can't be written: No space left.*TMPDIR"):
         store.get_or_make("variants", FACTS, make)
 
 
@@ -195,6 +197,16 @@ def test_an_entry_that_may_not_be_read_is_no_damaged_one(
     with pytest.raises(StoreError, match="can't be read: Permission denied"):
         store.get_or_make("variants", FACTS, Maker())
     assert entry.folder.exists()
+
+
+@pytest.mark.parametrize("name", ["exists", "iterdir"])
+def test_a_store_of_another_user_is_named(
+    store: Store, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    store.get_or_make("variants", FACTS, Maker())
+    refuse(monkeypatch, Path, name, errno.EACCES)
+    with pytest.raises(StoreError, match=r"can't be read: Permission denied\. Permit reading"):
+        store.find("variants", FACTS) if name == "exists" else list(store.folders())
 
 
 def test_a_damaged_entry_that_can_not_be_moved_is_refused(store: Store) -> None:

@@ -58,6 +58,7 @@ def doubt(
     largest_label_share: float | None,
     names: Sequence[str] = (),
     renaming: Renaming | None = None,
+    photographs: int | None = None,
 ) -> Doubt | None:
     """Return why a baseline's predictions prove nothing; None if it clearly knows something.
 
@@ -69,7 +70,8 @@ def doubt(
     some classes are in place by chance. And if its variant is more accurate by more than quantizing
     can gain, the baseline is broken or the variant is another model.
 
-    Without labels, ``accuracy``, ``largest_label_share`` and ``renaming`` are None.
+    Without labels, ``accuracy``, ``largest_label_share`` and ``renaming`` are None. ``photographs``
+    is the number of different ones that the images are of, None if all differ.
 
     Raises:
         ValueError: Only one of accuracy and label share is given.
@@ -91,7 +93,13 @@ def doubt(
         return _renamed(renaming, wrong=wrong)
     if known:
         return _outdone(accuracy, wrong=wrong)
-    doubt = _one_class(outputs, names, wrong=wrong)
+    doubt = _one_class(
+        outputs,
+        names,
+        wrong=wrong,
+        photographs=outputs.images if photographs is None else photographs,
+        one_label=largest_label_share == 1.0,
+    )
     return doubt if doubt is not None or accuracy is None else _guesses(accuracy, wrong=wrong)
 
 
@@ -175,16 +183,21 @@ def _wrong(accuracy: Accuracy, largest_label_share: float) -> bool:
     return accuracy.baseline_top1.interval[1] < bar
 
 
-def _one_class(outputs: OutputFacts, names: Sequence[str], *, wrong: bool) -> Doubt | None:
+def _one_class(
+    outputs: OutputFacts, names: Sequence[str], *, wrong: bool, photographs: int, one_label: bool
+) -> Doubt | None:
     given = outputs.largest_class
     if given is None or outputs.largest_share < ONE_CLASS:
         return None
+    tell = "can't show that the baseline tells classes apart"
     if outputs.images == 1:
-        return Doubt(
-            "one image can't show that the baseline tells classes apart",
-            "Evaluate more images",
-            wrong,
-        )
+        return Doubt(f"one image {tell}", "Evaluate more images", wrong)
+    if photographs == 1:
+        head = f"all {plural(outputs.images, 'image')} are of one photograph"
+        return Doubt(f"{head}: they {tell}", "Evaluate different photographs", wrong)
+    if one_label and not wrong:
+        head = f"all {plural(outputs.images, 'image')} have the same label"
+        return Doubt(f"{head}: they {tell}", "Evaluate images of all classes", wrong)
     name = f" ({names[given]})" if given < len(names) else ""
     return Doubt(
         f"the baseline gives class {given}{name} for {share(outputs.largest_share)} of "

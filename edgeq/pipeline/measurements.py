@@ -337,6 +337,7 @@ def _doubt_of(variant: VariantUnderTest) -> Doubt | None:
         largest_label_share=None if shares is None else float(shares.max()),
         names=() if labels is None else labels.names,
         renaming=variant.baseline.renaming if images.labelled else None,
+        photographs=len(set(images.groups())),
     )
 
 

@@ -298,7 +298,9 @@ def _images(group: Variants) -> int:
 
 
 def _sees_images(case: CaseRecord) -> bool:
-    return case.gate in GATES and GATES.get(case.gate).needs_images
+    """Return whether more images would tell more: a proof is open for other reasons."""
+    gate = GATES.get(case.gate) if case.gate in GATES else None
+    return gate is not None and gate.needs_images and gate.marker != "proof"
 
 
 def _images_needed(case: CaseRecord) -> int:

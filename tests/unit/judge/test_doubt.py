@@ -221,6 +221,26 @@ def test_one_image_is_no_ground() -> None:
     assert found.reason.startswith("one image can't show")
 
 
+def test_images_of_one_label_are_not_the_baselines_fault() -> None:
+    labels = np.full(40, 3)
+    doubtful = labelled(labels, labels, 8)
+    assert doubtful is not None
+    assert doubtful.reason.startswith("all 40 images have the same label: they can't show")
+    assert doubtful.next_step == "Evaluate images of all classes"
+    wrong = labelled(labels + 1, labels, 8)
+    assert wrong is not None
+    assert wrong.reason.startswith("the baseline gives class 4 for 100 % of 40 images")
+    assert wrong.wrong
+
+
+def test_copies_of_one_photograph_are_not_the_baselines_fault() -> None:
+    facts = outputs_facts(answers(np.full(60, 3), 8))
+    doubtful = doubt(facts, None, largest_label_share=None, photographs=1)
+    assert doubtful is not None
+    assert doubtful.reason.startswith("all 60 images are of one photograph: they can't show")
+    assert doubtful.next_step == "Evaluate different photographs"
+
+
 def test_an_output_that_is_not_finite_is_a_doubt() -> None:
     labels = np.arange(100) % 10
     scores = np.eye(10, dtype=np.float32)[labels]

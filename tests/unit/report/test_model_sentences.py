@@ -158,6 +158,12 @@ def test_everything_that_is_open_is_said() -> None:
     )
 
 
+def test_a_proof_that_is_open_is_no_matter_of_the_number_of_images() -> None:
+    open_ = records.case("a", "ranges", Verdict.INCONCLUSIVE)
+    text = said(measured("a", 471), cases=(good("a"), open_))
+    assert text.startswith(f"{MODEL}: nothing failed, but ranges is not settled")
+
+
 def test_a_proof_that_is_open_is_no_matter_of_timing() -> None:
     open_ = records.case("a", "weights", Verdict.INCONCLUSIVE)
     text = said(measured("a", 471), cases=(good("a"), open_))

@@ -1,9 +1,11 @@
 """Integer files on a processor of another architecture beside here, and kernels that round wrongly.
 
 ``EDGEQ_DATA=FOLDER python -m benchmarks.rounding [--target arm64] [--images N] [--store FOLDER]``
-prints two tables. The first runs good int8 files (edgeq's of two networks, and those that others
-ship) on photographs on a target and here, and names the kinds of operators whose outputs differ
-though their inputs are the same. The second runs them here by kernels of another kind, and with
+prints two tables. The first runs good integer files (edgeq's of three networks, and those that
+others ship) on photographs on a target and here, and names the kinds of operators whose outputs
+differ though their inputs are the same. ``--cpu`` emulates other processors of the target, one
+after the other, and says how many values differ from those of the first one's. The second table
+runs the files here by kernels of another kind, and with
 convolutions that round half a step or a quarter too low, which no good kernel does: their biases
 are that much smaller. ``MOST_ROUNDED`` and ``MOST_GROWN`` of ``edgeq/judge/elsewhere.py`` must lie
 between the two. Exit code 1 if a good file is not PASS.
@@ -19,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from PIL import Image
 
@@ -44,9 +47,28 @@ FILES = {
     "MLPerf Tiny keyword spotting": "tasks/keyword_spotting/kws_int8.tflite",
     "MobileNetV2, uint8": "models/mobilenet_v2_ptq_uint8.tflite",
     "FastestDet, litert-quantizer": "tasks/detection/fastestdet/litert_int8.tflite",
+    "FastestDet, int16x8": "tasks/detection/fastestdet/litert_int16x8.tflite",
+    "YOLOv5n, litert-quantizer": "tasks/detection/yolov5n_litert_int8.tflite",
+    "YOLOv8n, as published": "tasks/detection/yolov8n_full_integer_quant.tflite",
 }
-MODELS = {"EfficientNet-Lite0": "efficientnet-lite0", "EfficientNetV2-B0": "keras:EfficientNetV2B0"}
+SPANS = {
+    "EfficientNet-Lite0, int16x8": (-127 / 128, 1.0),
+    "UltraFace, int16x8": (-127 / 128, 1.0),
+    "FastestDet, int16x8": (0.0, 1.0),
+    "YOLOv8n, as published": (0.0, 1.0),
+}
+"""What pixels of 0 and of 255 are, for files whose input's steps are not those of pixels."""
+MODELS: dict[str, dict[str, Any]] = {
+    "EfficientNet-Lite0": {"source": "efficientnet-lite0", "methods": ["int8", "int16x8"]},
+    "EfficientNetV2-B0": {"source": "keras:EfficientNetV2B0", "methods": ["int8"]},
+    "UltraFace": {
+        "source": "tasks/detection/ultraface_rfb_320_float.tflite",
+        "preprocessing": {"mean": [127.0] * 3, "std": [128.0] * 3},
+        "methods": ["int8", "int16x8"],
+    },
+}
 LAYERS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
+HEADS = "samples | live values | differ | by more than a step | largest | `same_as_local`"
 WHOLE = 8
 """Most photographs on which every operator is compared, of those whose outputs differ."""
 
@@ -101,22 +123,30 @@ class Served:
         return beside_here(pairs, None, None, images=count, confidence=0.95, unlike=True)
 
 
-def files(data: Path, images: int, store: str) -> Iterator[Served]:
-    """Yield every file with its samples."""
+def files(names: Sequence[str], data: Path, images: int, store: str) -> Iterator[Served]:
+    """Yield files with their samples."""
     table = {
         "methods": ["int8"],
         "default_gates": False,
         "gates": {"max_bytes": "1 GB"},
-        "models": {name: {"source": source} for name, source in MODELS.items()},
+        "models": {
+            name: {**model, "source": str(data / model["source"])}
+            if model["source"].endswith(".tflite")
+            else model
+            for name, model in MODELS.items()
+        },
         "images": {"calibration": "data:imagenet", "evaluation": "data:imagenet"},
         "store": store,
     }
     run = Run(parse(table, root=Path.cwd(), origin=Path("benchmark")))
     photographs = sorted((data / "imagenet" / "evaluation").glob("*.png"))[:images]
     for variant in run.variants:
-        yield _served(variant.model, variant.path, photographs)
+        method = "" if variant.method == "int8" else f", {variant.method}"
+        if f"{variant.model}{method}" in names:
+            yield _served(f"{variant.model}{method}", variant.path, photographs)
     for name, path in FILES.items():
-        yield _served(name, data / path, photographs)
+        if name in names:
+            yield _served(name, data / path, photographs)
 
 
 def _served(name: str, path: Path, photographs: Sequence[Path]) -> Served:
@@ -126,10 +156,14 @@ def _served(name: str, path: Path, photographs: Sequence[Path]) -> Served:
     if tensor.shape[3:] == (3,):
         size = tensor.shape[2], tensor.shape[1]
         pixels = np.stack(
-            [np.asarray(Image.open(one).convert("RGB").resize(size)) for one in photographs]
+            [np.asarray(Image.open(each).convert("RGB").resize(size)) for each in photographs]
         )
-        # All of these inputs hold the values of pixels from end to end.
-        steps = pixels.astype(np.int64) + ends.min
+        if name in SPANS:
+            low, high = SPANS[name]
+            real = low + pixels * ((high - low) / 255)
+            steps = np.rint(real / float(tensor.scales[0])) + tensor.zero_point
+        else:  # these inputs hold the values of pixels from end to end
+            steps = pixels.astype(np.int64) + ends.min
     else:
         drawn = np.random.default_rng(0).normal(0, 60, (len(photographs), *tensor.shape[1:]))
         steps = np.rint(drawn) + tensor.zero_point
@@ -183,7 +217,7 @@ def shifted(path: Path, layers: Sequence[Operator], share: float) -> bytes:
 
 def wrong(served: Served, here: Sequence[Array]) -> Iterator[tuple[str, BesideHere]]:
     """Yield what kernels of another kind and wrong ones give, by their name."""
-    layers = [one for one in served.model.operators if one.name in LAYERS and one.inputs[2:]]
+    layers = [each for each in served.model.operators if each.name in LAYERS and each.inputs[2:]]
     middle = layers[len(layers) // 2]
     for name, chosen, share in (
         ("first layer, half a step", layers[:1], 0.5),
@@ -208,38 +242,71 @@ def _cells(beside: BesideHere) -> str:
     )
 
 
-def main() -> int:
-    """Print both tables; return 1 if a good file is not the same there."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--target", default="arm64")
-    parser.add_argument("--images", type=int, default=40)
-    parser.add_argument("--store", default=".edgeq")
-    parser.add_argument("--only", choices=("good", "wrong"))
-    parser.add_argument("--file", action="append", choices=(*MODELS, *FILES))
-    given = parser.parse_args()
-    data = data_folder()
-    if data is None:
-        sys.exit("EDGEQ_DATA names no folder: weights and photographs are needed")
-    target = start(given.target, declared(given.target, load_spec(Path())), Path())
-    heads = "samples | live values | differ | by more than a step | largest | `same_as_local`"
-    failed, every = 0, list(files(data, given.images, given.store))
-    every = [served for served in every if served.name in (given.file or (served.name,))]
+def _started(name: str, cpus: Sequence[str]) -> Iterator[tuple[str, Target]]:
+    """Yield the target, or for each processor the one that emulates it, with its label."""
+    target = declared(name, load_spec(Path()))
+    for cpu in cpus:
+        settings = msgspec.structs.replace(target.settings, cpu=cpu)
+        yield cpu, start(name, msgspec.structs.replace(target, settings=settings), Path())
+    if not cpus:
+        yield name, start(name, target, Path())
+
+
+def _good(every: Sequence[Served], targets: Sequence[tuple[str, Target]]) -> int:
+    """Print how files answer on targets beside here; return how many are not the same."""
+    failed = 0
+    first: dict[str, list[Array]] = {}
     answers = {served.name: served.answers(local_target()) for served in every}
-    if given.only != "wrong":
-        print(f"{given.target}; {load_note()}\n\n| file | {heads} | starts in |")
+    for label, target in targets:
+        last = f"unlike {targets[0][0]}" if first else "starts in"
+        print(f"\n{label}; {load_note()}\n\n| file | {HEADS} | {last} |")
         print("|---|--:|--:|--:|--:|--:|---|---|", flush=True)
         for served in every:
             here, there = answers[served.name], served.answers(target)
             cells = _cells(served.compared(here, there))
-            apart = [ours != theirs for ours, theirs in zip(here, there, strict=True)]
-            rows = np.any([each.reshape(len(each), -1).any(axis=1) for each in apart], axis=0)
-            places = np.flatnonzero(rows).tolist()
             failed += not cells.endswith(Verdict.PASS.value)
-            print(f"| {served.name} | {cells} | {sources(served, target, places)} |", flush=True)
+            if target is targets[0][1]:
+                first[served.name] = there
+                note = sources(served, target, _rows(here, there))
+            else:
+                count = sum(
+                    int(np.count_nonzero(a != b))
+                    for a, b in zip(there, first[served.name], strict=True)
+                )
+                note = f"{count:,} values on {len(_rows(first[served.name], there))} samples"
+            print(f"| {served.name} | {cells} | {note} |", flush=True)
+    return failed
+
+
+def _rows(ours: Sequence[Array], theirs: Sequence[Array]) -> list[int]:
+    """Return the samples whose outputs differ."""
+    unlike = [a != b for a, b in zip(ours, theirs, strict=True)]
+    rows = np.any([each.reshape(len(each), -1).any(axis=1) for each in unlike], axis=0)
+    return [int(row) for row in np.flatnonzero(rows)]
+
+
+def main() -> int:
+    """Print both tables; return 1 if a good file is not the same there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--target", default="arm64")
+    parser.add_argument("--cpu", action="append", default=[], help="of an emulated target")
+    parser.add_argument("--images", type=int, default=40)
+    parser.add_argument("--store", default=".edgeq")
+    parser.add_argument("--only", choices=("good", "wrong"))
+    names = (*(f"{name}{end}" for name in MODELS for end in ("", ", int16x8")), *FILES)
+    parser.add_argument("--file", action="append", choices=names)
+    given = parser.parse_args()
+    data = data_folder()
+    if data is None:
+        sys.exit("EDGEQ_DATA names no folder: weights and photographs are needed")
+    every = list(files(given.file or names, data, given.images, given.store))
+    failed = 0
+    if given.only != "wrong":
+        failed = _good(every, list(_started(given.target, given.cpu)))
     if given.only != "good":
-        print(f"\n| file | kernels | {heads} |\n|---|---|--:|--:|--:|--:|--:|---|")
+        print(f"\n| file | kernels | {HEADS} |\n|---|---|--:|--:|--:|--:|--:|---|")
         for served in every:
-            for name, beside in wrong(served, answers[served.name]):
+            for name, beside in wrong(served, served.answers(local_target())):
                 print(f"| {served.name} | {name} | {_cells(beside)} |", flush=True)
     return 1 if failed else 0
 

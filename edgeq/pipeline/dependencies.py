@@ -6,13 +6,14 @@ import platform
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from edgeq import measure, samples
 from edgeq.measure.clusters import find_clusters
+from edgeq.run import processors
+from edgeq.run.worker import cpuinfo
 from edgeq.store.cached import sources
 
 if TYPE_CHECKING:
@@ -22,24 +23,18 @@ if TYPE_CHECKING:
 @cache
 def runtime_facts() -> Mapping[str, str]:
     """Return what a model's numbers depend on apart from the model: runtime and processor."""
+    reported = cpuinfo()
     return {
         "ai-edge-litert": version("ai-edge-litert"),
         "architecture": platform.machine(),
-        "processor": processor_name(),
+        "processor": processors.processor(reported),
+        "extensions": " ".join(processors.extensions(reported)),
     }
 
 
-@cache
 def processor_name() -> str:
-    """Return the processor's name as the operating system reports it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() in {"model name", "Model"}:
-                return value.strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    """Return the name of this machine's processor."""
+    return processors.processor(cpuinfo()) or platform.processor() or platform.machine()
 
 
 @cache

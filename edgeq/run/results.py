@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Kernels, Preprocessing
+from edgeq.run import processors
 
 REAL_TYPES = ("float32", "float16", "int8", "uint8", "int16")
 IMAGE_TYPES = (*REAL_TYPES, "int32", "int64")
@@ -34,7 +35,8 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
         versions: ``ai-edge-litert``, ``numpy``, ``python``, and the ``machine``'s architecture.
         cpus: Number of processors, or None if unknown.
         governor: Governor of the processor's frequency, or ``""`` if it can't be read.
-        processor: Name of the processor or board, or ``""`` if the system does not report it.
+        cpuinfo: What the system reports about its cores and the board; see ``processors``.
+        device: Name of what runs models if it is not the processor, such as a GPU, else ``""``.
         system: Operating system and version of its kernel.
     """
 
@@ -42,15 +44,31 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     cpus: int | None
     governor: str
-    processor: str = ""
+    cpuinfo: str = ""
+    device: str = ""
     system: str = ""
+
+    @property
+    def processor(self) -> str:
+        """Name of what runs models, or ``""`` if the system does not report it."""
+        return self.device or processors.processor(self.cpuinfo)
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """The processor's extensions by which XNNPACK chooses its kernels."""
+        return processors.extensions(self.cpuinfo)
 
     @property
     def runtime(self) -> dict[str, str]:
         """What a model's numbers depend on apart from the model: runtime and processor."""
         known = {key: value for key, value in self.versions.items() if key in _DECIDING}
         architecture = self.versions.get("machine", "")
-        return {**known, "architecture": architecture, "processor": self.processor}
+        return {
+            **known,
+            "architecture": architecture,
+            "processor": self.processor,
+            "extensions": " ".join(self.extensions),
+        }
 
 
 class MachineState(msgspec.Struct, frozen=True, kw_only=True):

@@ -80,7 +80,7 @@ def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> tuple[str
     ``theirs`` have what the predictions of a machine depend on.
     """
     return tuple(
-        f"{key}: {theirs.get(key, 'none')}, not {ours.get(key, 'none')}"
+        f"{key}: {theirs.get(key) or 'none'}, not {ours.get(key) or 'none'}"
         for key in sorted(ours.keys() | theirs.keys())
         if ours.get(key) != theirs.get(key)
     )

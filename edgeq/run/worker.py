@@ -35,7 +35,7 @@ PROTOCOL, PROGRESS_S, GRACE_S = 5, 1.0, 5.0
 EACH, THEN_EVERY = 24, 8
 REAL_TYPES, REAL_KINDS = ("float32", "float16", "int8", "uint8", "int16"), "febBh"
 LARGE = "/var/tmp"  # noqa: S108 - on a disk, while /tmp is memory on many boards
-CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
+CPUINFO, CPUFREQ = Path("/proc/cpuinfo"), Path("/sys/devices/system/cpu/cpu0/cpufreq")
 RESOLVERS = {"xnnpack": "AUTO", "reference": "BUILTIN_REF"}
 RESOLVERS["builtin"] = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
 Json = dict[str, Any]
@@ -130,13 +130,15 @@ def first_line(path: Path) -> str:
     return ""
 
 
-def processor() -> str:
-    """Return the name of the processor or board, or an empty string if not reported."""
+def cpuinfo() -> str:
+    """Return the rows of /proc/cpuinfo that name and describe each kind of core, and the board.
+
+    ``edgeq.run.processors`` reads those that begin with these letters.
+    """
     with suppress(OSError):
-        rows = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-        pairs = [row.split(":", 1) for row in rows if ":" in row]
-        names = {key.strip(): value.strip() for key, value in reversed(pairs)}
-        return names.get("model name") or names.get("Model") or names.get("Hardware", "")
+        cores = CPUINFO.read_text("utf-8", "replace").split("\n\n")
+        rows = ([row for row in core.split("\n") if row[:1] in "mMHFfC"] for core in cores)
+        return "\n\n".join(dict.fromkeys(map("\n".join, rows)))
     return ""
 
 
@@ -313,7 +315,7 @@ class Worker:
         if request["memory_limit"]:
             hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
             resource.setrlimit(resource.RLIMIT_DATA, (request["memory_limit"], hard))
-        facts = {"protocol": PROTOCOL, "cpus": os.cpu_count(), "processor": processor()}
+        facts = {"protocol": PROTOCOL, "cpus": os.cpu_count(), "cpuinfo": cpuinfo()}
         facts["governor"] = first_line(CPUFREQ / "scaling_governor")
         facts["system"] = f"{platform.system()} {platform.release()}"
         return {**facts, "versions": versions}, ()

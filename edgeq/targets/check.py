@@ -173,6 +173,11 @@ def lines(checked: Checked) -> Iterator[str]:
     processor = facts.processor or "unknown"
     cores = "" if facts.cpus is None else f", {plural(facts.cpus, 'core')}"
     yield f"processor  {processor} ({versions.get('machine', 'unknown')}{cores}), {facts.system}"
+    if checked.kind.kernels == "xnnpack":
+        extensions = (
+            ", ".join(facts.extensions) or "none for which XNNPACK has kernels of their own"
+        )
+        yield f"extensions {extensions}"
     machine = ("machine", "python")
     packages = [f"{name} {number}" for name, number in versions.items() if name not in machine]
     python = versions.get("python", "unknown")

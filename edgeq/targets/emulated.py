@@ -11,11 +11,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from edgeq.config.target_kinds import Emulated
 from edgeq.errors import EdgeqError
-from edgeq.run.targets import WORKER, Target
+from edgeq.run.targets import WORKER, Ended, Explanation, Target
 from edgeq.targets.parts import Supply
 from edgeq.targets.root import Root
 
@@ -45,7 +46,19 @@ def start(name: str, settings: Emulated) -> Target:
     command += [text for key, value in guest for text in ("-E", f"{key}={value}")]
     command += [text for key in ("LD_LIBRARY_PATH", "LD_PRELOAD") for text in ("-U", key)]
     command += [*root.python(folder), "-P", str(WORKER)]
-    return Target(name, tuple(command), local_files=True)
+    explained = partial(explain, settings, emulator)
+    return Target(name, tuple(command), local_files=True, explain=explained)
+
+
+def explain(settings: Emulated, emulator: Path, ended: Ended) -> Explanation | None:
+    """Return what an emulator's end means, None if it is the worker's own."""
+    if ended.greeted or "CPU model" not in ended.output:
+        return None
+    known = ", ".join(_printed(str(emulator), "-cpu", "help").split()[2:])  # "Available CPUs:"
+    return Explanation(
+        f"qemu has no processor {settings.cpu!r} ({ended.output.strip()})",
+        f"Set cpu to one that it has: {known}",
+    )
 
 
 def prepare(name: str, settings: Emulated, supply: Supply) -> Iterator[str]:
@@ -71,11 +84,16 @@ def _own_emulator(machine: str) -> Path | None:
 
 def _version(emulator: str) -> int:
     """Return the major version of an emulator, 0 if it does not report one."""
+    match = re.search(r"version (\d+)", _printed(emulator, "--version"))
+    return int(match[1]) if match else 0
+
+
+def _printed(emulator: str, *options: str) -> str:
+    """Return what an emulator prints, an empty string if it does not run."""
     try:
-        done = subprocess.run(  # noqa: S603 - a program on PATH
-            [emulator, "--version"], capture_output=True, text=True, check=False, timeout=60
+        done = subprocess.run(  # noqa: S603 - edgeq's own, or a program on PATH
+            [emulator, *options], capture_output=True, text=True, check=False, timeout=60
         )
     except (OSError, subprocess.TimeoutExpired):
-        return 0
-    match = re.search(r"version (\d+)", done.stdout)
-    return int(match[1]) if match else 0
+        return ""
+    return done.stdout

@@ -189,7 +189,7 @@ class GpuWorker(worker.Worker):
         header, arrays = super().op_hello({**request, "memory_limit": None}, blobs)
         with suppress(TypeError):  # another version of LiteRT may print other words
             name, adapter = _ADAPTER.search(printed).groups()  # type: ignore[union-attr]
-            header["processor"] = f"{name} ({adapter.strip()})"
+            header["device"] = f"{name} ({adapter.strip()})"
         return header, arrays
 
     def op_load(self, request: worker.Json, blobs: worker.Arrays) -> worker.Frame:

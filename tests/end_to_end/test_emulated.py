@@ -37,6 +37,24 @@ def test_it_is_another_machine_with_xnnpack(arm64: Target) -> None:
     assert [run.loaded.partitions for run in checked.runs] == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("cpu", "processor", "extensions"),
+    [
+        ("cortex-a53", "Cortex-A53 r0p4", ()),
+        ("cortex-a76", "Cortex-A76 r4p1", ("asimdhp", "asimddp")),
+        ("neoverse-n1", "Neoverse-N1 r4p1", ("asimdhp", "asimddp")),
+    ],
+)
+def test_predictions_are_kept_under_the_processor_that_is_emulated(
+    cpu: str, processor: str, extensions: tuple[str, ...], arm64: Target
+) -> None:
+    del arm64  # is prepared
+    checked = check(EMULATED, emulated.start("board", Emulated(cpu=cpu)))
+    assert checked.problems == ()
+    assert (checked.facts.processor, checked.facts.extensions) == (processor, extensions)
+    assert checked.facts.runtime["processor"] == processor
+
+
 def test_int8_answers_are_the_same_bit_by_bit(arm64: Target, tmp_path: Path) -> None:
     path = tmp_path / "int8.tflite"
     path.write_bytes(tiny.model("int8"))

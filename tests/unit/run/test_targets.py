@@ -49,6 +49,7 @@ def test_equal_facts_make_no_difference() -> None:
     [
         ({**HERE, "processor": "B"}, "processor: B, not A"),
         ({key: HERE[key] for key in HERE if key != "pillow"}, "pillow: none, not 12"),
+        ({**HERE, "processor": ""}, "processor: none, not A"),
     ],
 )
 def test_each_difference_is_named(other: dict[str, str], text: str) -> None:

@@ -413,3 +413,14 @@ def test_rows_are_split_into_the_inputs_and_quantized_as_each_is() -> None:
     assert given[1].tolist() == [[0.25]] * 2
     assert given[2].tolist() == [[7, 8]] * 2
     assert [given[at].dtype.name for at in range(3)] == ["int8", "float32", "int32"]
+
+
+def test_a_row_of_each_kind_of_core_is_reported_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "CPUINFO", tmp_path / "cpuinfo")
+    assert worker.cpuinfo() == "", "it can't be read"
+    core = "processor\t: {}\nBogoMIPS\t: {}\nCPU part\t: {}\n\n"
+    cores = [core.format(index, index, part) for index, part in enumerate((5, 5, 11))]
+    worker.CPUINFO.write_text("".join(cores) + "Serial\t: 7\nModel\t: Pi\n")
+    assert worker.cpuinfo() == "CPU part\t: 5\n\nCPU part\t: 11\n\nModel\t: Pi\n"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from edgeq.config.target_kinds import Emulated
 from edgeq.errors import EdgeqError
-from edgeq.run.targets import WORKER
+from edgeq.run.targets import WORKER, Ended
 from edgeq.targets import emulated, root
 from edgeq.targets.parts import Supply
 from tests.unit.targets.test_fetching import package
@@ -135,3 +136,19 @@ def test_an_emulator_tells_its_version(tmp_path: Path, printed: str, major: int)
     path.chmod(0o755)
     assert emulated._version(str(path)) == major
     assert emulated._version(str(tmp_path / "none")) == 0
+
+
+def test_a_processor_that_qemu_does_not_have_is_named_with_those_that_it_has(
+    tmp_path: Path,
+) -> None:
+    emulator = tmp_path / "qemu"
+    emulator.write_text("#!/bin/sh\necho 'Available CPUs:'; echo '  a64fx'; echo '  max'\n")
+    emulator.chmod(0o755)
+    settings = Emulated(cpu="cortex-a99")
+    refused = Ended(1, "qemu-aarch64: unable to find CPU model 'cortex-a99'\n", greeted=False)
+    explained = emulated.explain(settings, emulator, refused)
+    assert explained is not None
+    assert explained.what.startswith("qemu has no processor 'cortex-a99' (qemu-aarch64: unable")
+    assert explained.remedy == "Set cpu to one that it has: a64fx, max"
+    for own in (Ended(1, "Traceback", greeted=False), dataclasses.replace(refused, greeted=True)):
+        assert emulated.explain(settings, emulator, own) is None

@@ -169,12 +169,16 @@ def add(
     entry = declared(name, spec)
     kind = kind_of(entry)
     if kind.prepare is None:
-        say(f"{name}: a target of the kind {kind.name} needs nothing on this machine")
+        say(f"{name}: nothing is fetched for a target of the kind {kind.name}")
+    else:
+        supply = Supply(file, mirror, save, say)
+        for board in boards_of(name, entry).values():
+            for line in function(kind.prepare)(name, board.settings, supply):
+                say(line)
+    if kind.start is None:
+        say(f"Try it with: edgeq target check {name} --model FILE")
         return 0
-    for board in boards_of(name, entry).values():
-        for line in function(kind.prepare)(name, board.settings, Supply(file, mirror, save, say)):
-            say(line)
-    return _check(name, entry, spec, None) if kind.start is not None else 0
+    return _check(name, entry, spec, None)
 
 
 @target.command(short_help="Remove what was prepared for a target.")

@@ -94,3 +94,14 @@ def test_targets_and_kinds_are_listed(project: Path, capsys: pytest.CaptureFixtu
 def test_an_unknown_target_is_bad_input(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["target", "check", "look"]) == 2
     assert "unknown target 'look'. Did you mean 'looks'?" in capsys.readouterr().err
+
+
+def test_what_is_added_is_checked_although_nothing_is_fetched(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["target", "add", "odd"]) == 0
+    assert "nothing is fetched for a target of the kind odd" in capsys.readouterr().out
+    assert main(["target", "add", "dead"]) == 2
+    assert "exit code 3" in capsys.readouterr().err
+    assert main(["target", "add", "looks"]) == 0
+    assert "Try it with: edgeq target check looks --model FILE" in capsys.readouterr().out

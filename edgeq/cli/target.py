@@ -208,10 +208,13 @@ def list_(config: Path | None) -> None:
     spec = spec_of(config)
     for name, entry in {**BUILT_IN, **spec.targets.declared}.items():
         use = "used by the gate" if name in spec.targets.use else "not used by the gate"
-        store = KINDS.get(entry.kind).store or entry.kind
-        prepared = sum(stored.bytes for stored in prune.entries(cache(store)))
-        suffix = f", {words.size(prepared)} prepared" if prepared else ""
-        say(f"{name:<16}{entry.kind:<14}{use}{suffix}")
+        say(f"{name:<16}{entry.kind:<14}{use}")
     say("Kinds:")
+    stores: dict[str, list[str]] = {}
     for name, kind in KINDS:
+        stores.setdefault(kind.store or name, []).append(name)
         say(f"  {name:<14}{kind.summary}; measures {', '.join(sorted(kind.measures))}")
+    for store, kinds in stores.items():
+        prepared = sum(entry.bytes for entry in prune.entries(cache(store)))
+        if prepared:
+            say(f"Prepared for {' and '.join(kinds)}: {words.size(prepared)} in the user's cache")

@@ -9,6 +9,7 @@ from edgeq.cli import main
 from edgeq.config.target_kinds import KINDS, Measured, TargetKind
 from edgeq.run.targets import Target, local_target
 from edgeq.targets.findings import Findings
+from edgeq.targets.parts import cache
 from tests.unit.tiny_model import classifier
 
 SPEC = """
@@ -52,6 +53,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(KINDS, "_entries", {**KINDS._entries, **rows})
     (tmp_path / "edgeq.toml").write_text(SPEC, "utf-8")
     (tmp_path / "net.tflite").write_bytes(classifier())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -89,6 +91,21 @@ def test_targets_and_kinds_are_listed(project: Path, capsys: pytest.CaptureFixtu
     assert lines[1].split()[:2] == ["arm64", "emulated"]
     assert lines[2].split() == ["pi", "ssh", "not", "used", "by", "the", "gate"]
     assert any(line.split()[:1] == ["looks"] for line in lines[lines.index("Kinds:") :])
+    assert not any(line.startswith("Prepared") for line in lines)
+
+
+def test_what_is_prepared_is_listed_once_for_the_kinds_that_share_it(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def make(folder: Path) -> None:
+        (folder / "part").write_bytes(b"x" * 5000)
+
+    cache("bundle").get_or_make("parts", {}, make)
+    assert main(["target", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines if "repared" in line] == [
+        "Prepared for ssh and adb"
+    ]
 
 
 def test_an_unknown_target_is_bad_input(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

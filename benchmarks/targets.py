@@ -3,9 +3,10 @@
 ``EDGEQ_DATA=FOLDER python -m benchmarks.targets [--target NAME ...] [--images N] [--store FOLDER]``
 judges EfficientNet-Lite0 and EfficientNetV2-B0 and four variants of each (float16, dynamic range,
 int8, weight-only int8; ``--method`` and ``--classifier`` choose others) here and there by
-``same_as_local``, and writes a table for each target. A target is one of the spec in this folder,
-``ssh`` (OpenSSH's server on 127.0.0.1) or ``board`` (an emulated one, with the bundle; see
-``tests/end_to_end/board.py``). With ``--store`` a run that was interrupted goes on where it was.
+``same_as_local`` with its default limits, and writes a table for each target. A target is one of
+the spec in this folder, ``ssh`` (OpenSSH's server on 127.0.0.1) or ``board`` (an emulated one, with
+the bundle; see ``tests/end_to_end/board.py``). With ``--store`` a run that was interrupted goes on
+where it was.
 Exit code 1 if a variant is refused there or ``same_as_local`` fails.
 """
 
@@ -111,7 +112,6 @@ def spec_of(given: argparse.Namespace) -> Spec:
     chosen = {} if given.classifier is None else {"classifier": given.classifier}
     table = {
         "methods": given.method or list(METHODS),
-        "default_gates": False,
         "models": {
             name: {"source": source, **chosen}
             for name, source in MODELS.items()
@@ -122,7 +122,6 @@ def spec_of(given: argparse.Namespace) -> Spec:
             "evaluation": "data:imagenet",
             "max_evaluation": given.images,
         },
-        "gates": {"same_as_local": 0.0},
         "run": {"timeout_s": TIMEOUT_S},
         "store": given.store,
     }

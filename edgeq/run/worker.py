@@ -123,10 +123,10 @@ def tensor_facts(detail: Json) -> Json:
     return {**facts, "dtype": np.dtype(detail["dtype"]).name, "quantization": pair}
 
 
-def first_line(path: Path) -> str:
-    """Return the first line of a system file, or an empty string if it can't be read."""
+def text_of(path: Path) -> str:
+    """Return the text of a system file, or an empty string if it can't be read."""
     with suppress(OSError, UnicodeDecodeError):
-        return path.read_text("utf-8").replace("\0", "").split("\n")[0].strip()
+        return path.read_text("utf-8").replace("\0", "").strip()
     return ""
 
 
@@ -135,11 +135,10 @@ def cpuinfo() -> str:
 
     ``edgeq.run.processors`` reads those that begin with these letters.
     """
-    with suppress(OSError):
-        cores = CPUINFO.read_text("utf-8", "replace").split("\n\n")
-        rows = ([row for row in core.split("\n") if row[:1] in "mMHFfC"] for core in cores)
-        return "\n\n".join(dict.fromkeys(map("\n".join, rows)))
-    return ""
+    cores = text_of(CPUINFO).split("\n\n")
+    return "\n\n".join(
+        {"\n".join(row for row in core.split("\n") if row[:1] in "mMHFfC"): 0 for core in cores}
+    )
 
 
 class Gauge:
@@ -316,15 +315,15 @@ class Worker:
             hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
             resource.setrlimit(resource.RLIMIT_DATA, (request["memory_limit"], hard))
         facts = {"protocol": PROTOCOL, "cpus": os.cpu_count(), "cpuinfo": cpuinfo()}
-        facts["governor"] = first_line(CPUFREQ / "scaling_governor")
+        facts["governor"] = text_of(CPUFREQ / "scaling_governor")
         facts["system"] = f"{platform.system()} {platform.release()}"
         return {**facts, "versions": versions}, ()
 
     def op_state(self, *_: object) -> Frame:
         """Return the clock in MHz and the hottest sensor in degrees Celsius; -1 means unknown."""
-        clock = first_line(CPUFREQ / "scaling_cur_freq")
+        clock = text_of(CPUFREQ / "scaling_cur_freq")
         zones = Path("/sys/class/thermal").glob("thermal_zone*/temp")
-        degrees = [int(text) / 1000 for text in map(first_line, zones) if text.isdigit()]
+        degrees = [int(text) / 1000 for text in map(text_of, zones) if text.isdigit()]
         mhz = int(clock) / 1000 if clock.isdigit() else -1.0
         return {"clock_mhz": mhz, "celsius": max(degrees, default=-1.0)}, ()
 

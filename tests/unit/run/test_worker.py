@@ -423,4 +423,4 @@ def test_a_row_of_each_kind_of_core_is_reported_once(
     core = "processor\t: {}\nBogoMIPS\t: {}\nCPU part\t: {}\n\n"
     cores = [core.format(index, index, part) for index, part in enumerate((5, 5, 11))]
     worker.CPUINFO.write_text("".join(cores) + "Serial\t: 7\nModel\t: Pi\n")
-    assert worker.cpuinfo() == "CPU part\t: 5\n\nCPU part\t: 11\n\nModel\t: Pi\n"
+    assert worker.cpuinfo() == "CPU part\t: 5\n\nCPU part\t: 11\n\nModel\t: Pi"

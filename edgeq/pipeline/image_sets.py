@@ -31,7 +31,16 @@ from edgeq.samples.box_labels import (
 )
 from edgeq.samples.decode import Pixels, Progress, decode, pixel_facts_of
 from edgeq.samples.labels import LabelSet, label_set
-from edgeq.samples.lint import Lint, PixelFacts, lint, lint_arrays, pixel_facts
+from edgeq.samples.lint import (
+    MANY,
+    MOST_PAIRED,
+    Lint,
+    PixelFacts,
+    lint,
+    lint_arrays,
+    near_copies,
+    pixel_facts,
+)
 from edgeq.samples.pairs import load_pairs
 from edgeq.samples.sets import (
     ROLES,
@@ -52,7 +61,7 @@ from edgeq.samples.task_labels import are_task_labels
 from edgeq.store.cached import keep
 from edgeq.store.digests import Digests
 from edgeq.tflite.model_file import read_model
-from edgeq.words import plural
+from edgeq.words import names, plural
 
 if TYPE_CHECKING:
     from edgeq.pipeline.inputs import ModelInputs
@@ -327,6 +336,42 @@ class ImageSets:
     def known_lint(self) -> Lint | None:
         """Return the lint of the calibration set if it was computed before, else None."""
         return self._lint.done(self._name)
+
+    def copies_note(self) -> str | None:
+        """Return the note that many evaluation images are near copies, None if they are not.
+
+        Only images that are decoded already are looked at: nothing is judged on others.
+
+        Raises:
+            EdgeqError: The store, or a photograph in it, can't be used.
+        """
+        images, baseline = self._sets.done("evaluation"), self._model.known_baseline()
+        if images is None or baseline is None or images.arrays is not None:
+            return None
+        size, photos = baseline.input_size, images.photos[:MOST_PAIRED]
+        stream = self._streams.done((baseline.preprocessing, size, images.content_sha256))
+        if stream is None or not stream.has_decoded(photos):
+            return None
+
+        def make() -> tuple[str, ...]:
+            pictures = (picture for piece in stream.pieces(photos) for picture in piece.array())
+            return near_copies(replace(images, photos=photos), pixel_facts(pictures))
+
+        facts = {
+            "evaluation": [(photo.name, photo.sha256, photo.group) for photo in photos],
+            "pixels": pixel_facts_of(baseline.preprocessing, size),
+            **arithmetic(),
+        }
+        copies = keep(self._store, "copies", facts, make, tuple[str, ...])
+        if len(copies) < MANY * len(photos):
+            return None
+        of = "" if len(photos) == len(images.photos) else "the first "
+        return (
+            f"{len(copies):,} of {of}{plural(len(photos), 'evaluation image')} are nearly the same "
+            f"as others ({names(copies)}) but count as independent, so the intervals are too "
+            "narrow: evaluate other photographs, or name the scene of each in the column `group` "
+            "of a labels.csv"
+        )
 
     def recalibrate(self, photos: tuple[Photo, ...]) -> None:
         """Replace the photographs of the calibration set; must precede any access to it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -338,9 +339,12 @@ def _not_asked_for(spec: Spec) -> tuple[str, ...]:
 
 
 def _odd(inputs: ModelInputs) -> tuple[str, ...]:
-    """Return what is unusual about the calibration set, if a proof has checked it."""
+    """Return what is unusual about the images that were looked at."""
     lint = inputs.images.known_lint()
-    return () if lint is None else lint.notes
+    copies = None
+    with suppress(EdgeqError):  # no verdict depends on it, and whose does says so
+        copies = inputs.images.copies_note()
+    return (*(() if lint is None else lint.notes), *((copies,) if copies else ()))
 
 
 def _baseline(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,13 @@ chance."""
 
 SPREADS = 2.0
 """Ratio of the standard deviations of two sets that counts as a clear difference."""
+
+MOST_PAIRED = 1000
+"""Evaluation images that are compared with each other, the first by name: scenes of a film, and
+copies of a photograph, have names that follow each other."""
+
+MANY = 0.05
+"""Share of near copies among evaluation images from which intervals are clearly too narrow."""
 
 _GRID = 16
 _LEVELS = np.arange(256)
@@ -90,7 +97,7 @@ class Lint:
     facts: dict[str, object]
 
 
-def pixel_facts(pixels: Bytes) -> PixelFacts:
+def pixel_facts(pixels: Iterable[Bytes]) -> PixelFacts:
     """Compute facts about every photograph of RGB pixels, ``(n, h, w, 3)`` with n at least 1.
 
     A memory map is read image by image.
@@ -164,6 +171,16 @@ def lint(calibration: ImageSet, pixels: PixelFacts, evaluation: PixelFacts | Non
         notes.append(f"all {n} calibration images are of one class ({labels.pop()})")
     notes += [] if evaluation is None else _range(pixels, evaluation)
     return Lint(n, tuple(problems), tuple(notes), _facts(pixels, evaluation, copies, names))
+
+
+def near_copies(images: ImageSet, pixels: PixelFacts) -> tuple[str, ...]:
+    """Return the names of images that look like an earlier one and count as another photograph."""
+    groups = images.groups()
+    return tuple(
+        images.photos[later].name
+        for earlier, later in _copies(images, pixels)
+        if groups[earlier] != groups[later]
+    )
 
 
 def _look(picture: Bytes) -> tuple[Floats, Floats, float, float, npt.NDArray[np.float32]]:

@@ -100,6 +100,10 @@ class Stream:
                 pixels = Pixels(path, (_count(path), *self.shape[1:]), run.folder.name)
                 yield Piece(pixels, run.start, run.count)
 
+    def has_decoded(self, photos: Sequence[Photo]) -> bool:
+        """Return whether these photographs of the set are decoded already."""
+        return not self._ledger.missing([photo.sha256 for photo in photos])
+
     def decode_all(self) -> None:
         """Decode every photograph that has not been decoded yet.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from edgeq.config.load import parse
 from edgeq.config.presets import PREPROCESSING
@@ -163,6 +164,26 @@ def test_photographs_are_decoded_at_the_baselines_size(project: Path) -> None:
     again = found.images.stream(Preprocessing(filter="nearest"))
     assert np.array_equal(again.every(1), photographs.every(1))
     assert said == []
+
+
+def test_near_copies_among_evaluation_images_are_noted_once_they_are_decoded(
+    project: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(project, tmp_path, dirs_exist_ok=True)
+    for path in (tmp_path / "evaluation").rglob("*.png"):
+        Image.open(path).save(path.with_suffix(".bmp"))  # the same pixels in another file
+    net = inputs(tmp_path)
+    assert net.images.copies_note() is None  # nothing was looked at
+    _ = net.images.require_evaluation(), net.baseline
+    stream = net.images.stream(net.baseline.preprocessing)
+    assert net.images.copies_note() is None  # nothing is decoded for a note alone
+    stream.decode_all()
+    note = net.images.copies_note()
+    assert note is not None
+    assert note.startswith("10 of 20 evaluation images are nearly the same as others (0/0.png, ")
+    again = inputs(project)
+    again.images.stream(again.baseline.preprocessing).decode_all()
+    assert again.images.copies_note() is None
 
 
 def test_calibration_takes_the_baselines_preprocessing(project: Path) -> None:

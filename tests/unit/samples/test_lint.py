@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from edgeq.samples.lint import FEW, Lint, lint, pixel_facts
+from edgeq.samples.lint import FEW, Lint, lint, near_copies, pixel_facts
 from edgeq.samples.sets import ImageSet, Photo
 
 Bytes = npt.NDArray[np.uint8]
@@ -51,6 +53,21 @@ def test_photographs_like_the_evaluation_set_are_clean() -> None:
     assert (found.problems, found.notes) == ((), ())
     assert found.images == FEW
     assert found.facts["noise"] == 0
+
+
+def test_near_copies_of_other_photographs_are_named() -> None:
+    scenes = photographs(3, seed=4)
+    frames = np.repeat(scenes, 4, axis=0)
+    frames[1::4, 0, 0] ^= 1
+    pixels = pixel_facts(iter(frames))
+    every = images(len(frames))
+    later = [f"{i}.png" for i in range(len(frames)) if i % 4]
+    assert near_copies(every, pixels) == tuple(later)
+    assert near_copies(images(3), pixel_facts(scenes)) == ()
+    grouped = replace(
+        every, photos=tuple(replace(p, group=str(i // 4)) for i, p in enumerate(every.photos))
+    )
+    assert near_copies(grouped, pixels) == ()
 
 
 def test_few_photographs_are_a_note() -> None:

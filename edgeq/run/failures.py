@@ -107,6 +107,12 @@ class Circumstances:
                 f"the model can't be written there: {message}",
                 "Free some space there, in /var/tmp or the folder for temporary files",
             )
+        if "UnicodeDecodeError" in kinds:
+            return self._error(
+                ModelRefusedError,
+                f"the runtime refused {self.doing}: the name of a tensor is not UTF-8",
+                "Give the layers of the model names in UTF-8 and convert it again",
+            )
         if any(kind in kinds for kind in _REFUSALS):
             reason = message or "no reason given, as after a failed allocation"
             return self._error(ModelRefusedError, f"the runtime refused {self.doing}: {reason}")

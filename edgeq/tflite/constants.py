@@ -76,7 +76,7 @@ class Constants:
         if not tensor.scales.size:
             return stored.astype(np.float32)
         scales = along_axis(tensor, tensor.scales.astype(np.float64))
-        points = along_axis(tensor, tensor.zero_points.astype(np.float64))
+        points = along_axis(tensor, tensor.zero_points.astype(np.float64), "zero points")
         return np.asarray((stored.astype(np.float64) - points) * scales, np.float32)
 
     def block_scales(self, tensor: Tensor) -> NDArray[np.float32]:
@@ -114,8 +114,12 @@ class Constants:
         return np.asarray((values * steps.reshape(-1, 1)).reshape(tensor.shape), np.float32)
 
 
-def along_axis(tensor: Tensor, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def along_axis(
+    tensor: Tensor, values: NDArray[np.float64], noun: str = "scales"
+) -> NDArray[np.float64]:
     """Return per-channel values in a shape that broadcasts over the tensor.
+
+    The noun is what an error calls them.
 
     Raises:
         ModelError: The number of values is neither one nor that of the channels.
@@ -125,7 +129,7 @@ def along_axis(tensor: Tensor, values: NDArray[np.float64]) -> NDArray[np.float6
     fits = 0 <= tensor.axis < len(tensor.shape) and tensor.shape[tensor.axis] == values.size
     if not fits:
         raise ModelError(
-            f"tensor {tensor.name!r} has {values.size} scales, which do not fit axis "
+            f"tensor {tensor.name!r} has {values.size} {noun}, which do not fit axis "
             f"{tensor.axis} of its shape {tensor.shape}"
         )
     return values.reshape([-1 if at == tensor.axis else 1 for at in range(len(tensor.shape))])

@@ -37,6 +37,14 @@ def test_without_a_limit_a_memory_error_is_the_workers_own_failure() -> None:
     assert str(error) == "net/int8: the worker failed while it ran load: MemoryError bad"
 
 
+def test_a_name_that_is_not_utf_8_is_called_so() -> None:
+    kinds = ["UnicodeDecodeError", "UnicodeError", "ValueError", "Exception"]
+    error = circumstances().reported({"kinds": kinds, "message": "'utf-8' codec can't decode"})
+    assert type(error) is ModelRefusedError
+    assert "refused load: the name of a tensor is not UTF-8" in str(error)
+    assert "codec" not in str(error)
+
+
 def test_a_refusal_without_words_says_so() -> None:
     error = circumstances(where=None).reported({"kinds": ["ValueError"], "message": " \n"})
     assert type(error) is ModelRefusedError

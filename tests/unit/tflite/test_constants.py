@@ -65,6 +65,10 @@ def test_packed_types_start_at_the_lowest_bits(tmp_path: Path) -> None:
             Tensor("odd", (2, 3), "int8", np.zeros(6, np.int8), (1.0, 2.0), (0, 0), axis=1),
             "2 scales, which do not fit axis 1",
         ),
+        (
+            Tensor("few", (3,), "int8", np.zeros(3, np.int8), (1.0, 1.0, 1.0), (0, 0)),
+            "'few' has 2 zero points, which do not fit axis 0",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, tensor: Tensor, said: str) -> None:

@@ -23,11 +23,12 @@ MOST_ROUNDED = 0.03
 
 Kernels of one kind round alike except on ties: on the emulated Cortex-A76 good files differ in
 1.4 % at most, by other kernels in 16 % or more, and with a convolution that rounds a quarter of a
-step too low in 6 % or more (benchmarks/rounding.md)."""
+step too low in 5 % or more (benchmarks/rounding.md)."""
 
 MOST_GROWN = 0.008
 """Share of the live values that may differ by more than a step on another architecture, where a
-tie inside of the network grows: 0.4 % at most of the same files, 1.3 % or more by such kernels."""
+tie inside of the network grows: 0.4 % at most of the same files. Such kernels are told by
+``MOST_ROUNDED``, as few of their differences may exceed a step."""
 
 MOST_DYNAMIC = 0.05
 """Default limit of ``same_as_local`` for dynamic range files: the share of samples with another

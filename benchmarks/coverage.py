@@ -198,7 +198,7 @@ def _pairs(n: int, lost_rate: float, gained_rate: float) -> tuple[list[int], lis
     logs = gammaln(n + 1) - gammaln(lost + 1) - gammaln(gained + 1) - gammaln(rest + 1)
     logs = logs + xlogy(lost, lost_rate) + xlogy(gained, gained_rate)
     chances = np.exp(logs + xlogy(rest, 1.0 - lost_rate - gained_rate))
-    likely = chances > 1e-9  # noqa: PLR2004 - all others together have no chance
+    likely = chances > 1e-9  # all others together have no chance
     return lost[likely].tolist(), gained[likely].tolist(), chances[likely]
 
 

@@ -117,7 +117,7 @@ def main() -> int:
                         f"{cost.wall_s:.2f} | {cost.processor_s:.2f} |",
                         flush=True,
                     )
-                    good &= cost.code == 2 and cost.lines <= MOST_LINES  # noqa: PLR2004
+                    good &= cost.code == 2 and cost.lines <= MOST_LINES
                     good &= min(cost.processor_s, cost.wall_s) <= MOST_S
                     if name == "edgeq gate" and count == len(ALL):
                         said.append(transcript(title, "edgeq gate", cost))
@@ -125,7 +125,7 @@ def main() -> int:
             folder = project(root / title.replace(" ", "-"), Mistake(), ("int8",))
             (folder / "net.tflite").write_bytes(model())
             cost = run(folder, "-m", "edgeq.cli", "doctor")
-            good &= cost.code == 2  # noqa: PLR2004
+            good &= cost.code == 2
             said.append(transcript(f"{title}: not taken yet", "edgeq doctor", about_spec(cost)))
     print("\n" + "\n".join(said))
     return 0 if good else 1

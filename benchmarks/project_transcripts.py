@@ -37,8 +37,8 @@ def main() -> int:
         run = Terminal(store)
         codes = [
             run(root, "pytest", "services/vision", "-m", "size", *QUIET) == 0,
-            run(root, "pytest", "-m", "size", *QUIET) == 2,  # noqa: PLR2004 - bad input
-            run(root, "pytest", "tests", *QUIET) == 2,  # noqa: PLR2004 - bad input
+            run(root, "pytest", "-m", "size", *QUIET) == 2,  # bad input
+            run(root, "pytest", "tests", *QUIET) == 2,  # bad input
         ]
         print("## A failing test of one's own\n")
         own = vision / "tests" / "test_own.py"
@@ -46,7 +46,7 @@ def main() -> int:
         print(f"```python\n{OWN}```\n")
         untimed = ("-m", "not latency and not memory")
         codes.append(run(vision, "pytest", *untimed, *QUIET, "--tb=line") == 1)
-        codes.append(run(vision, "edgeq", "bundle") == 2)  # noqa: PLR2004 - nothing to pack
+        codes.append(run(vision, "edgeq", "bundle") == 2)  # nothing to pack
         own.unlink()
         print("## Two partial runs that become one answer\n")
         codes.append(run(vision, "pytest", "-m", "not latency", "-n", "2", *QUIET) == 0)

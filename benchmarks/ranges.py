@@ -276,7 +276,7 @@ def changes(start: Good, every: int) -> Iterator[tuple[str, bytes]]:
             edits = _alone(path, one, factor, 0)
             yield f"{_name(one)} x{factor}, biases not", apply_edits(content, edits)
         for steps in MOVES:
-            if abs(int(one.tensor.zero_points[0]) + steps) <= 127:  # noqa: PLR2004 - of int8
+            if abs(int(one.tensor.zero_points[0]) + steps) <= 127:  # of int8
                 yield (
                     f"{_name(one)} zero point {steps:+}",
                     apply_edits(content, _alone(path, one, 1, steps)),

@@ -226,7 +226,7 @@ def deprecated_codes(good: Good, at: Spot) -> bytes:
     graph = good.graph()
     for code in graph.model.operatorCodes:
         code.deprecatedBuiltinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
-        if code.deprecatedBuiltinCode > 126:  # noqa: PLR2004 - what the old field can hold
+        if code.deprecatedBuiltinCode > 126:  # what the old field can hold
             raise NotApplicableError("it has operators that the old field can't hold")
         code.builtinCode = 0
     return graph.packed()
@@ -336,7 +336,7 @@ def _without_bias(graph: Graph) -> list[Any]:
     return [
         one
         for one in operators(graph, *CONVOLUTIONS, "FULLY_CONNECTED")
-        if len(one.inputs) < 3 or int(one.inputs[2]) < 0  # noqa: PLR2004 - the bias's place
+        if len(one.inputs) < 3 or int(one.inputs[2]) < 0  # the bias's place
     ]
 
 
@@ -397,7 +397,7 @@ def ties_rounded_otherwise(good: Good, at: Spot) -> bytes:
             continue
         exact = real(baseline, others[layer.operator]) / steps(graph, layer)
         stored = by_channel(graph, layer)
-        tied = np.abs(np.abs(exact - np.floor(exact)) - 0.5) < 0.01  # noqa: PLR2004 - of a step
+        tied = np.abs(np.abs(exact - np.floor(exact)) - 0.5) < 0.01  # of a step
         other = np.where(np.floor(exact) == stored, np.ceil(exact), np.floor(exact))
         stored[...] = np.where(tied, other.clip(-127, 127), stored).astype(stored.dtype)
         changed += int(tied.sum())
@@ -495,7 +495,7 @@ def bias_one_off(good: Good, at: Spot) -> bytes:
             continue
         values = graph.values(layer.bias)
         exact = baseline.values(other.bias) / graph.scales(layer.bias)[0].astype(np.float64)
-        near = np.abs(exact - np.floor(exact) - 0.5) < 0.02  # noqa: PLR2004 - of a step
+        near = np.abs(exact - np.floor(exact) - 0.5) < 0.02  # of a step
         chosen = near & (generator.random(values.shape) < 1 / 2)
         away = np.where(np.floor(exact) == values, np.ceil(exact), np.floor(exact))
         values[...] = np.where(chosen, away, values).astype(values.dtype)

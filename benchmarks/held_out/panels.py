@@ -87,7 +87,7 @@ def _panel(behind: Image.Image, digit: int, generator: np.random.Generator, empt
         cover = cover.rotate(angle, Image.Resampling.BILINEAR, center=tuple(centre))
         _paint(picture, cover, generator)
     for corner in ((16, 16), (STORED - 16, 16)):
-        if generator.random() < 0.5:  # noqa: PLR2004 - in half of the corners
+        if generator.random() < 0.5:  # in half of the corners
             other = int(generator.integers(CLASSES))
             digits.add(other)
             small = Image.new("L", (STORED, STORED))
@@ -103,7 +103,7 @@ def _panel(behind: Image.Image, digit: int, generator: np.random.Generator, empt
         clean=clean,
         digit=digit,
         digits=tuple(sorted(digits)),
-        mask=np.where(np.asarray(cover) > 127, value, 0).astype(np.uint8),  # noqa: PLR2004
+        mask=np.where(np.asarray(cover) > 127, value, 0).astype(np.uint8),
         corners=_corners(centre, size, angle),
         angle=angle,
     )
@@ -112,7 +112,7 @@ def _panel(behind: Image.Image, digit: int, generator: np.random.Generator, empt
 def _paint(picture: Image.Image, cover: Image.Image, generator: np.random.Generator) -> None:
     """Paint what a mask covers in a colour that stands out."""
     light = float(np.asarray(picture, np.float32).mean())
-    colour = generator.uniform(0, 90, 3) + (150 if light < 128 else 0)  # noqa: PLR2004
+    colour = generator.uniform(0, 90, 3) + (150 if light < 128 else 0)
     picture.paste(tuple(int(part) for part in colour), mask=cover)
 
 

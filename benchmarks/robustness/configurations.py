@@ -79,7 +79,7 @@ def changed(draw: random.Random) -> str:
         while True:
             key = draw.choice(list(holder)) if holder else ""
             inner = holder.get(key)
-            if isinstance(inner, dict) and inner and draw.random() < 0.7:  # noqa: PLR2004
+            if isinstance(inner, dict) and inner and draw.random() < 0.7:
                 holder = inner
                 continue
             break

@@ -68,7 +68,7 @@ def problems(folder: Path, place: str, options: str) -> list[str]:
         text=True,
         check=False,
     )
-    wrong = [] if done.returncode == 2 else [f"exit code {done.returncode}"]  # noqa: PLR2004
+    wrong = [] if done.returncode == 2 else [f"exit code {done.returncode}"]
     wrong += [word for word in ("Traceback", "INTERNALERROR") if word in done.stdout]
     if not any(said in done.stdout for said in SAID):
         wrong.append("the disk is not named")

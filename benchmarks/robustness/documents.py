@@ -126,7 +126,7 @@ def _change(table: Any, draw: random.Random) -> None:
         if not keys:
             return
         key = draw.choice(keys)
-        if not (isinstance(holder[key], dict | list) and draw.random() < 0.8):  # noqa: PLR2004
+        if not (isinstance(holder[key], dict | list) and draw.random() < 0.8):
             break
         holder = holder[key]
     value = draw.choice(configurations.VALUES)
@@ -153,7 +153,7 @@ def damaged_zip(content: bytes, draw: random.Random) -> bytes:
                 struct.pack_into("<I", data, at, draw.choice((*SIZES, len(data), at)))
             case 3:
                 del data[draw.randrange(64, len(data)) :]
-                data += content[directory:] if draw.random() < 0.5 else b""  # noqa: PLR2004
+                data += content[directory:] if draw.random() < 0.5 else b""
             case 4:
                 at = draw.randrange(len(data))
                 data[at:at] = draw.randbytes(draw.randint(1, 64))

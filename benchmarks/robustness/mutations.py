@@ -135,7 +135,7 @@ def _wiring(model: Any, draw: random.Random) -> None:
     wires = draw.choice(("inputs", "outputs"))
     ends = getattr(operator, wires)
     found = [] if ends is None else list(ends)
-    if found and draw.random() < 0.8:  # noqa: PLR2004
+    if found and draw.random() < 0.8:
         count = len(graph.tensors)
         found[draw.randrange(len(found))] = draw.choice((-1, 0, count, draw.randrange(count)))
     else:

@@ -210,7 +210,7 @@ def show_map(y: np.ndarray[Any, Any], how: dict[str, Any], where: Path, mask: Pa
         classes = y.argmax(axis=-1).astype(np.uint8)
     else:
         classes = (y.reshape(y.shape[:2]) >= how["threshold"]).astype(np.uint8)
-    two = how["values"] not in {"indices", "scores"} or y.shape[-1] == 2  # noqa: PLR2004
+    two = how["values"] not in {"indices", "scores"} or y.shape[-1] == 2
     Image.fromarray(classes * np.uint8(255) if two else classes).save(mask)
     names = names_in(where, 2 if two else 256)
     for at, count in enumerate(np.bincount(classes.ravel())):

@@ -49,13 +49,13 @@ def class_order(bench: Bench) -> Cause | None:
     last, own = layer
     ours, theirs = (weight.reshape(weight.shape[0], -1)[own] for weight in _weights(bench, last))
     classes = ours.shape[0]
-    if classes < 3 or last.baseline.channel_axis != 0:  # noqa: PLR2004 - two have no order
+    if classes < 3 or last.baseline.channel_axis != 0:  # two have no order
         return None
     likeness = _unit(theirs) @ _unit(ours).T
     match = likeness.argmax(axis=1)
     sure = likeness.max(axis=1) > ALIKE
     strangers = sure & (match != np.arange(classes)) & (np.diag(likeness) < ALIKE)
-    several = sure.mean() >= ROWS and strangers.sum() >= 2  # noqa: PLR2004 - one is no order
+    several = sure.mean() >= ROWS and strangers.sum() >= 2  # one is no order
     if not several or not _biases_follow(bench, last, own, match, strangers):
         return None
     facts: dict[str, object] = {"tensor": last.variant.weights.name, "rows": int(sure.sum())}
@@ -120,7 +120,7 @@ def _class_rows(pair: Pair, classes: int) -> slice | None:
 
 def first_layer_order(bench: Bench) -> Cause | None:
     """Test whether the first layer takes the image's channels in the reverse order."""
-    if not bench.pairs or bench.pairs[0].baseline.weights.shape[-1] != 3:  # noqa: PLR2004 - RGB
+    if not bench.pairs or bench.pairs[0].baseline.weights.shape[-1] != 3:  # RGB
         return None
     first = bench.pairs[0]
     # The squares of damaged floats are beyond float32.

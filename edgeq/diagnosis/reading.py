@@ -115,7 +115,7 @@ def unnormalised(bench: Bench) -> Cause | None:
 def moved(bench: Bench) -> Cause | None:
     """Test whether a map is the baseline's, shifted by some pixels."""
     sides = _sides(bench)
-    if len(sides.shape) < 2 or min(sides.shape[:2]) < LEAST_SIDE:  # noqa: PLR2004 - no map
+    if len(sides.shape) < 2 or min(sides.shape[:2]) < LEAST_SIDE:  # no map
         return None
     height, width = sides.shape[:2]
     ours, theirs = (
@@ -148,7 +148,7 @@ def moved(bench: Bench) -> Cause | None:
 def turned(bench: Bench) -> Cause | None:
     """Test whether a map is the baseline's, mirrored or with rows and columns exchanged."""
     sides = _sides(bench)
-    if len(sides.shape) < 2 or min(sides.shape[:2]) < LEAST_SIDE:  # noqa: PLR2004 - no map
+    if len(sides.shape) < 2 or min(sides.shape[:2]) < LEAST_SIDE:  # no map
         return None
     height, width = sides.shape[:2]
 
@@ -287,7 +287,7 @@ def _layouts(bench: Bench, shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:
         each = options_of(bench.variant).values_per_point or VALUES_PER_POINT
         if whole % each == 0:
             yield whole // each, each
-    is_plain_map = len(shape) == 2 and min(shape) >= LEAST_SIDE  # noqa: PLR2004 - no channels
+    is_plain_map = len(shape) == 2 and min(shape) >= LEAST_SIDE  # no channels
     if len(shape) > 1 and shape[-1] <= MOST_COLUMNS and not is_plain_map:
         yield whole // shape[-1], shape[-1]
     if len(shape) == 1 and shape[0] <= MOST_COLUMNS:
@@ -319,7 +319,7 @@ def _put_back(rows: Rows, shape: tuple[int, int], order: Order) -> Rows:
 
 
 def _swapped_foreground(bench: Bench, sides: _Sides) -> Cause | None:
-    if bench.variant.reading.task != "segmentation" or len(sides.shape) != 2:  # noqa: PLR2004
+    if bench.variant.reading.task != "segmentation" or len(sides.shape) != 2:
         return None
     rows = sides.ours.rows
     whole = 1.0 if rows.min() >= 0 and rows.max() <= 1 else 0.0  # of probabilities, or of logits

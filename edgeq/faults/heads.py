@@ -14,7 +14,6 @@ from edgeq.faults.rewiring import makers
 
 Rows = npt.NDArray[np.intp]
 
-_MAP_AND_CHANNELS = 3
 
 _BESIDE_CLASSES = 5
 """Values of a box besides its classes: its place, its size and an objectness."""
@@ -43,7 +42,7 @@ def classes_of(good: Good) -> int:
     if variant.classifies:
         return int(variant.predictions.scores.shape[1])
     shape = variant.baseline.tensors[variant.reading.output].shape
-    of_map = variant.reading.task == "segmentation" and len(shape) == _MAP_AND_CHANNELS
+    of_map = variant.reading.task == "segmentation" and len(shape) == 3
     if variant.reading.task == "multilabel" or (of_map and shape[-1] > 1):
         return shape[-1]
     raise NotApplicableError("the model has no classes")

@@ -207,7 +207,7 @@ def padded_at_the_end(graph: Graph) -> list[Any]:
     return [
         operator
         for operator in padded(graph)
-        if operator.builtinOptions.strideH == 2  # noqa: PLR2004
+        if operator.builtinOptions.strideH == 2
         and shape_of(graph, int(operator.inputs[0]))[1] % 2 == 0
         and shape_of(graph, int(operator.inputs[1]))[1] % 2 == 1
     ]

@@ -45,7 +45,7 @@ def _compared(good: Good, variant: VariantUnderTest) -> str:
         values, before = _values(variant), _values(good.variant)
     except EdgeqError as error:
         return f"nothing compares its predictions: {error.what}"
-    if all(abs(values[gate] - before[gate]) < 1e-6 for gate in values):  # noqa: PLR2004
+    if all(abs(values[gate] - before[gate]) < 1e-6 for gate in values):
         return "its predictions are the good variant's, so no gate on predictions detects it"
     gate = max(values, key=lambda name: (before[name] - values[name]) / (1.001 - before[name]))
     drop = before[gate] - values[gate]

@@ -35,7 +35,6 @@ SIDES = 32
 UNLIKE = 8.0
 """Least factor between the steps of two outputs of unlike range."""
 
-_MAP_RANK = 4
 _KEEPING = frozenset(
     {
         *("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "DEQUANTIZE", "QUANTIZE", "CAST"),
@@ -160,7 +159,7 @@ def map_shifted(good: Good) -> bytes:
     graph = good.graph()
     output = judged_output(good, graph)
     shape, maker = shape_of(graph, output), makers(graph).get(output)
-    if len(shape) < _MAP_RANK - 1 or maker is None:
+    if len(shape) < 3 or maker is None:
         raise NotApplicableError("the output is not a map of rows and columns")
     by = max(2, min(shape[1:3]) // SIDES)
     inner = activation(graph, output, "before_shift")
@@ -205,7 +204,7 @@ def head_dead(good: Good) -> Faulty:
         raise NotApplicableError("the model does not have several outputs beside boxes")
     graph = good.graph()
     last = last_layers(graph)
-    if len(last) < 2:  # noqa: PLR2004 - one head for all outputs
+    if len(last) < 2:  # one head for all outputs
         raise NotApplicableError("the outputs do not have layers of their own")
     graph.values(last[-1].weights)[...] = 0
     return Faulty(content=graph.patched(), where=graph.name(last[-1].weights))

@@ -20,8 +20,6 @@ from edgeq.faults.graph import (
 )
 
 SEED, BIAS_SEED = 21, 22
-_KERNEL_AXES = 4
-_RGB = 3
 
 
 @fault("layer_zeroed", "weights", "high", "damaged_tensor")
@@ -106,7 +104,7 @@ def kernels_transposed(good: Good) -> bytes:
     swapped = 0
     for layer in graph.layers():
         values = graph.values(layer.weights)
-        if values.ndim == _KERNEL_AXES and values.shape[1] == values.shape[2] > 1:
+        if values.ndim == 4 and values.shape[1] == values.shape[2] > 1:
             values[...] = values.transpose(0, 2, 1, 3).copy()
             swapped += 1
     if not swapped:
@@ -212,7 +210,7 @@ def epsilon_other(good: Good) -> bytes:
 
 def _first(graph: Graph) -> int:
     layer = graph.layers()[0]
-    if graph.values(layer.weights).shape[-1] != _RGB:
+    if graph.values(layer.weights).shape[-1] != 3:
         raise NotApplicableError("the first layer does not take the image's channels")
     return layer.weights
 

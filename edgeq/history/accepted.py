@@ -265,4 +265,4 @@ _READER = Reader(
 
 def _is_case(case_id: str, model: str) -> bool:
     parts = parsed(case_id)
-    return case_id.count("/") == 2 and parts.model == model and all(parts)  # noqa: PLR2004 - model/variant/gate
+    return case_id.count("/") == 2 and parts.model == model and all(parts)  # model/variant/gate

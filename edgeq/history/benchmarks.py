@@ -39,7 +39,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         """The interval of the median; unbounded for fewer than two rounds."""
         from scipy.special import stdtrit
 
-        if self.rounds < 2:  # noqa: PLR2004
+        if self.rounds < 2:
             return -math.inf, math.inf
         student = float(stdtrit(self.rounds - 1, 0.5 + CONFIDENCE / 2.0))
         half = student * (self.rounds + 0.5) / (self.rounds - 1) * self.iqr / math.sqrt(self.rounds)

@@ -108,7 +108,7 @@ def past_run(record: RunRecord, *, notes: tuple[str, ...] = ()) -> PastRun:
     figures = {
         case_id: figure
         for case_id, figure in of_record(record).figures.items()
-        if case_id.count("/") == 2  # noqa: PLR2004 - model/variant/gate
+        if case_id.count("/") == 2  # model/variant/gate
         and parsed(case_id)[:3] == (figure.model, figure.method, figure.gate)
     }
     models: dict[str, PastModel] = {}

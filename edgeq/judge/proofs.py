@@ -23,8 +23,6 @@ from edgeq.samples.lint import Lint
 from edgeq.tflite.wiring import ACTIVATION_TYPES_INTEGER
 from edgeq.words import names, plural, share
 
-FLOAT_BYTES = 4
-
 _INDICES = frozenset({"int32", "int64", "bool"})
 """Types of inputs that hold indices or flags, such as tokens, which no method quantizes."""
 _HEAD_WEIGHTS: Mapping[Classifier, str] = {"int4": "int4", "dynamic": "int8"}
@@ -287,7 +285,7 @@ def _weights(operators: Operators, method: Method) -> Iterator[str]:
 
 def _left_in_float(operator: Compute) -> int:
     """Return the bytes of an operator's float weights if they are too few to be quantized."""
-    small = operator.weight_bytes < LEAST_WEIGHTS * FLOAT_BYTES
+    small = operator.weight_bytes < 4 * LEAST_WEIGHTS  # of 4 bytes each
     return operator.weight_bytes if small and operator.weight_type == "float32" else 0
 
 

@@ -204,7 +204,7 @@ def _off_by_steps(fit: InputFit) -> tuple[Verdict, str] | None:
         return Verdict.FAIL, (
             f"{span}: the zero point {fit.zero_point} is off by about {_steps(max(low, high))}"
         )
-    power_of_two = math.frexp(fit.scale)[0] == 0.5  # noqa: PLR2004 - what frexp gives for one
+    power_of_two = math.frexp(fit.scale)[0] == 0.5  # what frexp gives for one
     if power_of_two or low + high <= MOST_SPARE * levels:
         return None
     return Verdict.INCONCLUSIVE, (

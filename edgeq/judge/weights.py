@@ -26,7 +26,6 @@ FOLDED = 0.5
 """Greatest relative change that another folded normalization explains; beyond it, channels have the
 scales of other channels."""
 SHOWN = 20
-MILLION, THOUSAND = 1e6, 1e3
 UNLIKE = frozenset({"near", "other", "foreign"})
 """Changes to weights that are not a single operation on the baseline's."""
 
@@ -152,7 +151,8 @@ def headline(findings: Sequence[Finding], comparison: FileComparison) -> str:
             f"baseline's by {about}: another checkpoint, of which the other layers are the same"
         )
     first = findings[0]
-    if len(findings) == 2 and all(finding.part == "operator" for finding in findings):  # noqa: PLR2004 - such as padding by an operator of its own
+    # Such as padding by an operator of its own.
+    if len(findings) == 2 and all(finding.part == "operator" for finding in findings):
         return f"{_sentence(first)}, and {_sentence(findings[1])}"
     more = _more(findings)
     unit = {"weights": ", in rounding errors", "biases": " steps"}.get(first.part, "")
@@ -166,9 +166,9 @@ def _percent(share: float) -> str:
 
 
 def _distance(distance: float) -> str:
-    if distance >= MILLION:
+    if distance >= 1e6:
         return "over a million"
-    return f"{distance:.3g}" if distance < THOUSAND else f"{distance:,.0f}"
+    return f"{distance:.3g}" if distance < 1000 else f"{distance:,.0f}"
 
 
 def is_general(stored: Sequence[Finding], comparison: FileComparison) -> bool:

@@ -25,7 +25,6 @@ that was seen."""
 MOST_TIMES = 1000.0
 """Upper end of an interval that has none, as a multiple of the ratio."""
 
-_LEAST_VALUES = 2
 _BISECTIONS = 40
 
 
@@ -176,7 +175,7 @@ def ratio_interval(
     """
     n = numerator.size if worth is None else worth
     below = float(denominator.mean()) if denominator.size else 0.0
-    if numerator.size < _LEAST_VALUES or n < _LEAST_VALUES or below <= 0.0:
+    if numerator.size < 2 or n < 2 or below <= 0.0:
         return None
     middle, tail = float(numerator.mean()) / below, (1.0 - confidence) / 2.0
 

@@ -12,9 +12,6 @@ from edgeq.measure.tensors import Output, image_errors, relative_errors
 
 Floats = npt.NDArray[np.float32]
 
-_WITH_CHANNELS = 3
-"""Least number of dimensions, with the batch, of an output whose channels may lie elsewhere."""
-
 
 class ConvertedOutput(msgspec.Struct, frozen=True, kw_only=True):
     """One output of a float file compared with the same output of its source.
@@ -100,7 +97,7 @@ def _layouts(ours: Floats, theirs: Floats) -> Iterator[tuple[Floats, bool]]:
     """Yield the source's values in the layouts that the file may have, and which it is."""
     if ours.shape == theirs.shape:
         yield ours, False
-    if ours.ndim > _WITH_CHANNELS and np.moveaxis(ours, 1, -1).shape == theirs.shape:
+    if ours.ndim > 3 and np.moveaxis(ours, 1, -1).shape == theirs.shape:
         yield np.moveaxis(ours, 1, -1), True
 
 

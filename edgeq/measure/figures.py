@@ -326,7 +326,7 @@ class TaskData:
         extent: float,
     ) -> Interval | None:
         worth = effective(self.images, self.clusters)
-        if worth < 2:  # noqa: PLR2004 - one image has no spread
+        if worth < 2:  # one image has no spread
             return None
         samples = statistic(resampled(self.groups, RESAMPLES))
         return with_unseen(

@@ -25,8 +25,6 @@ Integers = npt.NDArray[np.int64]
 RESAMPLES = 200
 """Resamples on which a function of all samples is called; their deviation is known to 5 %."""
 
-_LEAST_SAMPLES = 2
-
 
 class OwnMeasure(msgspec.Struct, frozen=True, kw_only=True):
     """A project's own measure of a variant and its baseline.
@@ -129,7 +127,7 @@ def _mean(
 
     Values that are all alike say nothing about the range that others may have.
     """
-    if not low < high or len(values) < _LEAST_SAMPLES:
+    if not low < high or len(values) < 2:
         return None
     scaled = np.clip((values - low) / (high - low), 0.0, 1.0)
     ends = bounded_mean(scaled, confidence, worth=worth)
@@ -152,7 +150,7 @@ def _resampled(
     """
     before, after = baseline.again, variant.again
     worth = effective(len(groups), find_clusters(groups))
-    if before is None or after is None or worth < _LEAST_SAMPLES:
+    if before is None or after is None or worth < 2:
         return None, None
     counts = resampled(groups, RESAMPLES).astype(np.int64)
     every = np.arange(len(groups))

@@ -19,9 +19,6 @@ Booleans = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 LogitsSource = Literal["softmax_input", "scores", "log_probabilities"]
 
-_LEAST_CLASSES = 2
-_LEAST_FOR_COLLAPSE = 8
-
 
 @dataclass(frozen=True)
 class Predictions:
@@ -100,7 +97,7 @@ def make_answers(
         ModelError: The outputs are not (n, c) with at least 2 classes, or their shapes differ.
     """
     shipped = np.asarray(scores, np.float32)
-    if shipped.ndim != 2 or shipped.shape[1] < _LEAST_CLASSES:  # noqa: PLR2004 - (n, c)
+    if shipped.ndim != 2 or shipped.shape[1] < 2:  # (n, c)
         raise ModelError(
             f"the outputs have the shape {shipped.shape}, which is not (images, classes)",
             remedy="Agreement needs one score for each of at least two classes",
@@ -225,8 +222,8 @@ def collapsed(baseline: OutputFacts, variant: OutputFacts) -> bool:
     over three quarters of the baseline's classes (six or more) must be gone, or a quarter of all
     predictions must have moved to one class.
     """
-    if baseline.distinct_classes < _LEAST_FOR_COLLAPSE:
+    if baseline.distinct_classes < 8:
         return False
     few = variant.distinct_classes * 4 < baseline.distinct_classes
-    dominated = variant.largest_share >= 0.5 and baseline.largest_share <= 0.25  # noqa: PLR2004
+    dominated = variant.largest_share >= 0.5 and baseline.largest_share <= 0.25
     return few or dominated

@@ -17,8 +17,6 @@ AT_ONCE = 256
 Array = npt.NDArray[Any]
 Booleans = npt.NDArray[np.bool_]
 
-_BITS = 8
-
 
 def by_rows(function: Callable[..., Array], *arrays: Array) -> Array:
     """Apply a function that treats each row independently, in chunks of rows."""
@@ -58,6 +56,6 @@ def unpack(text: str, count: int) -> Booleans:
         content = base64.b64decode(text, validate=True)
     except binascii.Error as error:
         raise ValueError(str(error)) from error
-    if len(content) != -(-count // _BITS):
+    if len(content) != -(-count // 8):
         raise ValueError(f"{len(content)} bytes do not hold {count} flags")
     return np.unpackbits(np.frombuffer(content, np.uint8), count=count).astype(np.bool_)

@@ -41,7 +41,6 @@ of 1,300) has 0.00045 below the default limit of 0.75."""
 FEW = 0.01
 """Share of images below the limit that a set must rule out if any of its images lie there."""
 
-_LEAST_VALUES = 2
 
 _PRECISION = 1e-9
 """Precision of an interval's end, in standard deviations of the mean."""
@@ -215,7 +214,7 @@ def unbounded_mean(
     """
     _require_confidence(confidence)
     n = values.size if worth is None else worth
-    if values.size < _LEAST_VALUES or n < _LEAST_VALUES:
+    if values.size < 2 or n < 2:
         return None
     distinct, counts = _weighed(values, worth)
     tail = (1.0 - confidence) / 2.0

@@ -38,7 +38,6 @@ State = Mapping[str, np.ndarray[Any, Any]]
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 _DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
-_STORAGE_FIELDS = 5
 
 
 @dataclass(frozen=True)
@@ -215,9 +214,9 @@ class _Unpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it wants to load {module}.{name}")
 
     def persistent_load(self, pid: Any) -> _Storage:
-        if not isinstance(pid, tuple) or len(pid) < _STORAGE_FIELDS or pid[0] != "storage":
+        if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
             _refuse("it refers to something that is not a storage")
-        _, dtype, key, _, count = pid[:_STORAGE_FIELDS]
+        _, dtype, key, _, count = pid[:5]
         if dtype not in _DTYPES.values():
             _refuse("a storage has no known type")
         return _Storage(str(key), dtype, int(count))

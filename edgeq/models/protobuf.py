@@ -239,6 +239,6 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
         byte = message[at]
         at += 1
         value |= (byte & 0x7F) << (7 * shift)
-        if byte < 0x80:  # noqa: PLR2004 - the highest bit is set if more bytes follow
+        if byte < 0x80:  # the highest bit is set if more bytes follow
             return value, at
     raise ValueError("a number has no end")

@@ -244,7 +244,7 @@ def files_of(request: ExportRequest) -> tuple[Path, ...]:
 def content_of(request: ExportRequest) -> str | None:
     """Return the hash of the files that an export reads, or None if the source is code."""
     files = files_of(request)
-    if len(files) < 2 and request.kind != "saved_model":  # noqa: PLR2004 - several, or a folder
+    if len(files) < 2 and request.kind != "saved_model":  # several, or a folder
         return sha256_file(files[0], MOST_BYTES) if files else None
     folder = Path(request.name)
     digest = hashlib.sha256()

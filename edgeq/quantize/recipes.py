@@ -17,7 +17,6 @@ from edgeq.config.structs import Classifier
 
 MINMAX = "min_max_uniform_quantize"
 MSE = "MSE"
-SYMMETRIC_BITS = 16
 INT8_ONLY = "TFLITE_BUILTINS_INT8"
 NO_QUANTIZE = "no_quantize"
 BORDERS = ("INPUT", "OUTPUT")
@@ -153,7 +152,7 @@ def static(
         ),
         activation_tensor_config=Numbers(
             num_bits=bits,
-            symmetric=bits == SYMMETRIC_BITS,
+            symmetric=bits == 16,
             granularity="TENSORWISE",
         ),
     )

@@ -85,7 +85,7 @@ def ranges(statistics: Statistics, percentile: float) -> Array:
     Raises:
         ValueError: The percentile is out of range, or there is no image.
     """
-    if not 50 < percentile <= 100:  # noqa: PLR2004 - the middle and the whole
+    if not 50 < percentile <= 100:  # the middle and the whole
         raise ValueError(f"a percentile of {percentile} is not in (50, 100]")
     extents = statistics.extents.astype(np.float64)
     if not len(extents):

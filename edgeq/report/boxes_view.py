@@ -171,7 +171,7 @@ def _picture(image: NamedUnlikeImage, anchor: str, names: Mapping[int, str]) -> 
     new = [box for box in image.variant if not box.shared]
     parts = [
         f"{what}: {', '.join(_box(box, names) for box in some[:3])}"
-        + (f" and {len(some) - 3} more" if len(some) > 3 else "")  # noqa: PLR2004
+        + (f" and {len(some) - 3} more" if len(some) > 3 else "")
         for what, some in (("baseline only", lost), ("variant only", new))
         if some
     ]

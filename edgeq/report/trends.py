@@ -83,7 +83,7 @@ def trends(runs: Sequence[PastRun], accepted: Sequence[Accepted] = ()) -> tuple[
     A variant's accuracy, which no gate may ask for, is one of them if its predictions are kept.
     Runs come with the oldest first.
     """
-    if len(runs) < 2:  # noqa: PLR2004 - one run has no trend
+    if len(runs) < 2:  # one run has no trend
         return ()
     sides = [of_past(run).figures for run in runs]
     marks = {

@@ -46,7 +46,7 @@ Frame = tuple[Json, Arrays]
 def read_frame(stream: BinaryIO) -> Frame | None:
     """Return the next frame, or None at the end of the stream."""
     start = stream.read(4)
-    if len(start) < 4:  # noqa: PLR2004
+    if len(start) < 4:
         return None
     header, blobs = json.loads(stream.read(struct.unpack("<I", start)[0])), list[Any]()
     for blob in header["blobs"]:
@@ -209,7 +209,7 @@ class Model:
 
         They are pixels (m, h, w, 3), or rows (m, d), each with the values of all inputs.
         """
-        return self.row_feeder() if samples.ndim == 2 else self.pixel_feeder(preprocessing)  # noqa: PLR2004
+        return self.row_feeder() if samples.ndim == 2 else self.pixel_feeder(preprocessing)
 
     def row_feeder(self) -> Callable[[Any], int]:
         """Return a function that feeds real values (m, d), quantized as each input is."""

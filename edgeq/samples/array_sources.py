@@ -203,7 +203,7 @@ class _Writer:
 
 
 def _is_labelled(item: object) -> bool:
-    return isinstance(item, tuple) and len(item) == 2  # noqa: PLR2004 - a sample and its label
+    return isinstance(item, tuple) and len(item) == 2  # a sample and its label
 
 
 def _useless(source: str, what: str) -> ImageError:

@@ -349,7 +349,7 @@ def _known(
 
 
 def _meant(name: str, classes: LabelSet) -> str:
-    if len(classes.names) <= 20:  # noqa: PLR2004 - longer lists fill a screen
+    if len(classes.names) <= 20:  # longer lists fill a screen
         return suggestion(name, classes.names)
     close = suggestion(name, classes.names).partition(" Valid: ")[0]
     meant = f"{close} " if close.startswith("Did you mean") else ""

@@ -89,7 +89,7 @@ class LabelSet:
         Raises:
             ImageError: The number of outputs differs.
         """
-        if scores.ndim != 2:  # noqa: PLR2004 - rows, columns
+        if scores.ndim != 2:  # rows, columns
             raise self._unfit(f"has the shape {scores.shape}", 0)
         self.require_outputs(scores.shape[1])
         return scores[:, 1:] if self.background else scores

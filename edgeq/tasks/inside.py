@@ -11,9 +11,6 @@ from edgeq.tflite.metadata import Metadata, Normalization, read_metadata
 from edgeq.tflite.model_file import ModelFile, Tensor, read_model
 from edgeq.words.escape import printable
 
-_SIGMOID_CLASSES = 2
-_SCORES_RANK = 2
-
 
 @dataclass(frozen=True)
 class Inside:
@@ -65,9 +62,9 @@ def labels_inside(
             continue
         shape = model.tensors[model.outputs[place]].shape
         values = shape[-1] if shape else 0
-        if labels.outputs == (values if values > 1 else _SIGMOID_CLASSES):
+        if labels.outputs == (values if values > 1 else 2):
             return labels, (*notes, *labels.notes)
-        if len(shape) == _SCORES_RANK:
+        if len(shape) == 2:
             notes.append(
                 f"The labels {name} are not used: they are {labels.outputs}, and output {place} "
                 f"has {values} values"

@@ -35,8 +35,6 @@ Labels = Literal["classes", "sets", "values", "masks", "pictures"]
 
 _MEASURES = "edgeq.measure.tasks"
 
-_RGB = 3
-_MAP_RANK = 3
 _LEAST_SIDE = 8
 """Least height and width of a map; smaller ones may be grids of something else."""
 
@@ -114,7 +112,7 @@ def is_embedding(model: ModelFile) -> Evidence | None:
     """Recognize a vector that was scaled to a length, or whose name says what it is."""
     wiring = Wiring(model)
     for place, shape in _outputs(model):
-        if not is_vector(shape) or math.prod(shape) < 2:  # noqa: PLR2004
+        if not is_vector(shape) or math.prod(shape) < 2:
             continue
         named = _named(model, place)
         if _is_unit(wiring, place):
@@ -142,7 +140,7 @@ def is_segmentation(model: ModelFile) -> Evidence | None:
             return Evidence(f"{named}one sigmoid for each pixel", 2, place)
         if maker == "ARG_MAX" and channels == 1:
             return Evidence(f"{named}the index of a class for each pixel", 0, place)
-        if maker == "RESIZE_BILINEAR" and channels > _RGB:
+        if maker == "RESIZE_BILINEAR" and channels > 3:
             return Evidence(f"{named}{channels} enlarged scores for each pixel", channels, place)
     return None
 
@@ -151,7 +149,7 @@ def is_picture(model: ModelFile) -> Evidence | None:
     """Recognize three channels at the input's size, or at a whole multiple of it."""
     wiring, (height, width) = Wiring(model), only_image_size(model)
     for place, shape in _outputs(model):
-        if not height or not is_map(shape) or shape[2:] != (_RGB,):
+        if not height or not is_map(shape) or shape[2:] != (3,):
             continue
         times, rest = divmod(shape[0], height)
         same = not rest and times and shape[1] == times * width
@@ -180,7 +178,7 @@ def is_vector(shape: Shape) -> bool:
 
 def is_map(shape: Shape) -> bool:
     """Return whether an output is a map: height and width, and channels or none."""
-    return len(shape) in {_MAP_RANK - 1, _MAP_RANK} and min(shape[:2]) >= _LEAST_SIDE
+    return len(shape) in {2, 3} and min(shape[:2]) >= _LEAST_SIDE
 
 
 def _outputs(model: ModelFile) -> list[tuple[int, Shape]]:

@@ -23,7 +23,6 @@ from edgeq.tflite.wiring import COMPUTE, Wiring
 
 Edit = tuple[int, bytes]
 
-_ALIGNMENT = 4
 _BIASES = ("int32", "int64")
 
 
@@ -50,7 +49,7 @@ def outputs_edits(path: Path, tensors: Sequence[int]) -> tuple[Edit, ...]:
     if outputs == model.outputs or place is None:  # a model with outputs has the field
         return ()
     length = len(source.data)
-    padding = -length % _ALIGNMENT
+    padding = -length % 4
     vector = struct.pack(f"<I{len(outputs)}i", len(outputs), *outputs)
     return (
         (place, struct.pack("<I", length + padding - place)),

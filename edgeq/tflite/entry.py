@@ -153,7 +153,7 @@ def preprocessing_of(model: ModelFile) -> Preprocessing:
     """
     wiring, constants = Wiring(model), Constants(model)
     shapes = [model.tensors[index].shape for index in model.inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 4:  # noqa: PLR2004 - NHWC
+    if len(shapes) != 1 or len(shapes[0]) != 4:  # NHWC
         raise _refused(model, "it does not take one image")
     channels = shapes[0][3]
     scale, shift = np.ones(channels), np.zeros(channels)
@@ -240,7 +240,7 @@ def _own_tensors(model: ModelFile, convolution: Operator) -> tuple[Tensor, Tenso
     wiring = Wiring(model)
     places = convolution.inputs[1:3]
     tensors = [model.tensors[index] for index in places if index >= 0]
-    if len(tensors) != 2 or any(  # noqa: PLR2004 - weights and bias
+    if len(tensors) != 2 or any(  # weights and bias
         tensor.dtype != "float32"
         or not tensor.data_bytes
         or wiring.consumers(tensor.index) != (convolution,)
@@ -281,7 +281,7 @@ def _channel_constant(
     model: ModelFile, constants: Constants, operator: Operator, tensor: int, channels: int
 ) -> Reals | None:
     """Return an operator's constant by channel, None if it has none that can be folded."""
-    if len(operator.inputs) != 2:  # noqa: PLR2004 - a tensor and a constant
+    if len(operator.inputs) != 2:  # a tensor and a constant
         return None
     first, second = operator.inputs
     if first != tensor and operator.name in {"SUB", "DIV"}:

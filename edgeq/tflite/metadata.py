@@ -31,8 +31,6 @@ _NORMALIZATION = 1
 _MEAN, _STD = 0, 1
 _FILE_NAME, _FILE_TYPE, _FILE_LOCALE = 0, 2, 3
 _AXIS_LABELS = 2
-_HEADER_BYTES = 8
-_CHANNELS = 3
 _USUAL_LOCALES = ("", "en")
 _WHITE = 255.0
 _CLOSE = 0.02
@@ -134,7 +132,7 @@ def _content(source: Flatbuffer) -> bytes | None:
         raise ModelError("it lies in a buffer that does not exist", where=source.path)
     start, size = placed[buffer]
     content = source.data[start : start + size]
-    if content[4:_HEADER_BYTES] != _IDENTIFIER:
+    if content[4:8] != _IDENTIFIER:
         raise ModelError(f"the identifier {_IDENTIFIER.decode()} is missing", where=source.path)
     return content
 
@@ -173,14 +171,14 @@ def _normalization(tensor: Table) -> Normalization | None:
 
 
 def _checked(path: Path, mean: Sequence[float], std: Sequence[float]) -> Normalization:
-    usable = len(mean) in {1, _CHANNELS} and len(std) in {1, _CHANNELS}
+    usable = len(mean) in {1, 3} and len(std) in {1, 3}
     if not usable or not all(map(math.isfinite, (*mean, *std))) or min(map(abs, std)) == 0:
         raise ModelError("its mean and deviation are not those of three channels", where=path)
     return Normalization(_three(mean), _three(std))
 
 
 def _three(values: Sequence[float]) -> Three:
-    first, second, third = values if len(values) == _CHANNELS else [values[0]] * _CHANNELS
+    first, second, third = values if len(values) == 3 else [values[0]] * 3
     return float(first), float(second), float(third)
 
 

@@ -49,7 +49,6 @@ CALLS = frozenset(
 _BLOCKWISE = 2
 """The kind of a tensor's quantization details that gives each block a scale."""
 _CUSTOM = 32
-_HEADER_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -424,7 +423,7 @@ def open_content(path: Path, content: bytes) -> Flatbuffer:
         )
     if not content:
         raise ModelError("is empty", where=path, remedy="Export or copy the model again")
-    if content[4:_HEADER_BYTES] != IDENTIFIER:
+    if content[4:8] != IDENTIFIER:
         other = _other_format(content)
         seems = "" if other is None else f", and the file looks like {other}"
         raise ModelError(

@@ -162,7 +162,7 @@ class Skeleton:
 def short(name: str) -> str:
     """Return a tensor's name for messages: the first of several joined names, without its root."""
     parts = name.split(";", maxsplit=1)[0].split("/")
-    return "/".join(parts[1:] if len(parts) > 2 else parts)  # noqa: PLR2004 - root, layer, tensor
+    return "/".join(parts[1:] if len(parts) > 2 else parts)  # root, layer, tensor
 
 
 def squeezed(shape: Iterable[int]) -> tuple[int, ...]:
@@ -283,7 +283,7 @@ class _Builder:
         """Return the range that an operator leaves a tensor; None if it does anything else."""
         if operator.name in CLAMPS:
             return CLAMPS[operator.name]
-        if operator.name not in _CLAMPING or len(operator.inputs) != 2:  # noqa: PLR2004 - a pair
+        if operator.name not in _CLAMPING or len(operator.inputs) != 2:  # a pair
             return None
         stored = self.wiring.stored(operator, 1 - operator.inputs.index(tensor))
         if stored is None or math.prod(stored.tensor.shape) != 1:

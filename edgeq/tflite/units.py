@@ -16,9 +16,6 @@ from edgeq.errors import ModelError
 from edgeq.tflite.model_file import ModelFile, Operator
 from edgeq.tflite.wiring import Compute, Wiring
 
-LEAST_BLOCKS = 2
-FLOAT_BYTES = 4
-
 _PART = r"(?:blocks?|layers?|stages?|cells?|features|bottleneck|mixed)[._]?\d+[a-z]?(?:\.\d+)?"
 _BLOCK = re.compile(
     # conv2_block1 of Keras's ResNets, layer1.0 of PyTorch's, stage_2_block_3 of ConvNeXt
@@ -26,7 +23,6 @@ _BLOCK = re.compile(
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r".+?(?P<ending>_\d+)")
-_LAYER_PARTS = 2
 
 
 @dataclass(frozen=True)
@@ -83,7 +79,7 @@ def _unit(name: str, operators: list[int], scopes: list[str], layers: dict[int, 
         operators=tuple(operators),
         scopes=tuple(scopes[index] for index in operators),
         weight_bytes=sum(
-            FLOAT_BYTES * math.prod(layer.weights.tensor.shape) for layer in own if layer.weights
+            4 * math.prod(layer.weights.tensor.shape) for layer in own if layer.weights
         ),
         is_dense=all(layer.operator.name == "FULLY_CONNECTED" for layer in own),
     )
@@ -93,7 +89,7 @@ def _keyed(scopes: list[str], layers: dict[int, Compute]) -> Iterator[tuple[int,
     """Yield every operator's index with the name of its unit; each unit has at least one layer."""
     blocks = [_block(scope) for scope in scopes]
     with_weights = {blocks[index] for index in layers} - {None}
-    if len(with_weights) < LEAST_BLOCKS:
+    if len(with_weights) < 2:
         with_weights = set()
     names = dict(_layer_names(layers, {at for at in layers if blocks[at] not in with_weights}))
     key = next(blocks[at] if blocks[at] in with_weights else names[at] for at in layers)
@@ -125,7 +121,7 @@ def _layer_name(layer: Compute) -> str:
     """Return the model's name for a layer: the last but one part of its weights' name."""
     name = layer.weights.tensor.name if layer.weights is not None else ""
     parts = (name or layer.output.name).split(";", maxsplit=1)[0].split("/")
-    return parts[-_LAYER_PARTS] if len(parts) >= _LAYER_PARTS else parts[0]
+    return parts[-2] if len(parts) >= 2 else parts[0]
 
 
 def _scope(model: ModelFile, operator: Operator) -> str:

@@ -29,8 +29,6 @@ _CLIPS = frozenset({"RELU", "RELU6", "RELU_0_TO_1"})
 _CLIPS_AT = frozenset({"MAXIMUM", "MINIMUM"})
 """Operators that clip what they take, the second at a constant."""
 _SOFTMAX, _SIGMOID = "SOFTMAX", "LOGISTIC"
-_STRIDES = 3
-"""Position of the strides among a STRIDED_SLICE's inputs."""
 
 
 _ACTING = frozenset(
@@ -402,7 +400,7 @@ class Wiring:
         return operator.name != "STRIDED_SLICE" or self._strides_forwards(operator)
 
     def _strides_forwards(self, operator: Operator) -> bool:
-        strides = self.stored(operator, _STRIDES)
+        strides = self.stored(operator, 3)
         if strides is None:
             return False
         return bool((Constants(self.model).stored(strides.tensor).astype(np.int64) > 0).all())

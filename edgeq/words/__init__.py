@@ -156,7 +156,7 @@ def plural(count: int, noun: str, nouns: str | None = None) -> str:
 
 def ordinal(count: int) -> str:
     """Return a rank, for example ``"2nd"``."""
-    teens = 10 < count % 100 < 14  # noqa: PLR2004
+    teens = 10 < count % 100 < 14
     ending = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(count % 10, "th")
     return f"{count:,}{ending}"
 

@@ -47,7 +47,6 @@ COARSE = 64
 """Most levels of an 8-bit type that count as coarse: fewer than 7 bits."""
 SAME = 0.01
 """Share of the values that may differ between two orders of the same values."""
-_KERNEL_AXES = 4
 _TINY = 1e-30
 
 
@@ -126,9 +125,9 @@ def _explanations(weights: _Weights) -> Iterator[Changed | None]:
         about = abs(factor + 1) < NEGATED
         yield Changed("negated" if about else "scaled", factor=factor)
     # In a depthwise kernel, whose channels come last in the file, height is the third axis.
-    height = 2 if ours.ndim == _KERNEL_AXES and ours.shape[1] == 1 else 1
+    height = 2 if ours.ndim == 4 and ours.shape[1] == 1 else 1
     width = height + 1
-    if ours.ndim == _KERNEL_AXES and ours.shape[height] == ours.shape[width] > 1:
+    if ours.ndim == 4 and ours.shape[height] == ours.shape[width] > 1:
         yield _if(weights.are(ours.swapaxes(height, width)), "transposed")
         yield _if(weights.are(np.flip(ours, (height, width))), "mirrored")
     yield _if(weights.are(_per_channel(ours, weights.variant)), "rescaled")
@@ -178,7 +177,8 @@ def _is_truncated(baseline: Doubles, variant: Doubles, steps: Doubles) -> bool:
     """Return whether values were truncated towards 0 instead of rounded."""
     left = np.where(baseline < 0, variant - baseline, baseline - variant) / np.maximum(steps, _TINY)
     low, high = TOWARDS_ZERO
-    return bool(low <= left.mean() <= high and left.min() > -0.1 and left.max() < 1.1)  # noqa: PLR2004 - a step, and a little
+    # Up to a step, and a little.
+    return bool(low <= left.mean() <= high and left.min() > -0.1 and left.max() < 1.1)
 
 
 def _is_reordered(baseline: Doubles, steps: Doubles, stored: npt.NDArray[np.generic]) -> bool:

@@ -13,20 +13,17 @@ from edgeq.tflite.skeleton import Node
 from edgeq.tflite.wiring import COMPUTE
 
 _PADDED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
-_IMAGE = 4
-"""Dimensions of a batch of maps: batch, height, width, channels."""
 _PLANE = [1, 2]
-_LAST_PIXEL = 255
 
 
 def averages_all(file: StoredModel, node: Node) -> bool:
     """Return whether an operator gives the mean of each channel over height and width."""
     tensors, operator = file.model.tensors, node.operator
     given, result = tensors[operator.inputs[0]], tensors[operator.outputs[0]]
-    if len(given.shape) != _IMAGE or -1 in given.shape_signature[1:]:
+    if len(given.shape) != 4 or -1 in given.shape_signature[1:]:
         return False
     if node.kind == "MEAN":
-        return sorted(axis % _IMAGE for axis in _whole_numbers(file, node, 1)) == _PLANE
+        return sorted(axis % 4 for axis in _whole_numbers(file, node, 1)) == _PLANE
     options = dict(node.options)
     filters = options.get("filter_h"), options.get("filter_w")
     return filters == given.shape[1:3] and result.shape[1:3] == (1, 1)
@@ -47,7 +44,7 @@ def pads_like_same(file: StoredModel, node: Node) -> int | None:
         return None
     pad = file.skeleton.nodes[source.node]
     given = file.model.tensors[pad.operator.inputs[0]]
-    if pad.kind != "PAD" or len(given.shape) != _IMAGE or -1 in given.shape_signature[1:]:
+    if pad.kind != "PAD" or len(given.shape) != 4 or -1 in given.shape_signature[1:]:
         return None
     needed = [0, 0]
     for side, axis in (("h", 1), ("w", 2)):
@@ -79,8 +76,8 @@ def same_entries(files: tuple[StoredModel, StoredModel]) -> tuple[tuple[int, ...
     ]
     if kinds[0] == kinds[1]:
         return (), ()
-    most = np.abs(ours.factor) * _LAST_PIXEL
-    same = np.abs(theirs.factor - ours.factor) * _LAST_PIXEL <= FLOAT32_STEP * most
+    most = np.abs(ours.factor) * 255
+    same = np.abs(theirs.factor - ours.factor) * 255 <= FLOAT32_STEP * most
     same &= np.abs(theirs.offset - ours.offset) <= FLOAT32_STEP * most
     return (ours.operators, theirs.operators) if same.all() else ((), ())
 

@@ -404,4 +404,4 @@ def _float16_ends(
 def _shown(values: Reals) -> str:
     flat = np.asarray(values).ravel()
     few = ", ".join(f"{number:.4g}" for number in flat[:3])
-    return f"{few}, ..." if flat.size > 3 else few  # noqa: PLR2004 - three are shown
+    return f"{few}, ..." if flat.size > 3 else few  # three are shown

@@ -172,6 +172,6 @@ def _heads(data: TaskData, heads: Sequence[int]) -> Figure:
 def _decided(scores: npt.NDArray[np.float32]) -> Integers:
     """Return the class of each image, ``(n,)``; one sigmoid decides at a half."""
     if scores.shape[1] == 1:
-        return (scores[:, 0] >= 0.5).astype(np.int64)  # noqa: PLR2004
+        return (scores[:, 0] >= 0.5).astype(np.int64)
     classes: Integers = scores.argmax(axis=1)
     return classes

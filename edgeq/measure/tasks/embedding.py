@@ -160,7 +160,7 @@ def _neighbour_recall(data: TaskData, similar: Doubles, other: Doubles, count: i
     clusters = int(of.max()) + 1
     part = np.random.default_rng(0).permutation(clusters)[of] % min(_PARTS, clusters)
     parts = int(part.max()) + 1
-    if figure.interval is None or parts < 2 or (1 - 2 / parts) * data.images <= count:  # noqa: PLR2004
+    if figure.interval is None or parts < 2 or (1 - 2 / parts) * data.images <= count:
         return figure
     left = [np.flatnonzero(part != at) for at in range(parts)]
     means = np.array(

@@ -21,7 +21,6 @@ from edgeq.measure.figures import (
 VALUES_PER_POINT = 2
 """Values of a point if the spec names no number: its place."""
 
-_PLACE = 2
 
 _RELATIVE = 4.0
 """Greatest coordinate of points relative to the input, of which some may lie outside; an input of
@@ -133,7 +132,7 @@ def _labels(data: TaskData, rows: slice) -> Doubles:
 
 def _places(values: Doubles, each: int) -> Doubles:
     """Return the places of the points of each image, shape ``(n, points, 2)``."""
-    places: Doubles = values.reshape(len(values), -1, each)[:, :, :_PLACE]
+    places: Doubles = values.reshape(len(values), -1, each)[:, :, :2]
     return places
 
 

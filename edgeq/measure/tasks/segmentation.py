@@ -25,8 +25,6 @@ LEAST_SHARE = 0.001
 would decide about as much of the mean as a class that fills the images."""
 
 _MOST_CLASSES = 4096
-_MAP_AND_CHANNELS = 3
-_FOREGROUND_AND_BACKGROUND = 2
 
 
 def measure(data: TaskData) -> TaskFigures:
@@ -80,7 +78,7 @@ def measure(data: TaskData) -> TaskFigures:
             lambda at: f"{100 * maps.differences[at]:.1f} % of the pixels differ"
         ),
         **doubt(
-            seen < _FOREGROUND_AND_BACKGROUND,
+            seen < 2,
             "the baseline gives every pixel of every image the same class",
             "Check the baseline's weights and preprocessing, and that the images show what it "
             "segments",
@@ -168,7 +166,7 @@ class _Reader:
     """
 
     def __init__(self, threshold: float, *, whole: bool, probability: bool, channels: int) -> None:
-        self.is_binary = channels == _FOREGROUND_AND_BACKGROUND or (channels == 1 and not whole)
+        self.is_binary = channels == 2 or (channels == 1 and not whole)
         self._whole = whole
         self._bar = threshold if probability else float(np.log(threshold / (1 - threshold)))
         if channels > 1 or whole:
@@ -179,7 +177,7 @@ class _Reader:
 
     def __call__(self, values: Doubles) -> Integers:
         values = np.nan_to_num(values)
-        channels = values.shape[-1] if values.ndim == _MAP_AND_CHANNELS else 1
+        channels = values.shape[-1] if values.ndim == 3 else 1
         if channels > 1:
             best: Integers = values.argmax(axis=-1)
             return best
@@ -199,7 +197,7 @@ def _reader(data: TaskData) -> _Reader:
     finite = some[np.isfinite(some)]
     whole = bool(finite.size) and bool((finite == np.rint(finite)).all())
     probability = bool(finite.size) and finite.min() >= 0 and finite.max() <= 1
-    channels = data.shape[-1] if len(data.shape) == _MAP_AND_CHANNELS else 1
+    channels = data.shape[-1] if len(data.shape) == 3 else 1
     return _Reader(data.threshold, whole=whole, probability=bool(probability), channels=channels)
 
 

@@ -25,8 +25,6 @@ OPERATING_SCORE = 0.25
 SUPPRESSION_IOU = 0.45
 
 _STRIDES = (8, 16, 32)
-_ANCHORS = 3
-_BOX = 4
 _FASTESTDET_STRIDE = 16
 _LINEAR = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 
@@ -91,7 +89,7 @@ def find_decoder(text: str, root: Path, *, where: str) -> Decoder:
 def is_fastestdet(model: ModelFile) -> Evidence | None:
     """Recognize one map at a sixteenth of the input whose cells join a sigmoid and a softmax."""
     shapes = _shapes(model)
-    if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] <= 5:  # noqa: PLR2004
+    if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] <= 5:
         return None
     rows, columns, values = shapes[0]
     height, width = only_image_size(model)
@@ -113,15 +111,15 @@ def is_fastestdet(model: ModelFile) -> Evidence | None:
 def is_yolov5(model: ModelFile) -> Evidence | None:
     """Recognize ``(boxes, 5 + classes)`` with three boxes for each cell of three grids."""
     shapes = _shapes(model)
-    if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] <= 5:  # noqa: PLR2004
+    if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] <= 5:
         return None
     boxes, values = shapes[0]
     cells = _cells(model)
-    if not cells or boxes != _ANCHORS * cells:
+    if not cells or boxes != 3 * cells:
         return None
     text = (
         f"its output {list(shapes[0])} has 4 box values, an objectness and {values - 5} scores for "
-        f"{_ANCHORS} boxes in each of {cells:,} cells, as YOLOv5's does"
+        f"3 boxes in each of {cells:,} cells, as YOLOv5's does"
     )
     return Evidence(text, values - 5)
 
@@ -129,7 +127,7 @@ def is_yolov5(model: ModelFile) -> Evidence | None:
 def is_yolov8(model: ModelFile) -> Evidence | None:
     """Recognize ``(4 + classes, boxes)`` with one box for each cell of three grids."""
     shapes = _shapes(model)
-    if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][0] <= 4:  # noqa: PLR2004
+    if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][0] <= 4:
         return None
     values, boxes = shapes[0]
     if not _cells(model) or boxes != _cells(model):
@@ -144,7 +142,7 @@ def is_yolov8(model: ModelFile) -> Evidence | None:
 def is_ssd(model: ModelFile) -> Evidence | None:
     """Recognize the four outputs of the runtime's own post-processing."""
     wiring = Wiring(model)
-    if len(model.outputs) != 4 or not all(map(wiring.is_post_processed, model.outputs)):  # noqa: PLR2004
+    if len(model.outputs) != 4 or not all(map(wiring.is_post_processed, model.outputs)):
         return None
     _, scores = wiring.detections[:2]
     values = model.tensors[scores].shape[-1]
@@ -158,7 +156,7 @@ def is_ultraface(model: ModelFile) -> Evidence | None:
     The file may leave the number of priors open.
     """
     wiring, size = Wiring(model), only_image_size(model)
-    if len(model.outputs) != 2 or not all(size):  # noqa: PLR2004
+    if len(model.outputs) != 2 or not all(size):
         return None
     by_width = {model.tensors[index].shape[-1]: index for index in model.outputs}
     if set(by_width) != {4, 2}:
@@ -166,7 +164,7 @@ def is_ultraface(model: ModelFile) -> Evidence | None:
     count = len(heads.ultraface_priors(size))
     for index in model.outputs:
         signature = model.tensors[index].shape_signature
-        if len(signature) != 3 or signature[1] not in {-1, count}:  # noqa: PLR2004
+        if len(signature) != 3 or signature[1] not in {-1, count}:
             return None
     joining, scoring = wiring.maker(by_width[4]), wiring.maker(by_width[2])
     if joining is None or scoring is None or scoring.name != "SOFTMAX":
@@ -188,10 +186,10 @@ def is_mediapipe(model: ModelFile) -> Evidence | None:
     if [len(shape) for shape in shapes] != [2, 2] or not all(only_image_size(model)):
         return None
     (count, values), scores = shapes
-    if count not in heads.MEDIAPIPE_GRIDS or scores != (count, 1) or values <= _BOX or values % 2:
+    if count not in heads.MEDIAPIPE_GRIDS or scores != (count, 1) or values <= 4 or values % 2:
         return None
     text = (
-        f"its outputs have a box with {(values - _BOX) // 2} keypoints and a score for each of "
+        f"its outputs have a box with {(values - 4) // 2} keypoints and a score for each of "
         f"{count:,} anchors, as MediaPipe's detectors do"
     )
     return Evidence(text, 1)

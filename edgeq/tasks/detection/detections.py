@@ -17,8 +17,6 @@ from edgeq.tasks.detection.heads import LEAST_SCORE
 
 Place = tuple[float, float, float, float]
 
-_CORNERS = 4
-
 
 class Detections(msgspec.Struct, frozen=True, kw_only=True):
     """The boxes of all images of a set, packed so that JSON can represent them exactly.
@@ -50,7 +48,7 @@ class Detections(msgspec.Struct, frozen=True, kw_only=True):
 
     def __iter__(self) -> Iterator[Boxes]:
         """Yield the boxes of each image, in order."""
-        corners = np.frombuffer(self.corners, "<f4").reshape(-1, _CORNERS)
+        corners = np.frombuffer(self.corners, "<f4").reshape(-1, 4)
         scores, classes = np.frombuffer(self.scores, "<f4"), np.frombuffer(self.classes, "<i4")
         end = 0
         for count in np.frombuffer(self.counts, "<i4").tolist():
@@ -131,7 +129,7 @@ def _as_boxes(decoded: Any) -> Boxes:
         decoded = decoded.corners, decoded.scores, decoded.classes
     corners, scores, classes = decoded
     boxes = Boxes(
-        np.asarray(corners, np.float32).reshape(-1, _CORNERS),
+        np.asarray(corners, np.float32).reshape(-1, 4),
         np.asarray(scores, np.float32).reshape(-1),
         _whole(classes),
     )

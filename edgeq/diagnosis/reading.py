@@ -337,10 +337,8 @@ Trials = tuple[Trial, Trial]
 def _tried(bench: Bench, change: Change, plain: Change = lambda rows: rows) -> Trials | None:
     """Return the variant as it is and with its values changed, None if that explains nothing.
 
-    Args:
-        bench: The bench.
-        change: What is done to the variant's values, ``(n, d)``.
-        plain: What is done to those of all models in order to compare them.
+    ``plain`` is done to the values of all models in order to compare them, ``change`` to the
+    variant's.
     """
     sides = _sides(bench)
     ours, theirs = (side.with_rows(plain(side.rows)) for side in (sides.ours, sides.theirs))

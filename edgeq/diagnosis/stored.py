@@ -123,9 +123,6 @@ def _by_outputs(bench: Bench, edits: tuple[Edit, ...]) -> Tried:
     """Return how a detector's outputs compare with those of the changed baseline.
 
     A ruined variant may give no boxes, or such as the least change replaces by others.
-
-    Raises:
-        WorkerError: The edited file does not run.
     """
     places = _first_places(bench)
     trials = _tensor_trials(bench, bench.changed_baseline(edits, places), places)

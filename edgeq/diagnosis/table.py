@@ -131,11 +131,7 @@ def _first(bench: Bench, notes: list[str]) -> Cause | None:
 
 
 def _possible(hypothesis: Hypothesis, bench: Bench) -> bool:
-    """Return whether everything that a hypothesis requires is available.
-
-    Raises:
-        EdgeqError: That can't be determined because something does not run.
-    """
+    """Return whether everything that a hypothesis requires is available."""
     needs = hypothesis.needs
     if needs in {"error", "file"}:
         return needs == "file" or bench.error is not None

@@ -72,11 +72,7 @@ def visible(fault: Fault, faulty: Faulty, good: Good, variant: VariantUnderTest)
 
 
 def _values(variant: VariantUnderTest) -> dict[str, float]:
-    """Return how far a variant is from its baseline; greater values are worse.
-
-    Raises:
-        EdgeqError: The variant or its baseline does not run.
-    """
+    """Return how far a variant is from its baseline; greater values are worse."""
     if variant.detects:
         return _of_boxes(variant)
     if not variant.classifies:

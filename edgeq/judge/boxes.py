@@ -32,7 +32,7 @@ def box_recall(boxes: BoxAgreement, limit: float) -> Judgement:
     if boxes.recall is None:
         return _no_boxes(boxes)
     of = f"gives {boxes.shared_boxes:,} of the baseline's {_at_score(boxes, boxes.baseline_boxes)}"
-    return _share(boxes, boxes.recall, limit, of)
+    return _mean(boxes, boxes.recall, limit, f"{of}; per image")
 
 
 def box_precision(boxes: BoxAgreement, limit: float) -> Judgement:
@@ -55,7 +55,7 @@ def box_precision(boxes: BoxAgreement, limit: float) -> Judgement:
         f"the baseline has {boxes.shared_boxes:,} of the variant's "
         f"{_at_score(boxes, boxes.variant_boxes)}"
     )
-    return _share(boxes, boxes.precision, limit, of)
+    return _mean(boxes, boxes.precision, limit, f"{of}; per image")
 
 
 def score_shift(boxes: BoxAgreement, limit: float) -> Judgement:
@@ -84,16 +84,7 @@ def map_drop(precision: MeanPrecision, limit: float, doubt: Doubt | None = None)
     both = words.change("percent", precision.baseline_map, precision.variant_map)
     half = words.change("percent", precision.baseline_map50, precision.variant_map50)
     return judged(
-        SampledValue(
-            noun="drop",
-            kind="points",
-            sense="max",
-            value=precision.drop,
-            interval=precision.drop_interval,
-            limit=limit,
-            images=precision.images,
-            clusters=precision.clusters,
-        ),
+        SampledValue.drop("points", precision.drop, precision.drop_interval, limit, precision),
         f"mAP50-95 {both}, mAP50 {half}, on {_sample(precision)}",
         _precision_facts(precision),
         if_failing=_LOOK,
@@ -104,15 +95,8 @@ def min_map(precision: MeanPrecision, limit: float) -> Judgement:
     """Judge the variant's own mAP50-95."""
     baseline = words.value("percent", precision.baseline_map)
     return judged(
-        SampledValue(
-            noun="mAP",
-            kind="percent",
-            sense="min",
-            value=precision.variant_map,
-            interval=precision.variant_interval,
-            limit=limit,
-            images=precision.images,
-            clusters=precision.clusters,
+        SampledValue.share(
+            "mAP", precision.variant_map, precision.variant_interval, limit, precision
         ),
         f"mAP50-95 on {_sample(precision)} (baseline {baseline})",
         _precision_facts(precision),
@@ -156,23 +140,17 @@ def doubt_of_boxes(
     return None
 
 
-def _share(boxes: BoxAgreement, mean: MeanOverImages, limit: float, of: str) -> Judgement:
-    return _mean(boxes, mean, limit, f"{of}; per image", sense="min", kind="percent")
-
-
-def _mean(
-    boxes: BoxAgreement, mean: MeanOverImages, limit: float, of: str, *, sense: Sense, kind: Kind
+def _mean(  # noqa: PLR0917 - what is known of one mean
+    boxes: BoxAgreement,
+    mean: MeanOverImages,
+    limit: float,
+    of: str,
+    sense: Sense = "min",
+    kind: Kind = "percent",
 ) -> Judgement:
     return judged(
         SampledValue(
-            noun="mean",
-            kind=kind,
-            sense=sense,
-            value=mean.value,
-            interval=mean.interval,
-            limit=limit,
-            images=mean.images,
-            clusters=boxes.clusters,
+            "mean", kind, sense, mean.value, mean.interval, limit, mean.images, boxes.clusters
         ),
         f"{of} on {plural(mean.images, 'image')}",
         {**_facts(boxes), "interval_method": _GAFFKE},

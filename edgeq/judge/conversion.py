@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from edgeq import words
-from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.judge.verdict import Judgement, failed, passed, undecided
 from edgeq.measure.conversion import CEILING, Conversion, ConvertedOutput
 from edgeq.words import plural
 
@@ -30,25 +30,22 @@ def conversion(measured: Conversion) -> Judgement:
     errors = [output.error for output in measured.outputs if output.error is not None]
     value = max(errors, default=None)
     if problems:
-        return Judgement(
-            status=Verdict.FAIL,
-            reason=f"the float file is not its source's model: {'; '.join(problems)}, {on}",
-            next_step=_NEXT_STEP,
-            evidence=evidence,
+        return failed(
+            f"the float file is not its source's model: {'; '.join(problems)}, {on}",
+            _NEXT_STEP,
+            evidence,
         )
     if value is None:
-        return Judgement(
-            status=Verdict.INCONCLUSIVE,
-            reason=f"no output is finite and other than zero in {measured.runtime}, {on}",
-            next_step="Look at what the model itself gives",
-            evidence=evidence,
+        return undecided(
+            f"no output is finite and other than zero in {measured.runtime}, {on}",
+            "Look at what the model itself gives",
+            evidence,
         )
     outputs = "its output" if len(measured.outputs) == 1 else "all outputs"
-    return Judgement(
-        status=Verdict.PASS,
-        reason=f"{outputs} as in {measured.runtime}: relative error of at most "
+    return passed(
+        f"{outputs} as in {measured.runtime}: relative error of at most "
         f"{_shown(value)} {on} (limit: at most {CEILING:g})",
-        evidence=evidence,
+        evidence,
     )
 
 

@@ -11,7 +11,7 @@ from edgeq import words
 from edgeq.judge import running
 from edgeq.judge.decide import decide
 from edgeq.judge.missing import NOT_MEASURED, missing
-from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.judge.verdict import Judgement, Verdict, failed, passed
 from edgeq.measure.beside_here import BesideHere
 from edgeq.targets.findings import Findings
 from edgeq.words import plural
@@ -167,13 +167,12 @@ def placement(problems: Sequence[str], lines: Sequence[str]) -> Judgement:
     """Prove that a target's compiler, or its rules, find nothing that keeps a file from it."""
     shown = "; ".join(" ".join(line.split()) for line in lines)
     if problems:
-        return Judgement(
-            status=Verdict.FAIL,
-            reason="; ".join((*problems, *([shown] if shown else []))),
-            next_step="Use a method that the target takes, or another model",
-            evidence={"findings": list(lines)},
+        return failed(
+            "; ".join((*problems, *([shown] if shown else []))),
+            "Use a method that the target takes, or another model",
+            {"findings": list(lines)},
         )
-    return Judgement(status=Verdict.PASS, reason=shown, evidence={"findings": list(lines)})
+    return passed(shown, {"findings": list(lines)})
 
 
 _FIGURES: Mapping[str, tuple[words.Kind, Literal["min", "max"], str]] = {

@@ -85,16 +85,7 @@ def own_drop(measure: OwnMeasure, limit: float) -> Judgement:
     of = sampled.sample(measure.images, measure.clusters)
     both = words.change("number", measure.baseline, measure.variant)
     return judged(
-        SampledValue(
-            noun="drop",
-            kind="number",
-            sense="max",
-            value=measure.drop,
-            interval=measure.drop_interval,
-            limit=limit,
-            images=measure.images,
-            clusters=measure.clusters,
-        ),
+        SampledValue.drop("number", measure.drop, measure.drop_interval, limit, measure),
         f"own measure {measure.name} {both} on {of}, {measure.better} is better; worse by",
         _facts(measure),
         if_failing=_LOOK,

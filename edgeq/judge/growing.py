@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edgeq import words
 from edgeq.judge.missing import NOT_MEASURED, missing
-from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.judge.verdict import Judgement, failed, passed, undecided
 from edgeq.measure.growth import Growth, Rise, Watched
 from edgeq.words import plural
 
@@ -62,18 +62,16 @@ def steady_memory(watched: Watched, *, images: int, baseline: float | None = Non
         return _unknown(watched.last, images)
     if is_open(watched.last):
         most = _rounded(max(rise.total for rise in rises))
-        return Judgement(
-            status=Verdict.INCONCLUSIVE,
-            reason=f"memory rises by {words.size(most)}, but not steadily",
-            next_step="Evaluate more images: memory that keeps growing rises in every part",
-            evidence={**evidence, "rises_by_bytes": most},
+        return undecided(
+            f"memory rises by {words.size(most)}, but not steadily",
+            "Evaluate more images: memory that keeps growing rises in every part",
+            {**evidence, "rises_by_bytes": most},
         )
     bound = _rounded_up(min(noise.bound(rise) for rise in rises))
     run = plural(images, "image") if watched.repeated is None else "the first images, repeatedly"
-    return Judgement(
-        status=Verdict.PASS,
-        reason=f"memory grows by less than {words.size(bound)} an inference, if at all ({run})",
-        evidence={**evidence, "less_than_bytes": bound},
+    return passed(
+        f"memory grows by less than {words.size(bound)} an inference, if at all ({run})",
+        {**evidence, "less_than_bytes": bound},
     )
 
 
@@ -126,11 +124,10 @@ def _failed(rate: float, baseline: float | None, evidence: dict[str, object]) ->
     else:
         reason += f"; the baseline's grows by {words.size(_rounded(baseline))}"
         step = "Fix the float model first: what its variants are made from grows as well"
-    return Judgement(
-        status=Verdict.FAIL,
-        reason=reason,
-        next_step=step,
-        evidence={
+    return failed(
+        reason,
+        step,
+        {
             **evidence,
             "grows_by_bytes": grows,
             "baseline_grows_by_bytes": None if baseline is None else _rounded(baseline),

@@ -26,7 +26,7 @@ from edgeq.measure.agreement import Agreement
 from edgeq.measure.least_size import LeastSize
 from edgeq.measure.planning import images_needed, images_needed_for_drop
 from edgeq.measure.size import Size
-from edgeq.measure.statistics import Interval, best_provable_rate
+from edgeq.measure.statistics import best_provable_rate
 
 
 def size_reduction(
@@ -111,7 +111,7 @@ def top1_agreement(
     tightened = control.of_agreement(reference, limit, agreement.confidence)
     ties = f", {words.plural(agreement.ties, 'tie')} counted against it" if agreement.ties else ""
     return _by_both_limits(
-        _rate("rate", agreement, agreement.top1, agreement.top1_interval, limit),
+        SampledValue.share("rate", agreement.top1, agreement.top1_interval, limit, agreement),
         tightened,
         f"agrees on {agreement.agreeing:,} of {_sample(agreement)}{ties}",
         {
@@ -142,7 +142,7 @@ def top5_overlap(agreement: Agreement, limit: float, *, method: str | None = Non
             next_step="Set `top5_overlap = false` for it",
         )
     return judged(
-        _rate("overlap", agreement, value, interval, limit),
+        SampledValue.share("overlap", value, interval, limit, agreement),
         f"top-5 overlap on {_sample(agreement)}",
         {
             "images": agreement.images,
@@ -217,16 +217,7 @@ def _drop(
     lost, gained = accuracy.lost / accuracy.images, accuracy.gained / accuracy.images
     top1 = words.change("percent", accuracy.baseline_top1.value, accuracy.variant_top1.value)
     return _by_both_limits(
-        SampledValue(
-            noun="drop",
-            kind="points",
-            sense="max",
-            value=accuracy.drop,
-            interval=accuracy.drop_interval,
-            limit=limit,
-            images=accuracy.images,
-            clusters=accuracy.clusters,
-        ),
+        SampledValue.drop("points", accuracy.drop, accuracy.drop_interval, limit, accuracy),
         tightened,
         f"top-1 {top1}, {accuracy.lost:,} lost and {accuracy.gained:,} gained of {of}",
         {
@@ -281,7 +272,7 @@ def min_accuracy(accuracy: Accuracy, limit: float, *, method: str | None = None)
     top1, baseline = accuracy.variant_top1, accuracy.baseline_top1
     further = "Train the baseline further: it is below the limit, too"
     return judged(
-        _rate("accuracy", accuracy, top1.value, top1.interval, limit),
+        SampledValue.share("accuracy", top1.value, top1.interval, limit, accuracy),
         f"top-1 right on {top1.images:,} of {_sample(accuracy)} "
         f"(baseline {words.value('percent', baseline.value)})",
         {
@@ -295,26 +286,6 @@ def min_accuracy(accuracy: Accuracy, limit: float, *, method: str | None = None)
         if_failing="" if baseline.value >= limit else further,
         needed=lambda: images_needed(top1.value, limit, accuracy.confidence),
         resolved=sampled.of_rate(accuracy.worth, limit, accuracy.confidence, others="are wrong"),
-    )
-
-
-def _rate(
-    noun: str,
-    measured: Agreement | Accuracy,
-    value: float,
-    interval: Interval,
-    limit: float,
-) -> SampledValue:
-    """Return a share of the images, which must reach its limit."""
-    return SampledValue(
-        noun=noun,
-        kind="percent",
-        sense="min",
-        value=value,
-        interval=interval,
-        limit=limit,
-        images=measured.images,
-        clusters=measured.clusters,
     )
 
 

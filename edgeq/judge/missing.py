@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from edgeq.config.gate import Gate, Lack
 from edgeq.config.structs import CLASSIFICATION, DETECTION, Spec
 from edgeq.errors import ConversionError, EdgeqError, ModelError
-from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.judge.verdict import Judgement, Verdict, failed
 
 NOT_MEASURED = "not measured: "
 NO_IMAGES = f"{NOT_MEASURED}there are no evaluation images"
@@ -85,11 +85,10 @@ def not_measured(error: EdgeqError, *, gate: str, allow_missing: Collection[str]
 def broken(error: EdgeqError) -> Judgement:
     """Return FAIL for a gate on a variant that could not be made or run because of an error."""
     of_a_file = isinstance(error, ModelError) and not isinstance(error, ConversionError)
-    return Judgement(
-        status=Verdict.FAIL,
-        reason=f"{UNJUDGED}{_placed(error) if of_a_file else error.what}",
-        next_step=error.remedy,
-        evidence={
+    return failed(
+        f"{UNJUDGED}{_placed(error) if of_a_file else error.what}",
+        error.remedy,
+        {
             # The keys are _OF_BROKEN.
             "error": type(error).__name__,
             "where": error.where,

@@ -14,7 +14,7 @@ from edgeq.errors import EdgeqError
 from edgeq.judge.advice import another_method
 from edgeq.judge.missing import broken, missing
 from edgeq.judge.running import copy_of_baseline, unsteady
-from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.judge.verdict import Judgement, failed, passed, undecided
 from edgeq.measure.operators import Compute, Operators
 from edgeq.measure.predictions import OutputFacts, collapsed
 from edgeq.measure.repeats import Repeats
@@ -42,7 +42,7 @@ def made(error: EdgeqError | None, *, size: int = 0) -> Judgement:
     """
     if error is not None:
         return broken(error)
-    return _passed(f"read and loaded, {words.size(size)}", bytes=size)
+    return passed(f"read and loaded, {words.size(size)}", {"bytes": size})
 
 
 def types(
@@ -69,11 +69,10 @@ def types(
         "output_types": list(operators.output_types),
     }
     if sha256 == baseline_sha256:
-        return Judgement(
-            status=Verdict.FAIL,
-            reason="the file is the baseline's, byte for byte",
-            next_step="Name the variant's own file; nothing is quantized here",
-            evidence=evidence,
+        return failed(
+            "the file is the baseline's, byte for byte",
+            "Name the variant's own file; nothing is quantized here",
+            evidence,
         )
     shown = (
         f"weights {_by_share(operators.weight_bytes_by_type)}, "
@@ -81,7 +80,7 @@ def types(
         f"input {_listed(operators.input_types)}, output {_listed(operators.output_types)}"
     )
     if method is None:
-        return _passed(f"claims no method and differs from the baseline: {shown}", **evidence)
+        return passed(f"claims no method and differs from the baseline: {shown}", evidence)
     others = operators if classifier is None else _without_heads(operators)
     breaks = [
         *(_weights(others, method) if others.compute or classifier is None else ()),
@@ -92,12 +91,11 @@ def types(
     ]
     claimed = method.name if classifier is None else f"{method.name}, {classifier} classifier"
     if not breaks:
-        return _passed(f"is what {claimed} claims: {shown}", **evidence)
-    return Judgement(
-        status=Verdict.FAIL,
-        reason=f"is not what {claimed} claims: {breaks[0]}{_more(breaks)}",
-        next_step=_next_step(operators, method, baseline_inputs),
-        evidence={**evidence, "breaks": breaks},
+        return passed(f"is what {claimed} claims: {shown}", evidence)
+    return failed(
+        f"is not what {claimed} claims: {breaks[0]}{_more(breaks)}",
+        _next_step(operators, method, baseline_inputs),
+        {**evidence, "breaks": breaks},
     )
 
 
@@ -161,25 +159,23 @@ def outputs(
     problem = problem or (_empty(own, baseline) if trained else None)
     if problem is not None:
         reason, step = problem
-        return Judgement(status=Verdict.FAIL, reason=reason, next_step=step, evidence=evidence)
+        return failed(reason, step, evidence)
     if trained and (nothing := _nothing(own)) is not None:
         # The baseline gives as little, so this is not the variant's fault.
-        return Judgement(
-            status=Verdict.INCONCLUSIVE,
-            reason=f"{nothing}, also of the baseline",
-            next_step="Check that the evaluation images differ, and the baseline's preprocessing "
-            "and weights",
-            evidence=evidence,
+        return undecided(
+            f"{nothing}, also of the baseline",
+            "Check that the evaluation images differ, and the baseline's preprocessing and weights",
+            evidence,
         )
     if not trained:
-        return _passed(
+        return passed(
             f"finite on {plural(own.images, 'image')}; random weights, so nothing more is judged",
-            **evidence,
+            evidence,
         )
-    return _passed(
+    return passed(
         f"finite on {plural(own.images, 'image')}, {own.distinct_classes:,} different "
         f"classes (baseline {baseline.distinct_classes:,}), {plural(own.tied_images, 'tie')}",
-        **evidence,
+        evidence,
     )
 
 
@@ -191,7 +187,7 @@ def calibration_disjoint(
     ``calibration`` is the number of calibration images; None if the method needs none.
     """
     if calibration is None:
-        return _passed("the method needs no calibration images", evaluation=evaluation)
+        return passed("the method needs no calibration images", {"evaluation": evaluation})
     evidence: dict[str, object] = {
         "calibration": calibration,
         "evaluation": evaluation,
@@ -199,17 +195,16 @@ def calibration_disjoint(
     }
     if shared:
         verb = "is an evaluation image" if len(shared) == 1 else "are evaluation images"
-        return Judgement(
-            status=Verdict.FAIL,
-            reason=f"{plural(len(shared), 'calibration image')} {verb} too: "
+        return failed(
+            f"{plural(len(shared), 'calibration image')} {verb} too: "
             f"{names([pair[0] for pair in shared])}",
-            next_step="Take them out of one of the two sets",
-            evidence=evidence,
+            "Take them out of one of the two sets",
+            evidence,
         )
-    return _passed(
+    return passed(
         f"none of {plural(calibration, 'calibration image')} is among "
         f"{plural(evaluation, 'evaluation image')}",
-        **evidence,
+        evidence,
     )
 
 
@@ -230,19 +225,14 @@ def calibration_set(lint: Lint | None) -> Judgement:
         "notes": list(lint.notes),
     }
     if lint.problems:
-        return Judgement(
-            status=Verdict.FAIL,
-            reason=lint.problems[0],
-            next_step="Calibrate on some 100 photographs like those of the evaluation",
-            evidence=evidence,
+        return failed(
+            lint.problems[0],
+            "Calibrate on some 100 photographs like those of the evaluation",
+            evidence,
         )
     noted = f"; to note: {lint.notes[0]}" if lint.notes else ""
     pictures = plural(lint.images, "calibration picture")
-    return _passed(f"{pictures}, neither noise nor all the same{noted}", **evidence)
-
-
-def _passed(reason: str, **evidence: object) -> Judgement:
-    return Judgement(status=Verdict.PASS, reason=reason, evidence=evidence)
+    return passed(f"{pictures}, neither noise nor all the same{noted}", evidence)
 
 
 def _weights(operators: Operators, method: Method) -> Iterator[str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from edgeq import words
 from edgeq.config.structs import StoredWeights
-from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.judge.verdict import Judgement, failed, passed, undecided
 from edgeq.measure.ranges import RangeFit, Ranges, StaleBias, Trial
 from edgeq.words import plural
 
@@ -33,39 +33,27 @@ def ranges(comparison: Ranges, declared: StoredWeights = "quantized") -> Judgeme
     """
     evidence = _evidence(comparison)
     if not comparison.activations:
-        return Judgement(
-            status=Verdict.PASS, reason="no activation has a fixed scale", evidence=evidence
-        )
+        return passed("no activation has a fixed scale", evidence)
     trial = harmful(comparison)
     trained = declared == "trained"
     if trial is not None and not (trained and len(trial.tensors) > 1):
-        return Judgement(
-            status=Verdict.FAIL,
-            reason=_wrong(comparison, trial),
-            next_step=_ANEW if len(trial.tensors) == 1 else _CALIBRATE,
-            evidence=evidence,
+        return failed(
+            _wrong(comparison, trial), _ANEW if len(trial.tensors) == 1 else _CALIBRATE, evidence
         )
     misread = [fit for fit in comparison.stale if fit.matters]
     if misread:
-        return Judgement(
-            status=Verdict.FAIL, reason=_misread(misread), next_step=_ANEW, evidence=evidence
-        )
+        return failed(_misread(misread), _ANEW, evidence)
     if trial is not None:
         reason = (
             f'waived: the spec says that its weights were trained (`weights = "trained"`), and '
             f"{len(trial.tensors)} of {comparison.groups} ranges of activations are not "
             "what the baseline computes"
         )
-        return Judgement(status=Verdict.PASS, reason=reason, evidence=evidence)
+        return passed(reason, evidence)
     doubt = _doubt(comparison)
     if doubt is not None:
-        return Judgement(
-            status=Verdict.INCONCLUSIVE,
-            reason=doubt[0],
-            next_step=doubt[1],
-            evidence=evidence,
-        )
-    return Judgement(status=Verdict.PASS, reason=_fine(comparison), evidence=evidence)
+        return undecided(doubt[0], doubt[1], evidence)
+    return passed(_fine(comparison), evidence)
 
 
 def harmful(comparison: Ranges) -> Trial | None:

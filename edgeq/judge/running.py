@@ -9,7 +9,7 @@ import numpy as np
 
 from edgeq import words
 from edgeq.config.structs import Kernels
-from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.judge.verdict import Judgement, Verdict, failed, passed
 from edgeq.measure.input_range import InputFit
 from edgeq.measure.kernels import KernelNoise
 from edgeq.measure.repeats import Repeats
@@ -57,9 +57,8 @@ def kernels(
     ``noise`` is None if the variant's arithmetic is float.
     """
     if noise is None:
-        return Judgement(
-            status=Verdict.PASS,
-            reason="the arithmetic is float, in which kernels differ by less than float16 rounds",
+        return passed(
+            "the arithmetic is float, in which kernels differ by less than float16 rounds"
         )
     evidence: dict[str, object] = {
         "kernels": own,
@@ -70,14 +69,11 @@ def kernels(
     images = plural(noise.images, "image")
     problem = _parted(noise, own, other)
     if problem is not None:
-        return Judgement(
-            status=Verdict.FAIL, reason=problem[0], next_step=problem[1], evidence=evidence
-        )
-    return Judgement(
-        status=Verdict.PASS,
-        reason=f"{own} and {other} kernels differ by {_shown(noise.noise)}, quantization by "
+        return failed(problem[0], problem[1], evidence)
+    return passed(
+        f"{own} and {other} kernels differ by {_shown(noise.noise)}, quantization by "
         f"{_shown(noise.own_error)} (relative error of {of}, {images})",
-        evidence=evidence,
+        evidence,
     )
 
 
@@ -117,9 +113,7 @@ def input_range(fit: InputFit | None) -> Judgement:
         fit: How the values fit; None if the variant does not quantize its input.
     """
     if fit is None:
-        return Judgement(
-            status=Verdict.PASS, reason="takes real values, which no input scale clips"
-        )
+        return passed("takes real values, which no input scale clips")
     evidence: dict[str, object] = msgspec.to_builtins(fit)
     fed = "samples" if fit.arrays else "photographs"
     span = f"{_ends(fit.range)}, the {fed} have {_ends(fit.fed)}"
@@ -160,22 +154,17 @@ def input_range(fit: InputFit | None) -> Judgement:
         noted += (
             f"{fit.clipped_images:,} of {plural(fit.images, 'sample' if fit.arrays else 'image')}"
         )
-    return Judgement(
-        status=Verdict.PASS,
-        reason=f"the {shown} holds {span}: {noted}",
-        evidence=evidence,
-    )
+    return passed(f"the {shown} holds {span}: {noted}", evidence)
 
 
 def fed_other_values(layers: int) -> Judgement:
     """Return the FAIL of a variant that has its baseline's layers and is fed other values."""
-    return Judgement(
-        status=Verdict.FAIL,
-        reason=f"holds the baseline's weights in {plural(layers, 'layer')}, so that its first "
+    return failed(
+        f"holds the baseline's weights in {plural(layers, 'layer')}, so that its first "
         "layer needs the values that the baseline's gets, and gets others",
-        next_step="Correct the variant's `preprocessing`, or remove it: what a table leaves out "
+        "Correct the variant's `preprocessing`, or remove it: what a table leaves out "
         "has its default, not the baseline's value",
-        evidence={"layers": layers},
+        {"layers": layers},
     )
 
 

@@ -15,7 +15,7 @@ from edgeq.judge.advice import another_method, in_all, more_images
 from edgeq.judge.decide import Sense, decide, half_towards
 from edgeq.judge.open_value import FINE_RATE, OpenValue
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.measure.clusters import Clusters, independent
+from edgeq.measure.clusters import Clusters, Sampled, independent
 from edgeq.measure.planning import POWER, drop_to_see, samples_needed
 from edgeq.measure.statistics import Interval, best_provable_rate, differing_at_limit
 from edgeq.words import Kind, plural, share
@@ -24,7 +24,7 @@ _OFTEN = f"at least {words.percentage(POWER)} of such sets would"
 
 
 @dataclass(frozen=True)
-class SampledValue:
+class SampledValue(Sampled):
     """A value measured on images, and its limit.
 
     Attributes:
@@ -47,10 +47,19 @@ class SampledValue:
     images: int
     clusters: Clusters | None
 
-    @property
-    def worth(self) -> int:
-        """Number of independent images that count as much."""
-        return independent(self.images, self.clusters)
+    @classmethod
+    def share(
+        cls, noun: str, value: float, interval: Interval | None, limit: float, of: Sampled
+    ) -> SampledValue:
+        """Return a share of some images, which must reach its limit."""
+        return cls(noun, "percent", "min", value, interval, limit, of.images, of.clusters)
+
+    @classmethod
+    def drop(
+        cls, kind: Kind, value: float, interval: Interval | None, limit: float, of: Sampled
+    ) -> SampledValue:
+        """Return a drop on some images, which must not exceed its limit."""
+        return cls("drop", kind, "max", value, interval, limit, of.images, of.clusters)
 
     @property
     def verdict(self) -> Verdict:

@@ -15,7 +15,7 @@ from edgeq.judge.decide import decide
 from edgeq.judge.lowest import Lowest, another_look, called
 from edgeq.judge.missing import missing
 from edgeq.judge.running import copy_of_baseline, unsteady
-from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.judge.verdict import Judgement, Verdict, failed
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.clusters import Clusters
 from edgeq.measure.repeats import Repeats
@@ -315,9 +315,7 @@ def with_outputs(
     if problem is None:
         reason = f"{judgement.reason}; {plural(len(fits), 'output')} compared"
         return msgspec.structs.replace(judgement, reason=reason, evidence=facts)
-    return Judgement(
-        status=Verdict.FAIL, reason=problem.reason, next_step=problem.next_step, evidence=facts
-    )
+    return failed(problem.reason, problem.next_step, facts)
 
 
 def with_names(judgement: Judgement, ours: Sequence[str], theirs: Sequence[str]) -> Judgement:

@@ -52,3 +52,20 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     next_step: str | None = None
     declared_missing: bool = False
     evidence: dict[str, object] = {}
+
+
+def passed(reason: str, evidence: dict[str, object] | None = None) -> Judgement:
+    """Return a PASS of a proof."""
+    return Judgement(status=Verdict.PASS, reason=reason, evidence=evidence or {})
+
+
+def failed(reason: str, next_step: str | None, evidence: dict[str, object]) -> Judgement:
+    """Return a FAIL of a proof."""
+    return Judgement(status=Verdict.FAIL, reason=reason, next_step=next_step, evidence=evidence)
+
+
+def undecided(reason: str, next_step: str | None, evidence: dict[str, object]) -> Judgement:
+    """Return an INCONCLUSIVE judgement of a proof."""
+    return Judgement(
+        status=Verdict.INCONCLUSIVE, reason=reason, next_step=next_step, evidence=evidence
+    )

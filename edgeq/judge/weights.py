@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from edgeq.config.structs import StoredWeights
-from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.judge.verdict import Judgement, failed, passed, undecided
 from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.stored.finding import ENDINGS, Finding
 from edgeq.words import plural, share
@@ -76,52 +76,39 @@ def weights(comparison: FileComparison, declared: StoredWeights) -> Judgement:
         "declared": declared,
     }
     if comparison.layers and comparison.common_shapes < ANOTHER_NETWORK:
-        return Judgement(
-            status=Verdict.FAIL,
-            reason="another network: the variant has layers of the same shape for only "
+        return failed(
+            "another network: the variant has layers of the same shape for only "
             f"{share(comparison.common_shapes)} "
             f"of the baseline's {plural(comparison.layers, 'layer')}",
-            next_step="Name the variant's own baseline, or the file that was made from this one",
-            evidence=evidence,
+            "Name the variant's own baseline, or the file that was made from this one",
+            evidence,
         )
     certain = [finding for finding in findings if finding.certain]
     if certain:
-        return Judgement(
-            status=Verdict.FAIL,
-            reason=headline(certain, comparison),
-            next_step=next_step_of(certain, comparison),
-            evidence=evidence,
-        )
+        return failed(headline(certain, comparison), next_step_of(certain, comparison), evidence)
     if declared == "trained":
-        return Judgement(
-            status=Verdict.PASS,
-            reason='waived: the spec says that its weights were trained (`weights = "trained"`); '
+        return passed(
+            'waived: the spec says that its weights were trained (`weights = "trained"`); '
             f"its {plural(comparison.matched_operators, 'operator')} are the baseline's",
-            evidence=evidence,
+            evidence,
         )
     if comparison.layers == 0 and not comparison.inner:
-        return Judgement(
-            status=Verdict.PASS,
-            reason="the baseline stores no weights",
-            evidence=evidence,
-        )
+        return passed("the baseline stores no weights", evidence)
     doubts = _doubts(findings, comparison)
     if doubts:
-        return Judgement(
-            status=Verdict.INCONCLUSIVE,
-            reason=f"{comparison.matched_layers} of {plural(comparison.layers, 'layer')} could "
+        return undecided(
+            f"{comparison.matched_layers} of {plural(comparison.layers, 'layer')} could "
             f"be compared with the baseline's; not proven: {doubts[0]}"
             + (f", and {len(doubts) - 1} more" if len(doubts) > 1 else ""),
-            next_step=_WITHOUT_INNER if comparison.inner else _SAME_OPERATORS,
-            evidence=evidence,
+            _WITHOUT_INNER if comparison.inner else _SAME_OPERATORS,
+            evidence,
         )
-    return Judgement(
-        status=Verdict.PASS,
-        reason=f"all {plural(comparison.layers, 'layer')} hold the baseline's weights, rounded: "
+    return passed(
+        f"all {plural(comparison.layers, 'layer')} hold the baseline's weights, rounded: "
         f"farthest channel {comparison.weights_distance:.2f} (plain rounding is 1, limit "
         f"{comparison.weights_limit:g}), farthest bias {comparison.bias_distance:.2f} steps, "
         f"{plural(comparison.operators, 'operator')} alike",
-        evidence=evidence,
+        evidence,
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import MissingExtraError
-from edgeq.measure.clusters import Clusters, effective, find_clusters, numbered
+from edgeq.measure.clusters import Clusters, Sampled, effective, find_clusters, numbered
 from edgeq.measure.statistics import Interval, with_unseen
 from edgeq.samples.box_labels import BoxLabels
 from edgeq.tasks.detection.boxes import Boxes
@@ -75,7 +75,7 @@ class ClassPrecision(msgspec.Struct, frozen=True, kw_only=True):
     variant: float
 
 
-class MeanPrecision(msgspec.Struct, frozen=True, kw_only=True):
+class MeanPrecision(Sampled, msgspec.Struct, frozen=True, kw_only=True):
     """Mean average precision of both models on labelled images, as COCO defines it.
 
     Attributes:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.average_precision import resampled, resampled_interval
-from edgeq.measure.clusters import Clusters, effective, find_clusters
+from edgeq.measure.clusters import Clusters, Sampled, effective, find_clusters
 from edgeq.measure.statistics import Interval, bounded_mean, with_unseen
 
 Doubles = npt.NDArray[np.float64]
@@ -26,7 +26,7 @@ RESAMPLES = 200
 """Resamples on which a function of all samples is called; their deviation is known to 5 %."""
 
 
-class OwnMeasure(msgspec.Struct, frozen=True, kw_only=True):
+class OwnMeasure(Sampled, msgspec.Struct, frozen=True, kw_only=True):
     """A project's own measure of a variant and its baseline.
 
     Attributes:

@@ -101,11 +101,7 @@ def load_float_model(
 
 
 def _holding_pixels(baseline: FloatModel, model: Model) -> FloatModel:
-    """Return a baseline whose input can hold pixels with its preprocessing.
-
-    Raises:
-        ModelError: It takes integers, and they can't be what the preprocessing makes of pixels.
-    """
+    """Return a baseline whose input can hold pixels with its preprocessing."""
     if model.arrays is not None:
         return baseline
     file, how = read_model(baseline.path), baseline.preprocessing
@@ -269,13 +265,7 @@ def load_any_file(name: str, model: Model, path: Path, store: Store) -> FloatMod
 
 
 def _of_signature(original: Original, model: Model, store: Store, where: str) -> Original:
-    """Return a file with only the graph that the spec chooses; the file itself if that is all.
-
-    Raises:
-        ModelError: The file has no signatures, or the graph can't be separated from the rest.
-        SpecError: There is no such signature.
-        StoreError: The store can't be written.
-    """
+    """Return a file with only the graph that the spec chooses; the file itself if that is all."""
     content = content_of_signature(original.copy, model.signature, where=where)
     if content is None:
         return original
@@ -287,12 +277,7 @@ def _of_signature(original: Original, model: Model, store: Store, where: str) ->
 
 
 def _in_float32(original: Original, store: Store) -> ModelFile:
-    """Return the model with float16 constants as float32, as quantizers and proofs need it.
-
-    Raises:
-        ModelError: The file is truncated or damaged.
-        StoreError: The store can't be written.
-    """
+    """Return the model with float16 constants as float32, as quantizers and proofs need it."""
 
     def make(target: Path) -> None:
         content = widened(original.copy)

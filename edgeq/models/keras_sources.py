@@ -53,11 +53,7 @@ def _build(request: ExportRequest) -> tuple[Any, tuple[str, ...]]:
 
 
 def _loaded(request: ExportRequest) -> Any:
-    """Load the model in a ``.keras`` file.
-
-    Raises:
-        ModelError: Keras lacks a class of the model, or the file has code that may not run.
-    """
+    """Load the model in a ``.keras`` file."""
     try:
         return keras.saving.load_model(
             request.name, compile=False, safe_mode=not request.allow_code

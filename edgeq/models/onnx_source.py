@@ -151,11 +151,7 @@ def layout(shape: Sequence[int | None], request: ExportRequest) -> tuple[tuple[i
 
 
 def _require_known(model: Any, name: str) -> None:
-    """Refuse operators that onnx2tf has no code for.
-
-    Raises:
-        ModelError: There are some; the message names them.
-    """
+    """Refuse operators that onnx2tf has no code for."""
     unknown = sorted(
         {
             f"{node.domain}.{node.op_type}" if node.domain not in _STANDARD else node.op_type
@@ -194,9 +190,6 @@ def _convert(model: Any, options: Mapping[str, Any], request: ExportRequest) -> 
     If it gives up, or makes a model that does not run, it gets the model once more with everything
     folded that the fixed size makes constant, such as the arithmetic on shapes that an export with
     an open size contains.
-
-    Raises:
-        ModelError: It gives up on both.
     """
     with tempfile.TemporaryDirectory(prefix="edgeq-") as scratch, contextlib.chdir(scratch):
         np.save(_SAMPLES, np.random.default_rng(0).random(_SAMPLES_SHAPE, np.float32))

@@ -194,11 +194,7 @@ def _request(kind: Kind, name: str, model: Model, spec: Spec, **more: Any) -> Ex
 
 
 def _refuse_signature(model: Model, spec: Spec, where: str) -> None:
-    """Refuse a signature for a source that has no signatures.
-
-    Raises:
-        ModelError: The source has none.
-    """
+    """Refuse a signature for a source that has no signatures."""
     path = spec.path(model.source)
     if model.signature is None or path.suffix.lower() == ".tflite" or path.is_dir():
         return

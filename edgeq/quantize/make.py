@@ -128,11 +128,7 @@ def _choices(choice: MethodChoice, recipe: Recipe) -> dict[str, Any]:
 
 
 def _recipe_of(choice: MethodChoice, what: str) -> Recipe:
-    """Return the engine's recipe for a method, with the choice's own percentile if any.
-
-    Raises:
-        SpecError: The engine can't make the method.
-    """
+    """Return the engine's recipe for a method, with the choice's own percentile if any."""
     engine, method = ENGINES.get(choice.engine), METHODS.get(choice.method)
     recipe = engine.recipe(method)
     if recipe is None:
@@ -198,22 +194,14 @@ def ready_file(name: str, file: str, spec: Spec) -> ModelFile:
 
 
 def _require_file(name: str, path: Path) -> None:
-    """Raise if a variant's file does not exist.
-
-    Raises:
-        ModelError: The file does not exist.
-    """
+    """Raise if a variant's file does not exist."""
     if not path.exists():
         table = f"[{key_text('variants', name)}]"
         raise ModelError("no such file", where=path, remedy=f"Correct `file` in {table}")
 
 
 def _require_model(path: Path, *, what: str, log: Path) -> None:
-    """Raise if no runtime could run the file that an engine wrote.
-
-    Raises:
-        ConversionError: The file can't be used.
-    """
+    """Raise if no runtime could run the file that an engine wrote."""
     try:
         require_runnable(read_model(path))
     except ModelError as error:

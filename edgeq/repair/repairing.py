@@ -100,11 +100,7 @@ def repair(
 
 
 def _evaluation_set(run: Run, model: str) -> ImageSet:
-    """Return the evaluation set.
-
-    Raises:
-        ImageError: There is none.
-    """
+    """Return the evaluation set."""
     evaluation = run.inputs(model).images.evaluation
     if evaluation is None:
         raise ImageError(
@@ -118,12 +114,7 @@ def _evaluation_set(run: Run, model: str) -> ImageSet:
 def _conditions(
     plain: Conditions, request: Request, evaluation: ImageSet
 ) -> tuple[Conditions, Figures]:
-    """Return the conditions with the goals' limits and the corrected confidence, and the figures.
-
-    Raises:
-        SpecError: The evaluation set can't prove a goal.
-        EdgeqError: The variant that a goal refers to can't be made or run.
-    """
+    """Return the conditions with limits of goals and the corrected confidence, and the figures."""
     limits = {
         goal.gate.name: goal.limit(
             None if goal.reference is None else value_of(plain, goal, goal.reference)
@@ -159,9 +150,6 @@ def _attempts(search: Search, conditions: Conditions) -> Iterator[_Attempt]:
     The last is the first that passes, or that for which there was still time. If columns of an
     output are lost, the candidate is judged again with float outputs, and so are all that follow.
     It then does not count as tried: whether columns are lost does not depend on any interval.
-
-    Raises:
-        EdgeqError: The baseline or the images can't be used.
     """
     float_outputs, count = False, len(search.candidates)
     for number, candidate in enumerate(search.candidates, 1):
@@ -193,11 +181,7 @@ def _float_outputs(attempts: Sequence[_Attempt]) -> Iterator[str]:
 def _judged(
     search: Search, conditions: Conditions, candidate: Candidate, *, float_outputs: bool
 ) -> _Attempt:
-    """Judge one candidate.
-
-    Raises:
-        EdgeqError: The baseline or the images can't be used.
-    """
+    """Judge one candidate."""
     method = search.request.method or candidate.method
     if float_outputs:
         candidate = search.with_float_outputs(candidate)
@@ -209,12 +193,7 @@ def _judged(
 
 
 def _trained(search: Search, conditions: Conditions, function: str, last: _Attempt) -> _Attempt:
-    """Train the last mix that was judged with the user's function, and judge it again.
-
-    Raises:
-        ModelError: There is no such function, or what it returns is not a model.
-        ConversionError: The function failed.
-    """
+    """Train the last mix that was judged with the user's function, and judge it again."""
     spec, candidate, method = conditions.spec, last.candidate, last.record.method
     folder = spec.path(spec.reports) / "latest"
     conditions.say(f"{conditions.model}: training by {function}")

@@ -196,11 +196,7 @@ class Search:
 
     @cached_property
     def _reference(self) -> Doubles:
-        """Squared errors of the method from whose error the goal follows, or which fails.
-
-        Raises:
-            EdgeqError: That method can't be made or run.
-        """
+        """Squared errors of the method from whose error the goal follows, or which fails."""
         goal = self._error_goal
         method = (goal and goal.reference) or self.request.method or USUAL
         with self.stages.timing("check of the prediction"):

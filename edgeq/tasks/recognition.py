@@ -199,11 +199,7 @@ def further_heads(model: ModelFile, output: int) -> tuple[int, ...]:
 
 
 def _of_kind(model: ModelFile, kind: TaskKind, place: int | None, where: str) -> Reading:
-    """Return how the outputs of a model are read that the spec says is of a task.
-
-    Raises:
-        SpecError: No output, or not the one that the spec names, is as the task asks for.
-    """
+    """Return how the outputs of a model are read that the spec says is of a task."""
     outputs, evidence = len(model.outputs), kind.recognize(model)
     if evidence is not None and place in {None, evidence.output}:
         return Reading(kind.name, evidence.output, evidence.text, evidence.classes, outputs)
@@ -245,10 +241,7 @@ def _detector(model: ModelFile, decoder: str | None, where: str, *, named: bool)
 def _candidate(wiring: Wiring, place: int, *, logit: bool = False) -> _Candidate | None:
     """Return an output of shape (1, c) or (1, 1, 1, c) as a candidate; None for other shapes.
 
-    Args:
-        wiring: The model.
-        place: Index of the output.
-        logit: Whether one value that nothing bounds may be the logit of two classes.
+    With ``logit``, one value that nothing bounds may be the logit of two classes.
     """
     tensor = wiring.model.tensors[wiring.model.outputs[place]]
     values = math.prod(tensor.shape[1:] or tensor.shape)

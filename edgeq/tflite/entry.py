@@ -232,11 +232,7 @@ def _shifting(model: ModelFile, before: Preprocessing) -> Operator:
 
 
 def _own_tensors(model: ModelFile, convolution: Operator) -> tuple[Tensor, Tensor]:
-    """Return the weights and the bias of a convolution.
-
-    Raises:
-        ModelError: They are not stored in float32, or something else uses them.
-    """
+    """Return the weights and the bias of a convolution."""
     wiring = Wiring(model)
     places = convolution.inputs[1:3]
     tensors = [model.tensors[index] for index in places if index >= 0]

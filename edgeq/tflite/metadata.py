@@ -204,11 +204,7 @@ def _shown(values: Three) -> str:
 
 
 def _attached_text(path: Path, data: bytes, name: str) -> str:
-    """Return the text of a file that is attached to a model.
-
-    Raises:
-        ModelError: There is no such file, or it is damaged, too large, or not UTF-8.
-    """
+    """Return the text of a file that is attached to a model."""
     shown = printable(name)
     try:
         content = _unpacked(data, name)

@@ -303,12 +303,7 @@ def _reached(operators: Sequence[tuple[Operator, ...]]) -> frozenset[str]:
 
 
 def _signatures(path: Path, model: Table) -> tuple[Signature, ...]:
-    """Return the signatures of a file.
-
-    Raises:
-        ModelError: A signature belongs to no graph, or names other tensors than the inputs and
-            outputs of its graph, so that an app that calls it gets something else or an error.
-    """
+    """Return the signatures of a file."""
     graphs = model.tables(2)
     every = []
     for table in model.tables(7):

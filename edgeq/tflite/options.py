@@ -28,11 +28,8 @@ _MIRRORS = ("REFLECT", "SYMMETRIC")
 class _Field(NamedTuple):
     """One field of an option table.
 
-    Attributes:
-        number: Number of the field in the table.
-        code: ``struct`` type code of the field.
-        default: Value if the field is absent.
-        names: Names of the values in order; empty for plain numbers.
+    It has its number in the table, its ``struct`` type code, its default and the names of its
+    values in order, empty for plain numbers.
     """
 
     number: int

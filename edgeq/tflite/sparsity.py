@@ -95,11 +95,7 @@ class SparseLayout:
         return result
 
     def _coordinates(self, most: int) -> list[Integers]:
-        """Return the index of each stored value along each dimension of the traversal.
-
-        Raises:
-            IndexError: A level refers to entries that it lacks, or there are more than ``most``.
-        """
+        """Return the index of each stored value along each dimension of the traversal."""
         entries = np.zeros(1, np.int64)
         coordinates: list[Integers] = []
         for level in self.levels:

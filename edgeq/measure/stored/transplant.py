@@ -72,10 +72,7 @@ class _Surgeon:
     def edits_of(self, operator: int, part: Part, *, surplus: bool = False) -> list[Edit] | None:
         """Return the edits that make a part of the file that of the other one; None if impossible.
 
-        Args:
-            operator: Index of the operator in the file.
-            part: The part of it that differs.
-            surplus: Whether only this file has the operator, which is then bypassed.
+        With ``surplus``, only this file has the operator, which is then bypassed.
         """
         if surplus:
             return self._bypass(operator)

@@ -154,15 +154,7 @@ class _Sums:
 class _Reader:
     """Turns an output into a map of class indices, as the baseline's values have it.
 
-    Args:
-        threshold: Probability from which a pixel of one channel is foreground.
-        whole: Whether one channel holds class indices.
-        probability: Whether one channel holds probabilities, else logits.
-        channels: Number of channels.
-
-    Attributes:
-        is_binary: Whether there are only foreground and background.
-        reading: What the values are.
+    One channel holds class indices (``whole``), probabilities or logits.
     """
 
     def __init__(self, threshold: float, *, whole: bool, probability: bool, channels: int) -> None:

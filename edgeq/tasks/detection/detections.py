@@ -102,11 +102,7 @@ def decode_all(
 
 
 def _checked(decoded: object, image: int, where: str) -> Boxes:
-    """Return what a decoder gave as boxes of finite numbers, without those below the least score.
-
-    Raises:
-        SpecError: These are not boxes.
-    """
+    """Return what a decoder gave as boxes of finite numbers, those of the least score or more."""
     try:
         boxes = _as_boxes(decoded)
     except (TypeError, ValueError) as error:
@@ -120,11 +116,7 @@ def _checked(decoded: object, image: int, where: str) -> Boxes:
 
 
 def _as_boxes(decoded: Any) -> Boxes:
-    """Return boxes, or the three arrays of a user's decoder, as boxes.
-
-    Raises:
-        TypeError, ValueError: These are not boxes.
-    """
+    """Return boxes, or the three arrays of a user's decoder, as boxes."""
     if isinstance(decoded, Boxes):
         decoded = decoded.corners, decoded.scores, decoded.classes
     corners, scores, classes = decoded

@@ -107,7 +107,8 @@ def jpeg_40(good: Good, at: Spot) -> Faulty:
 def grey(good: Good, at: Spot) -> Faulty:
     """The device sees photographs in grey."""
     del at
-    return photographed(good, "grey", preprocessing.grey)
+    luma = preprocessing.BT601[:1].T
+    return photographed(good, "grey", lambda pixels: np.repeat(pixels @ luma, 3, axis=2))
 
 
 @kind("photographs", *CAMERA)

@@ -17,7 +17,7 @@ from edgeq.faults import boxes, heads, values
 from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Array, Graph, Layer, is_integer
-from edgeq.faults.heads import class_rows, classes_of, last_layers, moved
+from edgeq.faults.heads import class_rows, classes_of, moved
 from edgeq.faults.preprocessing import Reals, photographed
 from edgeq.faults.rewiring import (
     activation,
@@ -271,7 +271,7 @@ def output_coarse(good: Good, at: Spot) -> Faulty:
 
 def _rescaled_output(good: Good, factor: float) -> Faulty:
     graph = good.graph()
-    for layer in last_layers(graph):
+    for layer in graph.last_layers:
         graph.scales(layer.output)[0][...] *= np.float32(factor)
     return Faulty(content=graph.patched())
 
@@ -281,7 +281,7 @@ def logits_flat(good: Good, at: Spot) -> Faulty:
     """What the last layers give is read 0.6 times as large as it is, before any sigmoid."""
     del at
     graph = good.graph()
-    for layer in last_layers(graph):
+    for layer in graph.last_layers:
         for tensor in (layer.weights, layer.bias):
             if tensor is None:
                 continue
@@ -478,7 +478,7 @@ def scores_lowered(good: Good, at: Spot) -> bytes:
 def level_dead(good: Good, at: Spot) -> Faulty:
     """One of the last layers has no weights: boxes of one size are lost, or of all."""
     graph = good.graph()
-    last = last_layers(graph)
+    last = graph.last_layers
     layer = last[int(at.generator().integers(len(last)))]
     graph.values(layer.weights)[...] = 0
     return Faulty(content=graph.patched(), where=graph.name(layer.weights))
@@ -513,7 +513,7 @@ def _added(graph: Graph, layer: Layer, rows: Array, by: float) -> None:
 def constant_off(good: Good, at: Spot) -> Faulty:
     """A constant between the last layers and the boxes (stride, anchors) is twice as large."""
     graph = good.graph()
-    after = max(layer.operator for layer in last_layers(graph))
+    after = max(layer.operator for layer in graph.last_layers)
     chosen = []
     for operator in graph.main.operators[after + 1 :]:
         if name_of(graph, operator) in {"MUL", "DIV"}:

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgeq.faults.fault import ANYTHING, INPUT, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
-from edgeq.faults.graph import Graph
+from edgeq.faults.graph import Graph, graph_fault
 
 SEED = 23
 CUT = 0.25
@@ -70,14 +70,12 @@ def calibrated_on_evaluation(good: Good) -> Faulty:
     return Faulty(calibration=(*good.calibration.images.photos, evaluation.photos[0]))
 
 
-@fault("ranges_cut", "activations", "high", "saturated_activations")
-def ranges_cut(good: Good) -> bytes:
+@graph_fault("ranges_cut", "activations", "high", "saturated_activations")
+def ranges_cut(graph: Graph) -> None:
     """The ranges of all activations are cut to a quarter."""
-    graph = good.graph()
     for tensor in dict.fromkeys(graph.activations()):
         graph.scales(tensor)[0][...] *= np.float32(CUT)
     _rescale_biases(graph)
-    return graph.patched()
 
 
 def _rescale_biases(graph: Graph) -> None:

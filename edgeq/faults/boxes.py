@@ -13,7 +13,7 @@ from edgeq.errors import ModelError
 from edgeq.faults.fault import RANGES, STORED, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph, Layer
-from edgeq.faults.heads import Rows, class_rows, last_layers, moved, require_detector
+from edgeq.faults.heads import Rows, class_rows, moved, require_detector
 from edgeq.faults.rewiring import (
     activation,
     insert_after,
@@ -45,7 +45,7 @@ def box_rows(good: Good, graph: Graph) -> Iterator[tuple[Layer, Rows]]:
     """
     values = BOX + 1 + require_detector(good)
     has_boxes = False
-    for layer in last_layers(graph):
+    for layer in graph.last_layers:
         count = len(graph.values(layer.weights))
         for start in (
             range(0, count, values) if count % values == 0 else [0] if count == BOX else []

@@ -6,7 +6,7 @@ import numpy as np
 
 from edgeq.faults.fault import STORED, NotApplicableError, fault
 from edgeq.faults.good import Good
-from edgeq.faults.graph import Graph
+from edgeq.faults.graph import Graph, graph_fault
 
 SEED = 25
 FLIPS = 40
@@ -41,17 +41,15 @@ def graph_bits_flipped(good: Good) -> bytes:
     return data.tobytes()
 
 
-@fault("weight_bits_flipped", "file", "high", "damaged_tensor", shown_by=STORED)
-def weight_bits_flipped(good: Good) -> bytes:
+@graph_fault("weight_bits_flipped", "file", "high", "damaged_tensor", shown_by=STORED)
+def weight_bits_flipped(graph: Graph) -> None:
     """One weight in twenty has its highest bit flipped."""
-    graph = good.graph()
     generator = np.random.default_rng(SEED)
     for layer in graph.layers():
         values = graph.values(layer.weights).reshape(-1)
         width = values.dtype.itemsize
         chosen = generator.choice(values.size, -(-values.size // 20), replace=False)
         values.view(np.uint8)[chosen * width + width - 1] ^= np.uint8(0x80)
-    return graph.patched()
 
 
 @fault("unquantized", "file", "high", "wrong_types")

@@ -6,18 +6,23 @@ of the file unchanged (``patched``). Changes to the graph itself require rewriti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.faults.fault import NotApplicableError
+from edgeq.faults.fault import Fault, NotApplicableError, Place, Severity, fault
 from edgeq.tflite.model_file import read_content
 from edgeq.tflite.packing import packed, unpacked
+from edgeq.tflite.wiring import Layer as StoredLayer
 from edgeq.tflite.wiring import Wiring
+
+if TYPE_CHECKING:
+    from edgeq.faults.good import Good
 
 Array = npt.NDArray[Any]
 ACTIVATIONS = frozenset({"int8", "uint8", "int16"})
@@ -80,22 +85,17 @@ class Graph:
         Raises:
             NotApplicableError: There is none.
         """
-        layers = tuple(
-            Layer(
-                operator=layer.operator,
-                name=layer.name,
-                input=layer.input,
-                weights=layer.weights.index,
-                bias=None if layer.bias is None else layer.bias.index,
-                output=layer.output.index,
-            )
-            for layer in self._wiring.layers
-            if layer.weights.dtype in EDITABLE and (not names or layer.name in names)
-        )
-        if not layers:
+        layers = _editable(self._wiring.layers)
+        chosen = tuple(layer for layer in layers if not names or layer.name in names)
+        if not chosen:
             kind = " or ".join(names) or "layer"
             raise NotApplicableError(f"the model has no {kind} with weights that can be edited")
-        return layers
+        return chosen
+
+    @property
+    def last_layers(self) -> tuple[Layer, ...]:
+        """The layers that no other layer follows on the way to an output, in file order."""
+        return _editable(self._wiring.last_layers)
 
     def middle(self, *names: str) -> Layer:
         """Return the layer with the most weights in the middle third of the layers."""
@@ -235,6 +235,43 @@ class Graph:
     def _data(self, tensor: int) -> Array | None:
         data = self.model.buffers[self.main.tensors[tensor].buffer].data
         return None if data is None or not len(data) else data
+
+
+def _editable(layers: Sequence[StoredLayer]) -> tuple[Layer, ...]:
+    return tuple(
+        Layer(
+            operator=layer.operator,
+            name=layer.name,
+            input=layer.input,
+            weights=layer.weights.index,
+            bias=None if layer.bias is None else layer.bias.index,
+            output=layer.output.index,
+        )
+        for layer in layers
+        if layer.weights.dtype in EDITABLE
+    )
+
+
+def graph_fault(
+    name: str,
+    place: Place,
+    severity: Severity,
+    cause: str,
+    *,
+    shown_by: tuple[str, ...] | None = None,
+) -> Callable[[Callable[[Graph], None]], Fault]:
+    """Register a function that changes stored numbers of a good variant in place; see ``fault``."""
+
+    def register(change: Callable[[Graph], None]) -> Fault:
+        @wraps(change)
+        def make(good: Good) -> bytes:
+            graph = good.graph()
+            change(graph)
+            return graph.patched()
+
+        return fault(name, place, severity, cause, shown_by=shown_by)(make)
+
+    return register
 
 
 Reals = npt.NDArray[np.float64]

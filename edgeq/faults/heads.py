@@ -10,7 +10,6 @@ import numpy.typing as npt
 from edgeq.faults.fault import NotApplicableError
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Array, Graph, Layer
-from edgeq.faults.rewiring import makers
 
 Rows = npt.NDArray[np.intp]
 
@@ -48,24 +47,6 @@ def classes_of(good: Good) -> int:
     raise NotApplicableError("the model has no classes")
 
 
-def last_layers(graph: Graph) -> tuple[Layer, ...]:
-    """Return the layers that no other layer follows on the way to an output, in file order."""
-    layers = graph.layers()
-    by_output, sources = {layer.output: layer for layer in layers}, makers(graph)
-    last, seen = set[int](), set[int]()
-    pending = [int(index) for index in graph.main.outputs]
-    while pending:
-        tensor = pending.pop()
-        if tensor in seen:
-            continue
-        seen.add(tensor)
-        if tensor in by_output:
-            last.add(tensor)
-        elif tensor in sources:
-            pending += [int(index) for index in sources[tensor].inputs if int(index) >= 0]
-    return tuple(layer for layer in layers if layer.output in last)
-
-
 def class_rows(good: Good, graph: Graph) -> Iterator[tuple[Layer, Rows]]:
     """Yield the layers that give class scores, with the rows of one set of classes each.
 
@@ -74,7 +55,7 @@ def class_rows(good: Good, graph: Graph) -> Iterator[tuple[Layer, Rows]]:
     """
     classes, has_classes = classes_of(good), False
     block = _BESIDE_CLASSES + classes
-    for layer in last_layers(graph):
+    for layer in graph.last_layers:
         rows, starts = len(graph.values(layer.weights)), list[int]()
         if layer.name != "DEPTHWISE_CONV_2D" and classes > 1:
             if rows == classes or (rows > classes and good.variant.classifies):

@@ -178,11 +178,6 @@ def compressed(quality: int) -> Change:
     return change
 
 
-def grey(pixels: Reals) -> Reals:
-    """Return pixels in grey."""
-    return np.asarray(np.repeat(pixels @ BT601[:1].T, 3, axis=2))
-
-
 def other_matrix(pixels: Reals) -> Reals:
     """Return pixels whose BT.601 YCbCr values are read as BT.709."""
     return np.asarray(pixels @ (BT601.T @ np.linalg.inv(BT709).T))

@@ -6,7 +6,7 @@ import numpy as np
 
 from edgeq.faults.fault import ANYTHING, INPUT, STORED, NotApplicableError, fault
 from edgeq.faults.good import Good
-from edgeq.faults.graph import ACTIVATIONS, Graph, Layer
+from edgeq.faults.graph import ACTIVATIONS, Graph, Layer, graph_fault
 
 SEED = 20
 
@@ -24,33 +24,29 @@ def _per_channel(graph: Graph) -> list[Layer]:
     return layers
 
 
-@fault("weight_scale_halved", "quantization", "medium", "damaged_tensor", shown_by=STORED)
-def weight_scale_halved(good: Good) -> bytes:
+@graph_fault("weight_scale_halved", "quantization", "medium", "damaged_tensor", shown_by=STORED)
+def weight_scale_halved(graph: Graph) -> None:
     """The weights of one layer are read with half their scale."""
-    graph = good.graph()
     graph.scales(graph.middle().weights)[0][...] *= np.float32(0.5)
-    return graph.patched()
 
 
-@fault("weight_scales_shuffled", "quantization", "high", "damaged_tensor", shown_by=STORED)
-def weight_scales_shuffled(good: Good) -> bytes:
+@graph_fault("weight_scales_shuffled", "quantization", "high", "damaged_tensor", shown_by=STORED)
+def weight_scales_shuffled(graph: Graph) -> None:
     """The scales of all layers' channels are in another order."""
-    graph = good.graph()
     generator = np.random.default_rng(SEED)
     for layer in _per_channel(graph):
         scales, _ = graph.scales(layer.weights)
         scales[...] = generator.permutation(scales)
-    return graph.patched()
 
 
-@fault("per_tensor_for_per_channel", "quantization", "high", "damaged_tensor", shown_by=STORED)
-def per_tensor_for_per_channel(good: Good) -> bytes:
+@graph_fault(
+    "per_tensor_for_per_channel", "quantization", "high", "damaged_tensor", shown_by=STORED
+)
+def per_tensor_for_per_channel(graph: Graph) -> None:
     """Every layer's weights are read with the first channel's scale."""
-    graph = good.graph()
     for layer in _per_channel(graph):
         scales, _ = graph.scales(layer.weights)
         scales[...] = scales[0]
-    return graph.patched()
 
 
 @fault("wrong_axis", "quantization", "high", "damaged_tensor", shown_by=ANYTHING)
@@ -64,60 +60,46 @@ def wrong_axis(good: Good) -> bytes:
     return graph.packed()
 
 
-@fault("activation_zero_point", "quantization", "high", "saturated_activations")
-def activation_zero_point(good: Good) -> bytes:
+@graph_fault("activation_zero_point", "quantization", "high", "saturated_activations")
+def activation_zero_point(graph: Graph) -> None:
     """The zero point of one layer's activations is at the wrong end of their range."""
-    graph = good.graph()
     _to_other_end(graph, _activation(graph, graph.middle()))
-    return graph.patched()
 
 
-@fault("activation_scale_tiny", "quantization", "high", "saturated_activations")
-def activation_scale_tiny(good: Good) -> bytes:
+@graph_fault("activation_scale_tiny", "quantization", "high", "saturated_activations")
+def activation_scale_tiny(graph: Graph) -> None:
     """The scale of one layer's activations is divided by 16, so that they saturate."""
-    graph = good.graph()
     graph.scales(_activation(graph, graph.middle()))[0][...] *= np.float32(1 / 16)
-    return graph.patched()
 
 
-@fault("activation_scale_huge", "quantization", "high", "damaged_tensor")
-def activation_scale_huge(good: Good) -> bytes:
+@graph_fault("activation_scale_huge", "quantization", "high", "damaged_tensor")
+def activation_scale_huge(graph: Graph) -> None:
     """The scale of one layer's activations is multiplied by 16, so that few steps are left."""
-    graph = good.graph()
     graph.scales(_activation(graph, graph.middle()))[0][...] *= np.float32(16)
-    return graph.patched()
 
 
-@fault("activation_scale_nan", "quantization", "high", "damaged_tensor", shown_by=ANYTHING)
-def activation_scale_nan(good: Good) -> bytes:
+@graph_fault("activation_scale_nan", "quantization", "high", "damaged_tensor", shown_by=ANYTHING)
+def activation_scale_nan(graph: Graph) -> None:
     """The scale of one layer's activations is NaN."""
-    graph = good.graph()
     graph.scales(_activation(graph, graph.middle()))[0][...] *= np.float32(np.nan)
-    return graph.patched()
 
 
-@fault("input_zero_point", "quantization", "high", "input_range", shown_by=INPUT)
-def input_zero_point(good: Good) -> bytes:
+@graph_fault("input_zero_point", "quantization", "high", "input_range", shown_by=INPUT)
+def input_zero_point(graph: Graph) -> None:
     """The input's zero point is at the wrong end of its range."""
-    graph = good.graph()
     _to_other_end(graph, int(graph.main.inputs[0]))
-    return graph.patched()
 
 
-@fault("input_scale", "quantization", "high", "input_range", shown_by=INPUT)
-def input_scale(good: Good) -> bytes:
+@graph_fault("input_scale", "quantization", "high", "input_range", shown_by=INPUT)
+def input_scale(graph: Graph) -> None:
     """The input's scale is divided by 8, so that most pixels saturate."""
-    graph = good.graph()
     graph.scales(int(graph.main.inputs[0]))[0][...] /= np.float32(8)
-    return graph.patched()
 
 
-@fault("output_scale", "quantization", "medium", "output_quantization")
-def output_scale(good: Good) -> bytes:
+@graph_fault("output_scale", "quantization", "medium", "output_quantization")
+def output_scale(graph: Graph) -> None:
     """The scale of the last layer's output is divided by 4, so that high scores saturate."""
-    graph = good.graph()
     graph.scales(_activation(graph, graph.layers()[-1]))[0][...] /= np.float32(4)
-    return graph.patched()
 
 
 def _to_other_end(graph: Graph, tensor: int) -> None:

@@ -10,7 +10,7 @@ from edgeq.diagnosis.reading import COLUMN_ORDER, MAP_SHIFT, NOT_NORMALISED
 from edgeq.faults.fault import STORED, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph, Layer
-from edgeq.faults.heads import last_layers, moved
+from edgeq.faults.heads import moved
 from edgeq.faults.rewiring import (
     activation,
     exchanged,
@@ -203,7 +203,7 @@ def head_dead(good: Good) -> Faulty:
     if good.variant.detects or len(good.graph().main.outputs) == 1:
         raise NotApplicableError("the model does not have several outputs beside boxes")
     graph = good.graph()
-    last = last_layers(graph)
+    last = graph.last_layers
     if len(last) < 2:  # one head for all outputs
         raise NotApplicableError("the outputs do not have layers of their own")
     graph.values(last[-1].weights)[...] = 0

@@ -12,6 +12,7 @@ from edgeq.faults.graph import (
     Layer,
     by_channel,
     channel_axis,
+    graph_fault,
     is_integer,
     is_scaled,
     real,
@@ -22,61 +23,49 @@ from edgeq.faults.graph import (
 SEED, BIAS_SEED = 21, 22
 
 
-@fault("layer_zeroed", "weights", "high", "damaged_tensor")
-def layer_zeroed(good: Good) -> bytes:
+@graph_fault("layer_zeroed", "weights", "high", "damaged_tensor")
+def layer_zeroed(graph: Graph) -> None:
     """The weights of one layer are 0."""
-    graph = good.graph()
     graph.values(graph.middle().weights)[...] = 0
-    return graph.patched()
 
 
-@fault("layer_negated", "weights", "high", "damaged_tensor")
-def layer_negated(good: Good) -> bytes:
+@graph_fault("layer_negated", "weights", "high", "damaged_tensor")
+def layer_negated(graph: Graph) -> None:
     """The weights of one layer have the opposite sign."""
-    graph = good.graph()
     values = graph.values(graph.middle().weights)
     values[...] = np.where(values == _least(values), -_least(values + 1), -values)
-    return graph.patched()
 
 
-@fault("layer_shuffled", "weights", "high", "damaged_tensor")
-def layer_shuffled(good: Good) -> bytes:
+@graph_fault("layer_shuffled", "weights", "high", "damaged_tensor")
+def layer_shuffled(graph: Graph) -> None:
     """The weights of one layer are in another order."""
-    graph = good.graph()
     values = graph.values(graph.middle().weights)
     values[...] = np.random.default_rng(SEED).permutation(values.ravel()).reshape(values.shape)
-    return graph.patched()
 
 
-@fault("layer_saturated", "weights", "high", "damaged_tensor")
-def layer_saturated(good: Good) -> bytes:
+@graph_fault("layer_saturated", "weights", "high", "damaged_tensor")
+def layer_saturated(graph: Graph) -> None:
     """The weights of one layer are all at the ends of their range."""
-    graph = good.graph()
     values = graph.values(graph.middle().weights)
     values[...] = np.sign(values) * np.abs(values.astype(np.float32)).max()
-    return graph.patched()
 
 
-@fault("channels_shifted", "weights", "high", "damaged_tensor")
-def channels_shifted(good: Good) -> bytes:
+@graph_fault("channels_shifted", "weights", "high", "damaged_tensor")
+def channels_shifted(graph: Graph) -> None:
     """The output channels of one layer's weights are off by one."""
-    graph = good.graph()
     layer = graph.middle("CONV_2D", "FULLY_CONNECTED")
     values = graph.values(layer.weights)
     values[...] = np.roll(values, 1, axis=0)
-    return graph.patched()
 
 
-@fault("few_bits", "weights", "high", "damaged_tensor")
-def few_bits(good: Good) -> bytes:
+@graph_fault("few_bits", "weights", "high", "damaged_tensor")
+def few_bits(graph: Graph) -> None:
     """All weights keep only three of their bits."""
-    graph = good.graph()
     for layer in graph.layers():
         values = graph.values(layer.weights)
         largest = np.abs(values.astype(np.float32)).max()
         step = largest / 4 if largest else 1.0
         values[...] = np.clip(np.rint(values / step) * step, -largest, largest)
-    return graph.patched()
 
 
 @fault("other_checkpoint", "weights", "high", "wrong_checkpoint")
@@ -97,10 +86,9 @@ def half_other_checkpoint(good: Good) -> bytes:
     return _redrawn(good, slice(len(good.graph().layers()) // 2, None))
 
 
-@fault("kernels_transposed", "weights", "medium", "wrong_checkpoint")
-def kernels_transposed(good: Good) -> bytes:
+@graph_fault("kernels_transposed", "weights", "medium", "wrong_checkpoint")
+def kernels_transposed(graph: Graph) -> None:
     """Height and width of every kernel are swapped."""
-    graph = good.graph()
     swapped = 0
     for layer in graph.layers():
         values = graph.values(layer.weights)
@@ -109,16 +97,13 @@ def kernels_transposed(good: Good) -> bytes:
             swapped += 1
     if not swapped:
         raise NotApplicableError("no layer has a square kernel of more than one pixel")
-    return graph.patched()
 
 
-@fault("first_layer_bgr", "weights", "medium", "channel_order")
-def first_layer_bgr(good: Good) -> bytes:
+@graph_fault("first_layer_bgr", "weights", "medium", "channel_order")
+def first_layer_bgr(graph: Graph) -> None:
     """The first layer's weights are for the other order of channels."""
-    graph = good.graph()
     values = graph.values(_first(graph))
     values[...] = values[..., ::-1].copy()
-    return graph.patched()
 
 
 @fault("checkpoint_noise_1", "weights", "low", "wrong_checkpoint")
@@ -243,48 +228,39 @@ def _biased(graph: Graph) -> list[tuple[Layer, Array]]:
     return biased
 
 
-@fault("biases_zeroed", "bias", "high", "damaged_tensor")
-def biases_zeroed(good: Good) -> bytes:
+@graph_fault("biases_zeroed", "bias", "high", "damaged_tensor")
+def biases_zeroed(graph: Graph) -> None:
     """All biases are 0, as if they had been left out."""
-    graph = good.graph()
     for _, values in _biased(graph):
         values[...] = 0
-    return graph.patched()
 
 
-@fault("biases_negated", "bias", "high", "damaged_tensor")
-def biases_negated(good: Good) -> bytes:
+@graph_fault("biases_negated", "bias", "high", "damaged_tensor")
+def biases_negated(graph: Graph) -> None:
     """All biases have the opposite sign."""
-    graph = good.graph()
     for _, values in _biased(graph):
         values[...] = -values
-    return graph.patched()
 
 
-@fault("biases_shuffled", "bias", "high", "damaged_tensor")
-def biases_shuffled(good: Good) -> bytes:
+@graph_fault("biases_shuffled", "bias", "high", "damaged_tensor")
+def biases_shuffled(graph: Graph) -> None:
     """Every layer's biases are in another order."""
-    graph = good.graph()
     generator = np.random.default_rng(BIAS_SEED)
     for _, values in _biased(graph):
         values[...] = generator.permutation(values)
-    return graph.patched()
 
 
-@fault("bias_of_one_class", "bias", "high", "damaged_tensor")
-def bias_of_one_class(good: Good) -> bytes:
+@graph_fault("bias_of_one_class", "bias", "high", "damaged_tensor")
+def bias_of_one_class(graph: Graph) -> None:
     """One class of the last layer has a bias that outweighs all others."""
-    graph = good.graph()
     values = graph.values(_biased(graph)[-1][0].bias or 0)
     largest = np.abs(values.astype(np.float64)).max()
     values[0] = min(50 * largest, 2.0**30)
-    return graph.patched()
 
 
-@fault("normalisation_lost", "bias", "high", "damaged_tensor")
-def normalisation_lost(good: Good) -> bytes:
+@graph_fault("normalisation_lost", "bias", "high", "damaged_tensor")
+def normalisation_lost(graph: Graph) -> None:
     """Weights and biases lack the factor per channel by which folding multiplies them."""
-    graph = good.graph()
     changed = 0
     for layer in graph.layers():
         tensor = graph.main.tensors[layer.weights]
@@ -301,4 +277,3 @@ def normalisation_lost(good: Good) -> bytes:
             changed += 1
     if not changed:
         raise NotApplicableError("no weights have a factor per channel")
-    return graph.patched()

@@ -16,13 +16,11 @@ import msgspec
 from edgeq.config.structs import Classifier
 
 MINMAX = "min_max_uniform_quantize"
-MSE = "MSE"
 INT8_ONLY = "TFLITE_BUILTINS_INT8"
 NO_QUANTIZE = "no_quantize"
 BORDERS = ("INPUT", "OUTPUT")
 _EVERYTHING = "(?s:.*)"
 """Pattern for all names that differs from the default ``.*``, so that its steps come last."""
-WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 class Numbers(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +132,6 @@ def static(
     *,
     percentile: float,
     io: Literal["integer", "float32", "uint8"] = "integer",
-    weights: str = MINMAX,
     per_channel: bool = True,
 ) -> LitertRecipe:
     """Return the recipe of a method with int8 weights and integer activations.
@@ -143,7 +140,6 @@ def static(
         bits: Bits of activations; with 16 bits they are symmetric, as the kernels require.
         percentile: See ``LitertRecipe``.
         io: Type of input and output: ``"integer"`` for that of the activations, or another.
-        weights: Algorithm that finds the scales of weights, ``MINMAX`` or ``MSE``.
         per_channel: Whether each channel of weights has its own scale.
     """
     settings = Settings(
@@ -156,13 +152,7 @@ def static(
             granularity="TENSORWISE",
         ),
     )
-    every = Step(op_config=settings)
-    steps = [every]
-    if weights != MINMAX:
-        steps += [
-            msgspec.structs.replace(every, operation=name, algorithm_key=weights)
-            for name in WITH_WEIGHTS
-        ]
+    steps = [Step(op_config=settings)]
     if io == "float32":
         untouched = Step(op_config=_FLOAT, algorithm_key=NO_QUANTIZE)
         steps += [msgspec.structs.replace(untouched, operation=name) for name in BORDERS]

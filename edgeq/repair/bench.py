@@ -6,6 +6,7 @@ measured and deleted; the store keeps only the numbers.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -191,7 +192,8 @@ class Bench:
         """
         self.float_outputs, self.rewritten_bytes  # noqa: B018 - once, before threads need them
         cells: dict[Key, Cell] = {}
-        with idle.kept(), self.run.executor.workers.kept(), ThreadPoolExecutor(clock.cores) as pool:
+        workers, cores = self.run.executor.workers, os.cpu_count()
+        with idle.kept(), workers.kept(), ThreadPoolExecutor(cores) as pool:
             if any(METHODS.get(cell.precision).needs_calibration for cell in to_measure):
                 pool.submit(self._prepare)  # the long one, while cells without it are measured
             futures = {pool.submit(self._cell, cell, clock): cell for cell in to_measure}

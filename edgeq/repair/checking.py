@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from edgeq.config.structs import Precision
+from edgeq.record.repair import MixRecord
 from edgeq.repair.choosing import Candidate, candidate_of
 from edgeq.repair.table import Aim, ErrorTable, Mix
 
@@ -13,28 +13,14 @@ TOLERANCE = 0.25
 """Share of the predicted error by which the measured error may exceed it."""
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A mix whose error was predicted and measured on the calibration samples."""
+def is_additive(mixes: Sequence[MixRecord]) -> bool:
+    """Return whether no mix's measured error exceeds the prediction by more than ``TOLERANCE``.
 
-    name: str
-    predicted: float
-    measured: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether the measured error exceeds the prediction by at most ``TOLERANCE``.
-
-        It may be much smaller: the error of a single unit includes the type conversions at its
-        borders, which a mix with the same types on both sides avoids. The chosen mix is then more
-        exact than predicted.
-        """
-        return self.measured <= (1.0 + TOLERANCE) * self.predicted
-
-
-def is_additive(mixes: Sequence[Checked]) -> bool:
-    """Return whether the predictions for all measured mixes hold."""
-    return all(mix.holds for mix in mixes)
+    It may be much smaller: the error of a single unit includes the type conversions at its
+    borders, which a mix with the same types on both sides avoids. The chosen mix is then more
+    exact than predicted.
+    """
+    return all(mix.measured <= (1.0 + TOLERANCE) * mix.predicted for mix in mixes)
 
 
 def revert_one_by_one(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from edgeq.config.methods import FLOAT32
 from edgeq.config.structs import Precision
+from edgeq.record.repair import PointRecord
 from edgeq.repair.table import Aim, ErrorTable, Mix, Row
 
 Doubles = npt.NDArray[np.float64]
@@ -97,14 +98,6 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Point:
-    """One mix of the frontier."""
-
-    bytes: int
-    error: float
-
-
-@dataclass(frozen=True)
 class Choice:
     """The result of the knapsack.
 
@@ -115,7 +108,7 @@ class Choice:
     """
 
     candidates: tuple[Candidate, ...]
-    curve: tuple[Point, ...]
+    curve: tuple[PointRecord, ...]
 
 
 def choose_mixes(
@@ -143,7 +136,7 @@ def choose_mixes(
     ordered = [candidates[place] for place in sorted(candidates)]
     return Choice(
         tuple(own for at, own in enumerate(ordered) if own.units not in _units(ordered[:at])),
-        tuple(Point(table.bytes(mix), table.error(mix)) for mix in curve),
+        tuple(PointRecord(bytes=table.bytes(mix), error=table.error(mix)) for mix in curve),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +9,11 @@ from dataclasses import dataclass, field
 
 
 class Clock:
-    """Counts down from a number of seconds.
+    """Counts down from a number of seconds, or not at all if it is None."""
 
-    Args:
-        seconds: Number of seconds; None for no limit.
-        cores: Number of processes at a time; None for one per core.
-    """
-
-    def __init__(self, seconds: float | None = None, *, cores: int | None = None) -> None:
+    def __init__(self, seconds: float | None = None) -> None:
         self._started = time.monotonic()
         self._seconds = seconds
-        self.cores = cores or os.cpu_count() or 1
 
     @property
     def passed_s(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -16,10 +16,10 @@ from edgeq.measure.clusters import effective, find_clusters
 from edgeq.pipeline.needs import table_of
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Say
-from edgeq.record.repair import MixRecord, PointRecord, Repair, TriedRecord, UnitRecord, best_of
+from edgeq.record.repair import Repair, TriedRecord, UnitRecord, best_of
 from edgeq.repair.bench import Bench
-from edgeq.repair.checking import Checked, is_additive
-from edgeq.repair.choosing import MOST_CANDIDATES, Candidate, Point
+from edgeq.repair.checking import is_additive
+from edgeq.repair.choosing import MOST_CANDIDATES, Candidate
 from edgeq.repair.clock import Clock, Stages
 from edgeq.repair.goals import corrected, provable_with
 from edgeq.repair.request import FLOAT_OUTPUTS, Request, model_of, of_variant, precision_of
@@ -90,9 +90,9 @@ def repair(
         float_bytes=bench.baseline.path.stat().st_size,
         confidence=conditions.confidence,
         additive=is_additive(search.mixes),
-        mixes=mix_records(search.mixes),
+        mixes=search.mixes,
         units=unit_records(search.table, best.candidate.mix),
-        curve=curve_records(search.choice.curve),
+        curve=search.choice.curve,
         tried=tried,
         helped=(*search.helped, *_float_outputs(attempts)),
         left_out=tuple(sorted(bench.left_out)),
@@ -242,15 +242,3 @@ def unit_records(table: ErrorTable, mix: Mix) -> tuple[UnitRecord, ...]:
         )
         for row in table.rows
     )
-
-
-def mix_records(mixes: Iterable[Checked]) -> tuple[MixRecord, ...]:
-    """Return the records of mixes whose predicted error was checked."""
-    return tuple(
-        MixRecord(name=mix.name, predicted=mix.predicted, measured=mix.measured) for mix in mixes
-    )
-
-
-def curve_records(curve: Sequence[Point]) -> tuple[PointRecord, ...]:
-    """Return the records of the frontier's points."""
-    return tuple(PointRecord(bytes=point.bytes, error=point.error) for point in curve)

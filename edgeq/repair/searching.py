@@ -13,9 +13,10 @@ from edgeq.config.methods import FLOAT32, METHODS
 from edgeq.config.presets import MOST_ERROR
 from edgeq.errors import ConversionError, SpecError, WorkerError
 from edgeq.measure.statistics import unbounded_mean
+from edgeq.record.repair import MixRecord
 from edgeq.repair.bench import Bench, QuantizedUnit
 from edgeq.repair.calibrating import Change, Halves, finer_scales, halves, other_ranges, rebuilt
-from edgeq.repair.checking import Checked, is_additive, mix_of, revert_one_by_one
+from edgeq.repair.checking import is_additive, mix_of, revert_one_by_one
 from edgeq.repair.choosing import Candidate, Choice, candidate_of, choose_mixes, ladder
 from edgeq.repair.clock import Clock, Stages
 from edgeq.repair.goals import Goal
@@ -117,7 +118,7 @@ class Search:
         return choose_mixes(self.table, request.aim, budgets, base=request.base, most=most)
 
     @cached_property
-    def mixes(self) -> tuple[Checked, ...]:
+    def mixes(self) -> tuple[MixRecord, ...]:
         """Predicted and measured errors of the first candidate's method and of the candidate.
 
         The method is left out if the candidate has no exceptions, or if its error is not predicted.
@@ -127,9 +128,12 @@ class Search:
         whole = mix_of(self.table, first.method)
         if whole is not None and first.units:
             measured = self.bench.error_of(first.method)
-            mixes.append(Checked(f"{first.method} everywhere", self.table.error(whole), measured))
+            predicted = self.table.error(whole)
+            name = f"{first.method} everywhere"
+            mixes.append(MixRecord(name=name, predicted=predicted, measured=measured))
         measured = self.bench.error_of(first.method, first.units)
-        return (*mixes, Checked("the first candidate", first.error, measured))
+        name = "the first candidate"
+        return (*mixes, MixRecord(name=name, predicted=first.error, measured=measured))
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:

@@ -11,7 +11,7 @@ import msgspec
 from edgeq.config.gate import Gate
 from edgeq.config.structs import Gates, Precision, ReadyVariant, Spec
 from edgeq.config.target_kinds import LOCAL
-from edgeq.errors import EdgeqError, SpecError
+from edgeq.errors import SpecError
 from edgeq.judge.tensors import LOST, ONE_SCALE, problem_of
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.plan import Case
@@ -201,8 +201,3 @@ def _loosest(gate: Gate) -> float:
     if gate.sense == "min":
         return gate.minimum
     return 1e9 if gate.maximum is None else gate.maximum
-
-
-def unusable(error: EdgeqError) -> str:
-    """Return why a candidate could not be judged, in a sentence without a full stop."""
-    return f"it could not be judged: {error.what}"

@@ -16,7 +16,6 @@ from edgeq.faults.preprocessing import (
     BT601,
     BT709,
     compressed,
-    grey,
     limited_range,
     other_matrix,
     photographed,
@@ -82,13 +81,6 @@ def test_a_variant_can_have_photographs_of_its_own(good: Good, tmp_path: Path) -
 
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.float64)
-
-
-def test_grey_is_the_same_in_all_channels() -> None:
-    made = grey(PIXELS)
-    assert made.shape == PIXELS.shape
-    np.testing.assert_allclose(made[..., 0], made[..., 2])
-    np.testing.assert_allclose(grey(np.full((1, 1, 3), 100.0)), 100, atol=1e-6)
 
 
 def test_another_matrix_leaves_grey_and_moves_colours() -> None:

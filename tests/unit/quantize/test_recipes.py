@@ -47,12 +47,6 @@ def test_float_io_leaves_the_ends_alone() -> None:
     ]
 
 
-def test_other_scales_for_weights_are_for_operators_with_weights() -> None:
-    steps = recipes.static(8, percentile=90, weights=recipes.MSE).steps
-    assert [step.algorithm_key for step in steps] == [recipes.MINMAX, *[recipes.MSE] * 3]
-    assert {step.operation for step in steps[1:]} == set(recipes.WITH_WEIGHTS)
-
-
 @pytest.mark.parametrize(("bits", "symmetric"), [(8, False), (16, True)])
 def test_only_16_bits_are_symmetric(bits: int, *, symmetric: bool) -> None:
     numbers = recipes.static(bits, percentile=90).steps[0].op_config.activation_tensor_config

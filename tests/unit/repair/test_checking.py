@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from edgeq.repair.checking import Checked, is_additive, mix_of, revert_one_by_one
+from edgeq.record.repair import MixRecord
+from edgeq.repair.checking import is_additive, mix_of, revert_one_by_one
 from edgeq.repair.choosing import Candidate
 from tests.unit.repair.tables import row, table
 
@@ -20,9 +21,8 @@ UNITS = table(
 def test_an_error_may_exceed_its_prediction_by_a_quarter(
     predicted: float, measured: float, *, holds: bool
 ) -> None:
-    mix = Checked("mix", predicted, measured)
-    assert mix.holds is holds
-    assert is_additive([Checked("exact", 1.0, 1.0), mix]) is holds
+    mix = MixRecord(name="mix", predicted=predicted, measured=measured)
+    assert is_additive([MixRecord(name="exact", predicted=1.0, measured=1.0), mix]) is holds
 
 
 def test_units_are_reverted_until_the_measured_error_is_in_the_budget() -> None:

@@ -33,7 +33,8 @@ from edgeq.measure.size import measure_size
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.tflite.metadata import read_metadata
-from edgeq.tflite.model_file import read_model, require_runnable
+from edgeq.tflite.model_file import read_model
+from edgeq.tflite.runnable import require_runnable
 from tests.unit import bad_models, tiny_metadata, tiny_model
 from tests.unit.graphs import logits_edits
 

@@ -7,7 +7,8 @@ from collections.abc import Container
 from edgeq.errors import ModelError
 from edgeq.models.input_size import NO_IMAGE, unlike_an_image
 from edgeq.tflite import image_input
-from edgeq.tflite.model_file import ModelFile, Tensor, require_runnable
+from edgeq.tflite.model_file import ModelFile, Tensor
+from edgeq.tflite.runnable import require_runnable
 from edgeq.tflite.wiring import Wiring
 
 _QUANTIZED = frozenset({"float16", "int16", "int8", "uint8", "int4", "uint4", "int2"})

@@ -24,8 +24,9 @@ from edgeq.models.sources import Export, FloatFile, parse_source
 from edgeq.store.content import Store
 from edgeq.tflite.image_input import holds_pixels, is_integer, unchanged_note, unchanged_pixels
 from edgeq.tflite.metadata import contradiction, read_metadata
-from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
+from edgeq.tflite.model_file import ModelFile, read_model
 from edgeq.tflite.prepared import halves, widened
+from edgeq.tflite.runnable import require_runnable
 from edgeq.tflite.signatures import content_of_signature, first_graph_note
 
 IMAGENET_LABELS = "imagenet"

@@ -25,7 +25,8 @@ from edgeq.quantize.tensorflow_engine import TENSORFLOW_ENGINE
 from edgeq.quantize.variant import MadeOf, Manifest, Variant
 from edgeq.registry import Registry
 from edgeq.store.content import Store
-from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
+from edgeq.tflite.model_file import ModelFile, read_model
+from edgeq.tflite.runnable import require_runnable
 from edgeq.tflite.signatures import first_graph_note
 
 ENGINES: Registry[Engine] = Registry(

@@ -11,7 +11,7 @@ same but for rounding.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,8 @@ class Entry:
     """The step from an input x to what the first layer gets: ``factor * x + offset`` per channel.
 
     Attributes:
-        factor: Factors, shape ``(3,)``, in the channel order of the file.
-        offset: Offsets, shape ``(3,)``.
+        factor: Factors, shape ``(channels,)``, in the channel order of the file.
+        offset: Offsets, shape ``(channels,)``.
         rounded: Whether a constant is quantized, so that both are rounded.
         operators: Indices of the operators that do this, in order.
     """
@@ -53,7 +53,7 @@ class Entry:
     operators: tuple[int, ...] = ()
 
     def __call__(self, values: Reals) -> Reals:
-        """Return what the first layer gets for input values of shape ``(..., 3)``."""
+        """Return what the first layer gets for input values of shape ``(..., channels)``."""
         return self.factor * values + self.offset
 
 
@@ -87,8 +87,8 @@ def _applied(
     before: Entry, operator: Operator, tensor: int, wiring: Wiring, constants: Constants
 ) -> Entry | None:
     """Return the step extended by an operator; None if it is not arithmetic with a constant."""
-    stored = _stored(operator, tensor, wiring)
-    constant = None if stored is None else _constant(operator, stored, constants)
+    stored, channels = _stored(operator, tensor, wiring), len(before.factor)
+    constant = None if stored is None else _constant(operator, stored, constants, channels)
     if stored is None or constant is None:
         return None
     factor, offset = before.factor, before.offset
@@ -112,37 +112,31 @@ def _stored(operator: Operator, tensor: int, wiring: Wiring) -> Stored | None:
     return wiring.stored(operator, 1 - place)
 
 
-def _constant(operator: Operator, stored: Stored, constants: Constants) -> Reals | None:
+def _constant(
+    operator: Operator, stored: Stored, constants: Constants, channels: int
+) -> Reals | None:
     """Return a constant for all channels or for each; None if it can't be applied."""
     try:
         values = constants.real(stored.tensor).astype(np.float64).ravel()
     except ModelError:  # not numeric or damaged, which running the file reports
         return None
-    per_channel = values.size == CHANNELS and not stored.rearranged
+    per_channel = values.size == channels and not stored.rearranged
     usable = values.size == 1 or per_channel
     return values if usable and (operator.name != "DIV" or values.all()) else None
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The operators between a model's input and its first convolution.
+    """What a model does to its input before its first convolution."""
 
-    Attributes:
-        operators: Indices of the operators.
-        convolution: The convolution.
-        scale: What they multiply each channel by, ``(channels,)``.
-        shift: What they add to it then, ``(channels,)``.
-    """
-
-    operators: tuple[int, ...]
+    step: Entry
     convolution: Operator
-    scale: Reals
-    shift: Reals
 
     @property
     def is_shift_folded(self) -> bool:
         """Whether the convolution can take the shift, as it pads nothing or there is none."""
-        return dict(self.convolution.options).get("padding") == "VALID" or not self.shift.any()
+        pads_nothing = dict(self.convolution.options).get("padding") == "VALID"
+        return pads_nothing or not self.step.offset.any()
 
 
 def preprocessing_of(model: ModelFile) -> Preprocessing:
@@ -156,8 +150,7 @@ def preprocessing_of(model: ModelFile) -> Preprocessing:
     if len(shapes) != 1 or len(shapes[0]) != 4:  # NHWC
         raise _refused(model, "it does not take one image")
     channels = shapes[0][3]
-    scale, shift = np.ones(channels), np.zeros(channels)
-    tensor, operators = model.inputs[0], list[int]()
+    tensor, step = model.inputs[0], Entry(np.ones(channels), np.zeros(channels))
     while True:
         takers = wiring.consumers(tensor)
         if len(takers) != 1:
@@ -165,27 +158,29 @@ def preprocessing_of(model: ModelFile) -> Preprocessing:
         operator = takers[0]
         if operator.name in _CONVOLUTIONS:
             break
-        constant = _channel_constant(model, constants, operator, tensor, channels)
-        if operator.name not in _ARITHMETIC or constant is None:
+        then = _applied(step, operator, tensor, wiring, constants)
+        if then is None or not _has_float_constant(model, operator, channels):
             raise _refused(model, f"{operator.name} comes before the first convolution")
         if dict(operator.options).get(ACTIVATION, "NONE") != "NONE":
             raise _refused(model, f"{operator.name} has an activation function")
-        scale, shift = _APPLY[operator.name](scale, shift, constant)
-        operators.append(operator.index)
+        step = then
         (tensor,) = operator.outputs
-    if not operators:
+    if not step.operators:
         raise _refused(model, "nothing comes before its first convolution")
-    if not (np.isfinite(scale) & (scale != 0) & np.isfinite(shift)).all():
+    if not (np.isfinite(step.factor) & (step.factor != 0) & np.isfinite(step.offset)).all():
         raise _refused(model, "a factor is 0 or not a finite number")
-    return Preprocessing(tuple(operators), operator, scale, shift)
+    return Preprocessing(step, operator)
 
 
-_APPLY: dict[str, Callable[[Reals, Reals, Reals], tuple[Reals, Reals]]] = {
-    "MUL": lambda scale, shift, value: (scale * value, shift * value),
-    "DIV": lambda scale, shift, value: (scale / value, shift / value),
-    "ADD": lambda scale, shift, value: (scale, shift + value),
-    "SUB": lambda scale, shift, value: (scale, shift - value),
-}
+def _has_float_constant(model: ModelFile, operator: Operator, channels: int) -> bool:
+    """Return whether an operator takes a float32 constant, one number or one for each channel."""
+    tensors = [model.tensors[index] for index in operator.inputs]
+    return any(
+        tensor.data_bytes
+        and tensor.dtype == "float32"
+        and (math.prod(tensor.shape) == 1 or tensor.shape[-1] == channels)
+        for tensor in tensors
+    )
 
 
 def folded(path: Path) -> bytes:
@@ -197,7 +192,7 @@ def folded(path: Path) -> bytes:
     model = read_model(path)
     before = preprocessing_of(model)
     kept_shifts = [] if before.is_shift_folded else [_shifting(model, before)]
-    if len(before.operators) == len(kept_shifts):
+    if len(before.step.operators) == len(kept_shifts):
         raise _refused(model, "only a shift comes before it, and it pads its input with zeros")
     constants, (weights, bias) = Constants(model), _own_tensors(model, before.convolution)
     scaled, moved = _by_output(model, before, constants.real(weights).astype(np.float64))
@@ -209,7 +204,7 @@ def folded(path: Path) -> bytes:
         subtraction = graph.operators[operator.index]
         own = next(index for index in operator.inputs if model.tensors[index].data_bytes)
         sign = -1 if operator.name == "SUB" else 1
-        value = sign * before.shift / before.scale
+        value = sign * before.step.offset / before.step.factor
         shifting = copy.copy(graph.tensors[own])
         graph.tensors.append(shifting)
         _replace(changed, len(graph.tensors) - 1, value.reshape(1, 1, 1, -1))
@@ -218,7 +213,7 @@ def folded(path: Path) -> bytes:
     if not kept_shifts:
         _replace(changed, bias.index, constants.real(bias).astype(np.float64) + moved)
     graph.operators[before.convolution.index].inputs = [source, *before.convolution.inputs[1:]]
-    dropped = set(before.operators) - {operator.index for operator in kept_shifts}
+    dropped = set(before.step.operators) - {operator.index for operator in kept_shifts}
     graph.operators = [
         operator for index, operator in enumerate(graph.operators) if index not in dropped
     ]
@@ -227,8 +222,8 @@ def folded(path: Path) -> bytes:
 
 def _shifting(model: ModelFile, before: Preprocessing) -> Operator:
     """Return the operator that stays, whose constant becomes the whole shift."""
-    adding = [index for index in before.operators if model.operators[index].name in {"ADD", "SUB"}]
-    return model.operators[adding[-1]]
+    operators = [model.operators[index] for index in before.step.operators]
+    return [operator for operator in operators if operator.name in {"ADD", "SUB"}][-1]
 
 
 def _own_tensors(model: ModelFile, convolution: Operator) -> tuple[Tensor, Tensor]:
@@ -249,12 +244,12 @@ def _own_tensors(model: ModelFile, convolution: Operator) -> tuple[Tensor, Tenso
 def _by_output(model: ModelFile, before: Preprocessing, weights: Reals) -> tuple[Reals, Reals]:
     """Return a convolution's weights, scaled, and what the shift adds to each of its outputs."""
     if before.convolution.name == "CONV_2D":
-        if weights.shape[3] != before.scale.size:
+        if weights.shape[3] != before.step.factor.size:
             raise _refused(model, "its first convolution works in groups of channels")
-        return weights * before.scale, (weights * before.shift).sum((1, 2, 3))
+        return weights * before.step.factor, (weights * before.step.offset).sum((1, 2, 3))
     # A depthwise convolution has one filter or more for each channel, in the channels' order.
-    repeats = weights.shape[3] // before.scale.size
-    scale, shift = np.repeat(before.scale, repeats), np.repeat(before.shift, repeats)
+    repeats = weights.shape[3] // before.step.factor.size
+    scale, shift = np.repeat(before.step.factor, repeats), np.repeat(before.step.offset, repeats)
     return weights * scale, (weights * shift).sum((0, 1, 2))
 
 
@@ -271,25 +266,6 @@ def _buffer(values: npt.NDArray[np.float32]) -> Any:
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(values.tobytes(), np.uint8)
     return buffer
-
-
-def _channel_constant(
-    model: ModelFile, constants: Constants, operator: Operator, tensor: int, channels: int
-) -> Reals | None:
-    """Return an operator's constant by channel, None if it has none that can be folded."""
-    if len(operator.inputs) != 2:  # a tensor and a constant
-        return None
-    first, second = operator.inputs
-    if first != tensor and operator.name in {"SUB", "DIV"}:
-        return None
-    other = model.tensors[second if first == tensor else first]
-    if not other.data_bytes or other.dtype != "float32":
-        return None
-    values = np.asarray(constants.real(other), np.float64)
-    by_channel = values.size in {1, channels} and (
-        values.size == 1 or values.shape[-1:] == (channels,)
-    )
-    return np.broadcast_to(values.ravel(), (channels,)) if by_channel else None
 
 
 def _refused(model: ModelFile, reason: str) -> ModelError:

@@ -7,11 +7,10 @@ version 3.
 from __future__ import annotations
 
 import io
-import itertools
 import threading
 import zipfile
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,16 +25,13 @@ from edgeq.io import files
 from edgeq.io.files import sha256_bytes
 from edgeq.tflite.flatbuffer import Flatbuffer, Span, Table, damaged, spans
 from edgeq.tflite.options import Options, read_options
+from edgeq.tflite.other_formats import other_format
 from edgeq.tflite.sparsity import SparseLayout, sparse_layout
-from edgeq.words import plural
 from edgeq.words.escape import printable
 
 IDENTIFIER = b"TFL3"
 POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"
 """The only custom operator that the runtime has; it decodes boxes and suppresses overlaps."""
-
-EDGE_TPU = "CUSTOM:edgetpu-custom-op"
-"""What the Edge TPU's compiler puts in the place of all operators that run there."""
 
 CALLS = frozenset(
     {
@@ -264,7 +260,7 @@ def _parsed(path: Path, content: bytes, sha256: str) -> ModelFile:
     if not subgraphs:
         raise damaged(path, "it holds no subgraph")
     placed = spans(model)
-    names = tuple(_operator_name(code) for code in model.tables(1))
+    names = tuple(operator_name(code) for code in model.tables(1))
     operators = [_operators(subgraph, names) for subgraph in subgraphs]
     metadata = [entry.integer(1, "I") for entry in model.tables(6)]
     main = subgraphs[0]
@@ -325,78 +321,6 @@ def _signatures(path: Path, model: Table) -> tuple[Signature, ...]:
     return tuple(every)
 
 
-def require_runnable(model: ModelFile) -> None:
-    """Raise if a model has operators that no LiteRT runtime for Python has, or lacks its weights.
-
-    Raises:
-        ModelError: The model has Flex or custom operators, which are named, or it reads variables
-            that nothing in the file initializes, so that its outputs are arbitrary.
-    """
-    flex = sorted(name for name in model.operator_names if name.startswith("FLEX:"))
-    custom = sorted(
-        name for name in model.operator_names if name.startswith("CUSTOM:") and name != POST_PROCESS
-    )
-    if flex:
-        raise ModelError(
-            f"has TensorFlow (Flex) operators, which no LiteRT runtime can run: {', '.join(flex)}",
-            where=model.path,
-            remedy="Convert it without SELECT_TF_OPS; replace the layers that need them",
-        )
-    if EDGE_TPU in custom:
-        raise ModelError(
-            "was compiled for an Edge TPU: its operators run there alone",
-            where=model.path,
-            remedy="Judge the file that the compiler read (without `_edgetpu` in its name), on a "
-            "target of the kind `edge-tpu` too",
-        )
-    if custom:
-        raise ModelError(
-            f"has custom operators, which the runtime does not support: {', '.join(custom)}",
-            where=model.path,
-            remedy="Export the model without them (post-processing belongs outside the graph)",
-        )
-    unassigned = _unassigned(model) if "READ_VARIABLE" in model.operator_names else 0
-    if unassigned:
-        raise ModelError(
-            f"its weights are uninitialised variables: {plural(unassigned, 'operator')} "
-            "READ_VARIABLE, and nothing in the file assigns the variables",
-            where=model.path,
-            remedy="Convert it again from the Keras model or its SavedModel "
-            "(model.export(FOLDER)), or freeze the function first: "
-            "convert_variables_to_constants_v2(function)",
-        )
-
-
-def _unassigned(model: ModelFile) -> int:
-    """Return how many operators of the main graph read a variable that no graph assigns."""
-    root = open_model(model.path).root()
-    kinds = [_operator_name(code) for code in root.tables(1)]
-    main, *others = (list(_variable_uses(graph, kinds)) for graph in root.tables(2))
-    assigned = {
-        variable for kind, variable in itertools.chain(main, *others) if kind == "ASSIGN_VARIABLE"
-    }
-    read = [variable for kind, variable in main if kind == "READ_VARIABLE"]
-    # A handle that another graph passed may be of any variable.
-    return len([name for name in read if name not in assigned and (name or not assigned)])
-
-
-def _variable_uses(
-    graph: Table, kinds: Sequence[str]
-) -> Iterator[tuple[str, tuple[str, str] | None]]:
-    """Yield the operators of a graph that read or assign a variable, each with the variable.
-
-    A variable is its container and its name; None if another graph passed the handle.
-    """
-    variables: dict[int, tuple[str, str]] = {}
-    for operator in graph.tables(3):
-        kind = kinds[operator.integer(0, "I")]
-        if kind == "VAR_HANDLE" and (options := operator.table(4)) is not None:
-            name = options.text(0), options.text(1)
-            variables |= dict.fromkeys(operator.integers(2), name)
-        elif kind in {"ASSIGN_VARIABLE", "READ_VARIABLE"}:
-            yield kind, variables.get(operator.integers(1)[0])
-
-
 def open_model(path: Path) -> Flatbuffer:
     """Return the bytes of a ``.tflite`` file after checking its identifier.
 
@@ -419,7 +343,7 @@ def open_content(path: Path, content: bytes) -> Flatbuffer:
     if not content:
         raise ModelError("is empty", where=path, remedy="Export or copy the model again")
     if content[4:8] != IDENTIFIER:
-        other = _other_format(content)
+        other = other_format(content)
         seems = "" if other is None else f", and the file looks like {other}"
         raise ModelError(
             f"is not a .tflite model: the identifier TFL3 is missing{seems}",
@@ -427,31 +351,6 @@ def open_content(path: Path, content: bytes) -> Flatbuffer:
             remedy="Name a file that a TensorFlow Lite or LiteRT converter wrote",
         )
     return Flatbuffer(path, content)
-
-
-_OTHER_FORMATS = (
-    (b"PK\x03\x04", "a zip archive, such as a .keras or .task file"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x89HDF", "HDF5, such as a Keras .h5 file"),
-    (b"\x08\x01\x12", "the saved_model.pb of a SavedModel"),
-    (b"\x93NUMPY", "an array of NumPy"),
-    (b"<", "a web page"),
-    (b"\x80", "a pickle"),
-)
-_ONNX = range(3, 20)
-"""Versions of ONNX's format, the file's first number. See https://onnx.ai/onnx/repo-docs/IR.html"""
-_TEXT_BYTES = 4096
-
-
-def _other_format(content: bytes) -> str | None:
-    """Return which other format a file seems to have, None if it is none of those often met."""
-    start = content[:_TEXT_BYTES].lstrip()
-    for magic, name in _OTHER_FORMATS:
-        if start.startswith(magic):
-            return name
-    if content[:1] == b"\x08" and content[2:3] in {b"\x12", b"\x1a", b":"} and content[1] in _ONNX:
-        return "an ONNX model"
-    return "a C array, as microcontrollers compile it" if b"unsigned char" in start else None
 
 
 def read_whole(path: Path) -> bytes:
@@ -504,7 +403,8 @@ def code_number(code: Table) -> int:
     return max(code.integer(0, "b"), code.integer(3, "i"))
 
 
-def _operator_name(code: Table) -> str:
+def operator_name(code: Table) -> str:
+    """Return the name of an operator code, as ``Operator`` has it."""
     from ai_edge_litert.schema_py_generated import BuiltinOperator
 
     number = code_number(code)

@@ -198,9 +198,9 @@ def test_any_chain_is_folded_or_refused(
 def test_what_is_done_to_each_channel_is_known(tmp_path: Path) -> None:
     path = tmp_path / "net.tflite"
     path.write_bytes(net(*BEFORE))
-    before = preprocessing_of(read_model(path))
-    np.testing.assert_array_equal(before.scale, SCALE)
-    np.testing.assert_array_equal(before.shift, -SHIFT)
+    before = preprocessing_of(read_model(path)).step
+    np.testing.assert_array_equal(before.factor, SCALE)
+    np.testing.assert_array_equal(before.offset, -SHIFT)
     assert before.operators == (0, 1)
 
 

@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 import zipfile
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,10 @@ from hypothesis import strategies as st
 from edgeq.errors import ModelError
 from edgeq.io import files
 from edgeq.tflite.flatbuffer import Flatbuffer
-from edgeq.tflite.model_file import attached_bytes, read_model, require_runnable
-from edgeq.tflite.packing import rewritten
-from tests.unit.bad_models import growing
+from edgeq.tflite.model_file import attached_bytes, read_model
+from edgeq.tflite.runnable import require_runnable
 from tests.unit.graphs import logits_edits, read
-from tests.unit.tiny_model import Op, Tensor, build, classifier, packed
+from tests.unit.tiny_model import Op, Tensor, build, classifier, packed, with_operator
 from tests.unit.tiny_signatures import joined
 
 WHOLE = classifier(io="int8")
@@ -30,11 +28,6 @@ WHOLE = classifier(io="int8")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("models")
-
-
-def with_operator(name: str, custom: str | None) -> bytes:
-    tensors = [Tensor("image", (1, 4, 4, 3)), Tensor("out", (1, 4, 4, 3))]
-    return build(tensors, [Op(name, ("image",), ("out",), custom)], ["image"], ["out"])
 
 
 def test_the_graph_is_read(folder: Path) -> None:
@@ -205,54 +198,6 @@ def test_endless_repetition_is_refused(folder: Path) -> None:
         data[place : place + 4] = ((goal - place) % 2**32).to_bytes(4, "little")
     with pytest.raises(ModelError, match="repeatedly"):
         read(folder, bytes(data))
-
-
-def test_flex_operators_are_named(folder: Path) -> None:
-    model = read(folder, with_operator("CUSTOM", "FlexErf"))
-    assert model.operators[0].name == "FLEX:Erf"
-    with pytest.raises(ModelError, match=r"Flex.*FLEX:Erf.*SELECT_TF_OPS"):
-        require_runnable(model)
-
-
-def test_custom_operators_are_named(folder: Path) -> None:
-    model = read(folder, with_operator("CUSTOM", "SphericalResize"))
-    with pytest.raises(ModelError, match="CUSTOM:SphericalResize"):
-        require_runnable(model)
-
-
-def test_what_an_edge_tpu_runs_alone_is_named_as_such(folder: Path) -> None:
-    model = read(folder, with_operator("CUSTOM", "edgetpu-custom-op"))
-    with pytest.raises(ModelError, match="compiled for an Edge TPU"):
-        require_runnable(model)
-
-
-def test_the_custom_operator_that_the_runtime_has_is_fine(folder: Path) -> None:
-    require_runnable(read(folder, with_operator("CUSTOM", "TFLite_Detection_PostProcess")))
-
-
-def test_variables_that_nothing_fills_are_refused(folder: Path) -> None:
-    model = read(folder, with_operator("READ_VARIABLE", None))
-    with pytest.raises(ModelError, match=r"uninitialised variables: 1 operator READ_VARIABLE.*fre"):
-        require_runnable(model)
-
-
-@pytest.mark.parametrize(("name", "refused"), [("count", False), ("weights", True)])
-def test_each_variable_that_is_read_must_be_filled(
-    folder: Path, name: str, *, refused: bool
-) -> None:
-    def read_another(model: Any) -> None:
-        main = model.subgraphs[0]
-        kinds = {type(operator.builtinOptions): operator for operator in main.operators}
-        kinds[schema.VarHandleOptionsT].builtinOptions.sharedName = name
-        main.operators.remove(kinds[schema.AssignVariableOptionsT])
-
-    model = read(folder, rewritten(folder, growing(64), read_another))
-    with pytest.raises(ModelError, match="1 operator READ") if refused else nullcontext():
-        require_runnable(model)
-
-
-def test_built_in_operators_are_fine(folder: Path) -> None:
-    require_runnable(read(folder, with_operator("RELU", None)))
 
 
 def test_a_pipe_or_a_device_is_refused(tmp_path: Path) -> None:

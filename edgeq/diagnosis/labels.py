@@ -40,12 +40,8 @@ Classes = npt.NDArray[np.int64]
 class _Pairs:
     """Classes that two sides give to the same images, or to boxes that lie on each other.
 
-    Attributes:
-        ours: The baseline's class of each.
-        theirs: The variant's class, or the label.
-        classes: Number of classes.
-        groups: What each shares with others of the same photograph.
-        noun: What has the classes.
+    ``theirs`` are the variant's classes, or the labels. Groups say what each shares with others of
+    the same photograph.
     """
 
     ours: Classes

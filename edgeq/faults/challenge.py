@@ -45,12 +45,8 @@ Diagnose = Callable[[VariantUnderTest], "str | None"]
 class Made:
     """A fault and the result of making it.
 
-    Attributes:
-        fault: The fault.
-        faulty: What it changes in the good variant; None if it could not be made.
-        inapplicable: Why it can't happen here; None if it can.
-        broken: Why the fault's function failed; None if it did not.
-        refusal: The engine's error if it could not rebuild the variant; None otherwise.
+    At most one text is set: why it can't happen here, why the fault's function failed, or the
+    engine's error if it could not rebuild the variant. ``faulty`` is None if it could not be made.
     """
 
     fault: Fault

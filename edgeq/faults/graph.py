@@ -31,16 +31,7 @@ EDITABLE = ("float32", "float16", "int8", "uint8", "int16", "int32")
 
 @dataclass(frozen=True)
 class Layer:
-    """A compute operator with stored weights; tensors are given by index.
-
-    Attributes:
-        operator: Index of the operator in the graph.
-        name: Name of the operator.
-        input: The activation that it takes.
-        weights: The stored weights, before any DEQUANTIZE.
-        bias: The stored bias; None if it has none.
-        output: The activation that it computes.
-    """
+    """A compute operator with stored weights; tensors are given by index."""
 
     operator: int
     name: str

@@ -16,12 +16,7 @@ from edgeq.measure.statistics import FEW, RARE, rules_out_more
 class Lowest:
     """The lowest values of a set and their limit.
 
-    Attributes:
-        values: The values in ascending order; all but the last may lie below the limit by chance.
-        images: Number of images.
-        limit: Lowest value allowed.
-        confidence: Confidence level of a FAIL.
-        clusters: Which images belong together.
+    The values are in ascending order; all but the last may lie below the limit by chance.
     """
 
     values: tuple[float, ...]

@@ -26,15 +26,8 @@ FINE_TIME = 0.01
 class OpenValue:
     """An INCONCLUSIVE value.
 
-    Attributes:
-        noun: Name of the value: ``"rate"``, ``"drop"``, ``"ratio"``, ...
-        kind: How the value is written.
-        value: The measured value.
-        interval: Its confidence interval.
-        limit: Its limit.
-        sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it.
-        fine: A distance from the limit that makes no practical difference.
-        highest: The highest possible value; None if there is none.
+    ``fine`` is a distance from the limit that makes no practical difference, ``highest`` the
+    highest possible value, if there is one.
     """
 
     noun: str

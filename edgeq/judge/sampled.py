@@ -27,15 +27,7 @@ _OFTEN = f"at least {words.percentage(POWER)} of such sets would"
 class SampledValue(Sampled):
     """A value measured on images, and its limit.
 
-    Attributes:
-        noun: Name of the value in advice: ``"rate"``, ``"drop"``, ...
-        kind: How the value is written.
-        sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it.
-        value: The measured value.
-        interval: Its interval; None if a single image can't tell.
-        limit: Its limit.
-        images: Number of images.
-        clusters: Which images belong together; None if they are independent.
+    The noun names the value in advice. The interval is None if a single image can't tell.
     """
 
     noun: str

@@ -90,9 +90,7 @@ USUAL_SIZE = 224
 class Application:
     """One callable of ``keras.applications``.
 
-    Attributes:
-        name: Name as Keras spells it.
-        family: Traits of its module, or None for a module that this version does not know.
+    The family is None for a module that this version does not know.
     """
 
     name: str

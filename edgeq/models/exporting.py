@@ -41,12 +41,7 @@ _CHILD = "edgeq.models.export_child"
 
 
 class DownloadFailedError(Exception):
-    """Weights could not be downloaded; the caller decides what to use instead.
-
-    Attributes:
-        reason: The library's reason, in one line.
-        log: File with the library's output.
-    """
+    """Weights could not be downloaded; the caller decides what to use instead."""
 
     def __init__(self, reason: str, log: Path):
         self.reason = reason

@@ -72,13 +72,7 @@ class Export:
 
 @dataclass(frozen=True)
 class Expected:
-    """The predicted input of a model.
-
-    Attributes:
-        input_size: Height and width in pixels.
-        preprocessing: How a photograph becomes the input.
-        labels: Name of a label set, or a file.
-    """
+    """The predicted input of a model."""
 
     input_size: tuple[int, int]
     preprocessing: Preprocessing

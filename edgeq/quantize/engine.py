@@ -90,14 +90,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Shared:
-    """What an intermediate result that several variants share depends on.
-
-    Attributes:
-        recipe: How the variant is made.
-        model: The float model.
-        calibration: The calibration set; None if the result needs none.
-        store: Store for results.
-    """
+    """What an intermediate result that several variants share depends on."""
 
     recipe: Recipe
     model: FloatModel

@@ -40,11 +40,8 @@ _USUAL: Mapping[Precision | None, float] = {
 class Change:
     """The effect of a change to a whole method.
 
-    Attributes:
-        what: The change, in words that begin a sentence.
-        before: Relative error on the calibration samples without it.
-        after: Relative error with it.
-        percentile: The percentile of the activation ranges, if that is the change.
+    The errors are relative ones on the calibration samples. The percentile is that of the
+    activation ranges, if that is the change.
     """
 
     what: str
@@ -70,10 +67,7 @@ class Change:
 class Halves:
     """The errors of a method whose ranges are taken from one half of the calibration samples.
 
-    Attributes:
-        samples: Number of calibration samples.
-        whole: Relative error with the ranges of all samples.
-        halves: Relative errors with the ranges of each half: every other sample.
+    The errors are relative ones with the ranges of all samples, and of each half: every other one.
     """
 
     samples: int

@@ -29,11 +29,8 @@ _DROPS = frozenset({"accuracy_drop"})
 class Goal:
     """One limit.
 
-    Attributes:
-        gate: The gate.
-        number: The limit, or the factor of the reference's value.
-        reference: A method to whose value on the evaluation set the limit is relative; None if the
-            number is the limit itself.
+    The number is the limit, or the factor of the value that the reference, a method, has on the
+    evaluation set.
     """
 
     gate: Gate

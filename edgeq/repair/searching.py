@@ -33,11 +33,7 @@ TABLE_SHARE = 0.5
 class Figures:
     """The figures that follow from the goals and the evaluation set.
 
-    Attributes:
-        limits: The limit of each goal's gate, by gate.
-        evaluation: Number of independent evaluation samples.
-        confidence: Confidence of each candidate's intervals.
-        most: Number of candidates that may be tried.
+    ``evaluation`` counts independent evaluation samples, ``most`` the candidates that may be tried.
     """
 
     limits: Mapping[str, float]

@@ -37,13 +37,7 @@ Units = Sequence[tuple[str, Precision]]
 class Conditions:
     """What the candidates of one model are judged by.
 
-    Attributes:
-        spec: The user's spec.
-        model: Name of the model.
-        store: The store of the run.
-        say: Called with messages about the progress.
-        limits: The limits that the goals set, by gate.
-        confidence: Confidence of the intervals, corrected for the number of candidates.
+    The confidence of the intervals is corrected for the number of candidates.
     """
 
     spec: Spec

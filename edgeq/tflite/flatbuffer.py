@@ -122,15 +122,7 @@ class Flatbuffer:
 
 @dataclass(frozen=True)
 class Table:
-    """One table, whose fields are addressed by their number in the schema.
-
-    Attributes:
-        source: The file that contains the table.
-        position: Position of the table.
-        vtable: Position of its vtable.
-        vtable_size: Size of the vtable in bytes.
-        size: Size of the table itself in bytes.
-    """
+    """One table, whose fields are addressed by their number in the schema."""
 
     source: Flatbuffer
     position: int

@@ -40,13 +40,8 @@ class Pair:
 class Matching:
     """How the graphs of two models correspond.
 
-    Attributes:
-        baseline: The baseline's graph.
-        variant: The variant's graph.
-        pairs: Operators that both have, in the baseline's order.
-        replaced: Operators in the same place of the graph that differ in kind or shape.
-        missing: Operators that only the baseline has.
-        added: Operators that only the variant has.
+    ``replaced`` are in the same place of the graph but differ in kind or shape, ``missing`` are the
+    baseline's alone, ``added`` the variant's alone.
     """
 
     baseline: Skeleton

@@ -28,10 +28,10 @@ from edgeq.faults.fault import Faulty
 from edgeq.faults.good import Good
 from edgeq.faults.inject import join
 from edgeq.faults.preprocessing import (
+    BT601,
     Change,
     Reals,
     compressed,
-    grey,
     limited_range,
     other_matrix,
     photographed,
@@ -61,7 +61,7 @@ CHANGES: Mapping[str, Change] = {
     "BT.601 read as BT.709": other_matrix,
     "16 to 235 taken for 0 to 255": limited_range,
     "contrast of 90 %": low_contrast,
-    "grey": grey,
+    "grey": lambda pixels: np.repeat(pixels @ BT601[:1].T, 3, axis=2),
 }
 
 

@@ -24,7 +24,7 @@ from edgeq.diagnosis.reading import (
 )
 from edgeq.diagnosis.table import diagnose
 from edgeq.errors import EdgeqError
-from edgeq.judge.tensors import DEAD, LOST, ONE_SCALE, ORDER
+from edgeq.judge import tensors
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.dependencies import pair_facts
 from edgeq.pipeline.plan import Case
@@ -38,16 +38,12 @@ _DROPS = ("accuracy_drop", "map_drop")
 _ANEW = "Rebuild the variant from the baseline's file, and compare the sha256 of what was copied"
 _CALIBRATE = "Calibrate on images like those of the evaluation, in the preprocessing of the model"
 NEXT_STEPS = {
-    ORDER: "Export the variant with the outputs in the baseline's order, or read them by name",
-    ONE_SCALE: "Give them outputs of their own, or bring all values to one range (boxes from 0 to "
-    "1) before they are joined",
+    **tensors.NEXT_STEPS,
     COLUMN_ORDER: "Export the variant with its values in the baseline's order, or read them so",
     NOT_NORMALISED: "Export the variant with the scaling to one length, or scale after it",
     MAP_SHIFT: "Compare padding and resize of both graphs (half pixels, aligned corners)",
     MAP_TURN: "Compare the order of axes in both graphs, and how the device orients photographs",
     OUTPUT_SCALE: "Compare how both files rescale their outputs, and the scale of the output",
-    DEAD: "Look at the layers before this output: their weights or scales are lost",
-    LOST: "Look at the layers that lead to these columns, and at the order of the columns",
     "channel_order": "Set `preprocessing.channels` to the order that the variant was made for, or "
     "convert it from the model that takes this one",
     "input_range": "Set mean and std of `preprocessing` to what the variant was made for, or "

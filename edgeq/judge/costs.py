@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from edgeq import words
 from edgeq.judge import growing
 from edgeq.judge.advice import in_all, more_rounds, more_seconds
-from edgeq.judge.decide import decide, half_towards
+from edgeq.judge.decide import decide, exact, half_towards
 from edgeq.judge.missing import missing
-from edgeq.judge.open_value import OpenValue, of_time
+from edgeq.judge.open_value import of_time
 from edgeq.judge.sampled import of_interval
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.bootstrap import least_blocks
@@ -74,21 +74,18 @@ def max_peak_memory(
     """
     grown, inferences = (0, 0) if watched is None else growing.grown(watched)
     peak = peak_bytes + grown
-    status = decide(peak, None, limit, "max")
     facts = [] if added_bytes is None else [f"the model adds {words.size(added_bytes)}"]
     if grown:
         runs = words.plural(inferences, "inference")
         facts.append(f"{words.size(float(f'{grown:.2g}'))} more over {runs}")
     added = f" ({', '.join(facts)})" if facts else ""
-    return Judgement(
-        status=status,
-        reason=f"peak of the worker{added}: {words.against('size', peak, limit, 'max')}",
-        value=float(peak),
-        limit=limit,
-        next_step=None
-        if status is Verdict.PASS
-        else "Try a method that keeps its weights quantized while running, for example int8",
-        evidence={
+    return exact(
+        float(peak),
+        limit,
+        "max",
+        f"peak of the worker{added}: {words.against('size', peak, limit, 'max')}",
+        "Try a method that keeps its weights quantized while running, for example int8",
+        {
             "peak_bytes": peak_bytes,
             "added_bytes": added_bytes,
             "grown_bytes": grown,
@@ -140,7 +137,7 @@ def _timed(time: _Time, latency: Latency) -> Judgement:
         if interval is None
         else decide(time.value, interval, time.limit, "max")
     )
-    taking = latency.taking
+    taking, (step, needed) = latency.taking, _next_step(status, time, latency)
     few = "" if interval else f"{words.plural(latency.blocks, 'block')} can't tell; "
     return Judgement(
         status=status,
@@ -149,7 +146,7 @@ def _timed(time: _Time, latency: Latency) -> Judgement:
         value=time.value,
         limit=time.limit,
         interval=interval,
-        next_step=_next_step(status, time, latency),
+        next_step=step,
         evidence={
             "rounds": latency.variant.rounds,
             "blocks": latency.blocks,
@@ -166,7 +163,7 @@ def _timed(time: _Time, latency: Latency) -> Judgement:
             "load_average": None if taking is None else list(taking.load_average),
             "unsteady": [cause.seen for cause in causes(latency)],
             "resolution": of_interval(latency.variant.rounds, "round", time.kind, interval),
-            **(_needed(time, latency) if status is Verdict.INCONCLUSIVE else {}),
+            **needed,
         },
     )
 
@@ -177,40 +174,29 @@ def _board(latency: Latency) -> str:
     return f"; {seen}" if seen else ""
 
 
-def _next_step(status: Verdict, time: _Time, latency: Latency) -> str | None:
-    unsteady = said(causes(latency))
+def _next_step(
+    status: Verdict, time: _Time, latency: Latency
+) -> tuple[str | None, dict[str, object]]:
+    """Return what to do, and the total number of rounds that would settle an open time."""
     if status is Verdict.PASS:
-        return None
+        return None, {}
+    unsteady = said(causes(latency))
     if status is Verdict.FAIL:
-        return f"{unsteady}Check that the delegate takes every operator; int8 is the fastest method"
+        step = "Check that the delegate takes every operator; int8 is the fastest method"
+        return f"{unsteady}{step}", {}
     if time.interval is None:
-        return (
-            f"{unsteady}Time {least_blocks(latency.confidence)} blocks of each model or more: "
-            "raise `latency.rounds` or `latency.budget_s`"
-        )
-    rounds, taking = latency.variant.rounds, latency.taking
-    open_, needed = _open(time, time.interval), _rounds(time, time.interval, rounds)
+        step = f"Time {least_blocks(latency.confidence)} blocks of each model or more: "
+        return f"{unsteady}{step}raise `latency.rounds` or `latency.budget_s`", {}
+    have, taking = latency.variant.rounds, latency.taking
+    open_ = of_time(time.noun, time.kind, time.value, time.interval, time.limit)
+    half = half_towards(time.value, time.interval, time.limit)
+    needed = samples_needed(time.value, half, have, time.limit)
     if taking is None or taking.used_s < taking.budget_s:
-        return f"{unsteady}{more_rounds(open_, needed, rounds)}"
-    return f"{unsteady}{more_seconds(open_, needed, rounds, taking.used_s)}"
-
-
-def _needed(time: _Time, latency: Latency) -> dict[str, object]:
-    """Return the total number of rounds that would settle a time; empty if unknown."""
-    if time.interval is None or _open(time, time.interval).is_known:
-        return {}
-    have = latency.variant.rounds
-    total = in_all(_rounds(time, time.interval, have), have)
-    return {} if total is None else {"rounds_needed": total}
-
-
-def _rounds(time: _Time, interval: tuple[float, float], have: int) -> int | None:
-    half = half_towards(time.value, interval, time.limit)
-    return samples_needed(time.value, half, have, time.limit)
-
-
-def _open(time: _Time, interval: tuple[float, float]) -> OpenValue:
-    return of_time(time.noun, time.kind, time.value, interval, time.limit)
+        step = more_rounds(open_, needed, have)
+    else:
+        step = more_seconds(open_, needed, have, taking.used_s)
+    total = None if open_.is_known else in_all(needed, have)
+    return f"{unsteady}{step}", {} if total is None else {"rounds_needed": total}
 
 
 @dataclass(frozen=True)

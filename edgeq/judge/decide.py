@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.verdict import Judgement, Verdict
 
 Sense = Literal["min", "max"]
 
@@ -35,3 +35,23 @@ def half_towards(value: float, interval: tuple[float, float], limit: float) -> f
     """Return the length of the part of the interval between the value and the limit's side."""
     low, high = interval
     return value - low if value > limit else high - value
+
+
+def exact(  # noqa: PLR0917 - what a judgement is made of
+    value: float,
+    limit: float,
+    sense: Sense,
+    reason: str,
+    step: str,
+    evidence: dict[str, object],
+) -> Judgement:
+    """Judge an exact value, with the next step for one that is not within its limit."""
+    status = decide(value, None, limit, sense)
+    return Judgement(
+        status=status,
+        reason=reason,
+        value=value,
+        limit=limit,
+        next_step=None if status is Verdict.PASS else step,
+        evidence=evidence,
+    )

@@ -9,7 +9,7 @@ import msgspec
 
 from edgeq import words
 from edgeq.judge import running
-from edgeq.judge.decide import decide
+from edgeq.judge.decide import decide, exact
 from edgeq.judge.missing import NOT_MEASURED, missing
 from edgeq.judge.verdict import Judgement, Verdict, failed, passed
 from edgeq.measure.beside_here import BesideHere
@@ -186,7 +186,8 @@ def figure(findings: Findings, name: str, limit: float) -> Judgement:
     """Judge a figure that a target's compiler or rules give, which is exact for a file."""
     value, (kind, sense, step) = findings.figures.get(name), _FIGURES[name]
     if value is not None:
-        return _exact(kind, value, limit, sense, step)
+        reason = words.against(kind, value, limit, sense)
+        return exact(value, limit, sense, reason, step, {"value": value})
     if findings.problems:  # a compiler may call a file that does not run there at all the fastest
         return placement(findings.problems, findings.lines)
     return missing(f"{NOT_MEASURED}the target's findings say nothing about it")
@@ -196,18 +197,6 @@ def max_arena(value: int | None, limit: float) -> Judgement:
     """Judge the bytes that an interpreter for microcontrollers needs; None if not reported."""
     if value is None:
         return missing(f"{NOT_MEASURED}the target's worker does not report its arena")
-    return _exact("size", value, limit, "max", "Use a smaller input, or fewer channels")
-
-
-def _exact(
-    kind: words.Kind, value: float, limit: float, sense: Literal["min", "max"], step: str
-) -> Judgement:
-    status = decide(value, None, limit, sense)
-    return Judgement(
-        status=status,
-        reason=words.against(kind, value, limit, sense),
-        value=value,
-        limit=limit,
-        next_step=None if status is Verdict.PASS else step,
-        evidence={"value": value},
-    )
+    reason = words.against("size", value, limit, "max")
+    step = "Use a smaller input, or fewer channels"
+    return exact(value, limit, "max", reason, step, {"value": value})

@@ -15,7 +15,7 @@ from edgeq import words
 from edgeq.judge import control, sampled
 from edgeq.judge.advice import SMALLER_METHOD, another_method
 from edgeq.judge.control import Reference, Tightened
-from edgeq.judge.decide import decide
+from edgeq.judge.decide import decide, exact
 from edgeq.judge.doubt import Doubt, doubted, nothing_to_lose
 from edgeq.judge.lowest import Lowest, another_look, called
 from edgeq.judge.missing import missing
@@ -89,15 +89,9 @@ def _unquantized(variant: Size, least: LeastSize) -> str | None:
 
 def max_bytes(variant: Size, limit: float, *, method: str | None = None) -> Judgement:
     """Judge the size of the variant's file in bytes, which is exact."""
-    status = decide(variant.bytes, None, limit, "max")
-    return Judgement(
-        status=status,
-        reason=words.against("size", variant.bytes, limit, "max"),
-        value=float(variant.bytes),
-        limit=limit,
-        next_step=None if status is Verdict.PASS else _smaller(variant, method),
-        evidence={"bytes": variant.bytes, "parts": dict(variant.parts)},
-    )
+    reason = words.against("size", variant.bytes, limit, "max")
+    evidence: dict[str, object] = {"bytes": variant.bytes, "parts": dict(variant.parts)}
+    return exact(float(variant.bytes), limit, "max", reason, _smaller(variant, method), evidence)
 
 
 def top1_agreement(

@@ -41,6 +41,15 @@ ORDER = "output_order"
 DEAD = "dead_output"
 LOST = "lost_columns"
 
+NEXT_STEPS = {
+    ORDER: "Export the variant with the outputs in the baseline's order, or read them by name",
+    ONE_SCALE: "Give them outputs of their own, or bring all values to one range (boxes from 0 to "
+    "1) before they are joined",
+    DEAD: "Look at the layers before this output: their weights or scales are lost",
+    LOST: "Look at the layers that lead to these columns, and at the order of the columns",
+}
+"""What to do about a problem of an output, by its name."""
+
 
 @dataclass(frozen=True)
 class OutputProblem:
@@ -370,7 +379,7 @@ def _misplaced(fits: Sequence[Fit]) -> OutputProblem | None:
     return OutputProblem(
         ORDER,
         f"the outputs come in another order: {places}",
-        "Export the variant with the outputs in the baseline's order, or read them by name",
+        NEXT_STEPS[ORDER],
     )
 
 
@@ -395,14 +404,14 @@ def _wrong(fit: Fit) -> OutputProblem | None:
         return OutputProblem(
             DEAD,
             f"{label(fit)} is the same for every image ({images}), the baseline's is not",
-            "Look at the layers before this output: their weights or scales are lost",
+            NEXT_STEPS[DEAD],
         )
     if fit.dead_share > MOST_DEAD:
         return OutputProblem(
             DEAD,
             f"{label(fit)} is partly dead: values that carry {share(fit.dead_share)} of what "
             f"the baseline's varies by are the same for every image ({images})",
-            "Look at the layers before this output: their weights or scales are lost",
+            NEXT_STEPS[DEAD],
         )
     return _lost_columns(fit)
 
@@ -417,7 +426,7 @@ def _unlike_columns(fit: Fit) -> OutputProblem | None:
         f"{label(fit)}: {plural(len(fit.lost), 'column')} ({columns}) of axis "
         f"{fit.lost_axis} {follow} not go with the baseline's "
         f"({plural(fit.images, 'image')})",
-        "Look at the layers that lead to these columns, and at the order of the columns",
+        NEXT_STEPS[LOST],
     )
 
 
@@ -432,8 +441,7 @@ def _lost_columns(fit: Fit) -> OutputProblem | None:
         f"one scale for values of unlike range: {label(fit)} has steps of {steps.step:.3g}, and "
         f"{plural(len(steps.lost), 'column')} ({columns}) {vary} by {steps.widest_lost:.3g} at "
         f"most, others by {steps.widest:.3g}",
-        "Give them outputs of their own, or bring all values to one range (boxes from 0 to 1) "
-        "before they are joined",
+        NEXT_STEPS[ONE_SCALE],
     )
 
 

@@ -182,13 +182,12 @@ def ratio_interval(
     # How far an unseen sample may lie from the common ratio, on either side.
     unseen = -FARTHEST_APART * float(np.abs(numerator - middle * denominator).max())
 
-    def is_above(ratio: float) -> bool:
-        apart = numerator - ratio * denominator
+    def is_above(ratio: float, sign: float = 1.0) -> bool:
+        apart = sign * (numerator - ratio * denominator)
         return chance_below_zero(apart, unseen, worth=worth) < tail
 
     def is_below(ratio: float) -> bool:
-        apart = ratio * denominator - numerator
-        return chance_below_zero(apart, unseen, worth=worth) < tail
+        return is_above(ratio, -1.0)
 
     low = 0.0 if not is_above(0.0) else _last(is_above, 0.0, middle)
     high, step = middle, max(middle, 1e-12)

@@ -42,14 +42,12 @@ def repeats(first: Outputs, later: Outputs, again: Outputs) -> Repeats:
     ``later`` was run after other photographs, ``again`` immediately after that. Outputs have the
     shape ``(n, ...)``.
     """
-    apart = [_largest(first, others) for others in (later, again)]
+    largest = float(np.max([_largest(first, others) for others in (later, again)]))
     return Repeats(
         images=len(first[0]),
         after_others=same(first, later),
         at_once=same(first, again),
-        largest=None
-        if None in apart
-        else max(distance for distance in apart if distance is not None),
+        largest=largest if np.isfinite(largest) else None,
     )
 
 
@@ -69,9 +67,10 @@ def _same_bits(first: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -
     return all(np.array_equal(a.view(np.uint32), b.view(np.uint32)) for a, b in pairs)
 
 
-def _largest(first: Outputs, second: Outputs) -> float | None:
+def _largest(first: Outputs, second: Outputs) -> float:
+    """Return the largest difference in any output; NaN or infinite if one is not finite."""
     apart = [
-        float(np.abs(before.astype(np.float64) - other).max(initial=0.0))
+        np.abs(before.astype(np.float64) - other).max(initial=0.0)
         for before, other in zip(first, second, strict=True)
     ]
-    return max(apart) if np.isfinite(apart).all() else None
+    return float(np.max(apart))

@@ -15,6 +15,7 @@ from typing import Any
 from tensorflow.python.framework import op_def_registry
 from tensorflow.python.saved_model import loader_impl
 
+from edgeq import words
 from edgeq.errors import ModelError
 
 _STATE = re.compile(
@@ -52,11 +53,9 @@ def require_arithmetic(folder: str, *, allow_code: bool) -> None:
     for graph in loader_impl.parse_saved_model(folder).meta_graphs:
         operators |= reaching_out(graph)
     if operators:
-        names = sorted(operators)
-        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
         raise ModelError(
             "its graph has operators that read or write files, or call back: "
-            f"{', '.join(names[:_MOST_NAMED])}{more}; loading it would run them",
+            f"{words.names(sorted(operators), _MOST_NAMED)}; loading it would run them",
             where=folder,
             remedy="Export the model without them; if you trust its maker, set allow_code = true",
         )

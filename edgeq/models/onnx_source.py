@@ -23,6 +23,7 @@ import onnx2tf
 import onnxruntime
 import tensorflow as tf
 
+from edgeq import words
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest, signature_name
 from edgeq.models.input_size import NO_IMAGE, ONE_INPUT, channels_first, fixed_shape, size_of
@@ -161,10 +162,8 @@ def _require_known(model: Any, name: str) -> None:
         }
     )
     if unknown:
-        more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
         raise ModelError(
-            f"has operators that onnx2tf does not convert: {', '.join(unknown[:_MOST_NAMED])}"
-            f"{more}",
+            f"has operators that onnx2tf does not convert: {words.names(unknown, _MOST_NAMED)}",
             where=name,
             remedy=_ASK_EXPORT,
         )

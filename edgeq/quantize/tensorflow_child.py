@@ -48,15 +48,9 @@ class Convert(msgspec.Struct, frozen=True, kw_only=True, tag="convert", tag_fiel
 
 
 class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_field="task"):
-    """Request to find the ranges of all activations.
+    """Request to find the ranges of all activations, of fields as in ``Convert``.
 
-    Attributes:
-        start: As in ``Convert``.
-        pixels: As in ``Convert``.
-        preprocessing: As in ``Convert``.
-        shapes: As in ``Convert``.
-        types: As in ``Convert``.
-        output: The file that the float model with its ranges is written to.
+    The output is the file that the float model with its ranges is written to.
     """
 
     start: str

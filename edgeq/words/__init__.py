@@ -171,10 +171,10 @@ def every(count: int) -> str:
     return "Both" if count == _PAIR else f"All {count:,}"
 
 
-def names(items: Sequence[str]) -> str:
+def names(items: Sequence[str], most: int = _NAMES_SHOWN) -> str:
     """Return the first few names and the number of further names."""
-    more = len(items) - _NAMES_SHOWN
-    shown = ", ".join(items[:_NAMES_SHOWN])
+    more = len(items) - most
+    shown = ", ".join(items[:most])
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 

@@ -88,10 +88,10 @@ def find_decoder(text: str, root: Path, *, where: str) -> Decoder:
 
 def is_fastestdet(model: ModelFile) -> Evidence | None:
     """Recognize one map at a sixteenth of the input whose cells join a sigmoid and a softmax."""
-    shapes = _shapes(model)
-    if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] <= 5:
+    shape = _only_shape(model, 3)
+    if shape is None or shape[2] <= 5:
         return None
-    rows, columns, values = shapes[0]
+    rows, columns, values = shape
     height, width = only_image_size(model)
     if (height, width) != (rows * _FASTESTDET_STRIDE, columns * _FASTESTDET_STRIDE):
         return None
@@ -102,7 +102,7 @@ def is_fastestdet(model: ModelFile) -> Evidence | None:
     if names[:1] != ["LOGISTIC"] or names[-1:] != ["SOFTMAX"]:
         return None
     text = (
-        f"its output {list(shapes[0])} joins an objectness, 4 box values and a softmax of "
+        f"its output {list(shape)} joins an objectness, 4 box values and a softmax of "
         f"{values - 5} for each of {rows} x {columns} cells, as FastestDet's does"
     )
     return Evidence(text, values - 5)
@@ -110,15 +110,12 @@ def is_fastestdet(model: ModelFile) -> Evidence | None:
 
 def is_yolov5(model: ModelFile) -> Evidence | None:
     """Recognize ``(boxes, 5 + classes)`` with three boxes for each cell of three grids."""
-    shapes = _shapes(model)
-    if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] <= 5:
+    shape, cells = _only_shape(model, 2), _cells(model)
+    if shape is None or shape[1] <= 5 or not cells or shape[0] != 3 * cells:
         return None
-    boxes, values = shapes[0]
-    cells = _cells(model)
-    if not cells or boxes != 3 * cells:
-        return None
+    values = shape[1]
     text = (
-        f"its output {list(shapes[0])} has 4 box values, an objectness and {values - 5} scores for "
+        f"its output {list(shape)} has 4 box values, an objectness and {values - 5} scores for "
         f"3 boxes in each of {cells:,} cells, as YOLOv5's does"
     )
     return Evidence(text, values - 5)
@@ -126,14 +123,12 @@ def is_yolov5(model: ModelFile) -> Evidence | None:
 
 def is_yolov8(model: ModelFile) -> Evidence | None:
     """Recognize ``(4 + classes, boxes)`` with one box for each cell of three grids."""
-    shapes = _shapes(model)
-    if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][0] <= 4:
+    shape, boxes = _only_shape(model, 2), _cells(model)
+    if shape is None or shape[0] <= 4 or not boxes or shape[1] != boxes:
         return None
-    values, boxes = shapes[0]
-    if not _cells(model) or boxes != _cells(model):
-        return None
+    values = shape[0]
     text = (
-        f"its output {list(shapes[0])} has 4 box values and {values - 4} scores for each of "
+        f"its output {list(shape)} has 4 box values and {values - 4} scores for each of "
         f"{boxes:,} cells, as YOLOv8's does"
     )
     return Evidence(text, values - 4)
@@ -198,6 +193,12 @@ def is_mediapipe(model: ModelFile) -> Evidence | None:
 def _shapes(model: ModelFile) -> list[tuple[int, ...]]:
     """Return the shapes of a model's outputs without the batch dimension."""
     return [model.tensors[index].shape[1:] for index in model.outputs]
+
+
+def _only_shape(model: ModelFile, rank: int) -> tuple[int, ...] | None:
+    """Return the shape of a model's only output; None if there are several, or of another rank."""
+    shapes = _shapes(model)
+    return shapes[0] if len(shapes) == 1 and len(shapes[0]) == rank else None
 
 
 def _cells(model: ModelFile) -> int:

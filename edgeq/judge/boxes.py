@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from edgeq import words
 from edgeq.judge import sampled
 from edgeq.judge.decide import Sense
 from edgeq.judge.doubt import Doubt, nothing_to_lose
 from edgeq.judge.missing import missing
 from edgeq.judge.sampled import SampledValue, judged
-from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.judge.verdict import Judgement, failed
 from edgeq.measure.average_precision import MeanPrecision
 from edgeq.measure.box_agreement import BoxAgreement, MeanOverImages, PairedClasses
 from edgeq.words import Kind, plural
@@ -43,14 +45,9 @@ def box_precision(boxes: BoxAgreement, limit: float) -> Judgement:
     if boxes.precision is None:
         if not boxes.baseline_boxes:
             return _no_boxes(boxes)
-        return Judgement(
-            status=Verdict.FAIL,
-            reason=f"gives no box at a score of {boxes.score:g} or more, the baseline "
-            f"{plural(boxes.baseline_boxes, 'box', 'boxes')}",
-            limit=limit,
-            next_step=_LOOK,
-            evidence=_facts(boxes),
-        )
+        own = plural(boxes.baseline_boxes, "box", "boxes")
+        reason = f"gives no box at a score of {boxes.score:g} or more, the baseline {own}"
+        return replace(failed(reason, _LOOK, _facts(boxes)), limit=limit)
     of = (
         f"the baseline has {boxes.shared_boxes:,} of the variant's "
         f"{_at_score(boxes, boxes.variant_boxes)}"
@@ -63,13 +60,8 @@ def score_shift(boxes: BoxAgreement, limit: float) -> Judgement:
     if boxes.shift is None:
         if not boxes.baseline_boxes:
             return _no_boxes(boxes)
-        return Judgement(
-            status=Verdict.FAIL,
-            reason="shares no object with the baseline, so that no score can be compared",
-            limit=limit,
-            next_step=_LOOK,
-            evidence=_facts(boxes),
-        )
+        reason = "shares no object with the baseline, so that no score can be compared"
+        return replace(failed(reason, _LOOK, _facts(boxes)), limit=limit)
     direction = "higher" if (boxes.signed_shift or 0) > 0 else "lower"
     mean = words.distance("number", abs(boxes.signed_shift or 0.0))
     of = f"scores of shared objects are {mean} {direction} on average; mean distance"

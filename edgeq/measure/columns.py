@@ -7,8 +7,6 @@ column with the baseline's finds it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import numpy.typing as npt
 
@@ -39,31 +37,20 @@ SAMPLE = 1000
 """Images used to find out how many of them a column's variation comes from."""
 
 
-@dataclass
 class Columns:
     """Running sums for the columns along one axis of an output.
 
-    Attributes:
+    Args:
         size: Number of columns.
         images: Number of images.
         least: Effective number of images that a column's variation must come from.
     """
 
-    size: int
-    images: int
-    least: float = LEAST_IMAGES
-    _crosses: Doubles = field(init=False)
-    _ours: Doubles = field(init=False)
-    _theirs: Doubles = field(init=False)
-    _by_image: Doubles = field(init=False)
-    _spread: Doubles = field(init=False)
-    _shifts: Doubles = field(init=False)
-    _values: Doubles = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._crosses, self._ours, self._theirs, self._spread = np.zeros((4, self.size))
-        self._shifts, self._values = np.zeros((2, self.size))
-        self._by_image = np.zeros((min(self.images, SAMPLE), self.size))
+    def __init__(self, size: int, images: int, least: float = LEAST_IMAGES) -> None:
+        self.size, self.images, self.least = size, images, least
+        self._crosses, self._ours, self._theirs, self._spread = np.zeros((4, size))
+        self._shifts, self._values = np.zeros((2, size))
+        self._by_image: Doubles = np.zeros((min(images, SAMPLE), size))
 
     def add(self, which: Integers, baseline: Doubles, variant: Doubles, shifts: Doubles) -> None:
         """Add some values of all images.

@@ -8,7 +8,7 @@ differs, an interval reaches as far as so many images can't rule out.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import InitVar, dataclass, field
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
@@ -350,7 +350,6 @@ def doubt(applies: bool, why: str, step: str) -> dict[str, str]:
     return {"doubt": why, "doubt_step": step} if applies else {}
 
 
-@dataclass
 class WorstMaps:
     """Maps of differences of the images that differ most so far, as many as are described.
 
@@ -358,12 +357,9 @@ class WorstMaps:
         differences: How much each image differs, shape ``(n,)``; 0 for those without a map.
     """
 
-    images: InitVar[int]
-    differences: Doubles = field(init=False)
-    _maps: dict[int, tuple[int, int, str]] = field(default_factory=dict)
-
-    def __post_init__(self, images: int) -> None:
-        self.differences = np.zeros(images)
+    def __init__(self, images: int) -> None:
+        self.differences: Doubles = np.zeros(images)
+        self._maps: dict[int, tuple[int, int, str]] = {}
 
     def add(self, image: int, difference: float, different: Doubles) -> None:
         """Add an image that differs, with what ``difference_map`` takes."""

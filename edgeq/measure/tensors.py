@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import msgspec
@@ -223,7 +223,7 @@ def fit(
         raise ValueError(f"{variant.rows.shape} can't be compared with {baseline.rows.shape}")
     count = baseline.rows.shape[0]
     ours, theirs = (_finite(side.rows) for side in (baseline, variant))
-    sums = _Sums(baseline, variant.step, np.flatnonzero(ours & theirs), count)
+    sums = _Sums(baseline, variant.step, np.flatnonzero(ours & theirs))
     for columns in _blocks(baseline.rows):
         sums.add(columns, baseline.rows[:, columns], variant.rows[:, columns])
     axis, lost = sums.lost()
@@ -333,37 +333,27 @@ def swapped(baseline: Sequence[Output], variant: Sequence[Output], place: int) -
     return at if at != place and error < CLOSE and error < own / 2 else None
 
 
-@dataclass
 class _Sums:
     """Running sums over blocks of columns."""
 
-    baseline: Output
-    step: float
-    usable: Integers
-    count: int
-    constant: bool = True
-    baseline_constant: bool = True
-    _apart: Doubles = field(init=False)
-    _norms: Doubles = field(init=False)
-    _varying: float = 0.0
-    _dead: float = 0.0
-    _least: float = math.inf
-    _greatest: float = -math.inf
-    _low: dict[int, Doubles] = field(default_factory=dict)
-    _high: dict[int, Doubles] = field(default_factory=dict)
-    _columns: dict[int, Columns] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._apart = np.zeros(self.usable.size)
-        self._norms = np.zeros((3, self.usable.size))
-        for axis in _axes(self.baseline.shape):
-            size = self.baseline.shape[axis]
+    def __init__(self, baseline: Output, step: float, usable: Integers) -> None:
+        self.baseline, self.step, self.usable = baseline, step, usable
+        self.constant = self.baseline_constant = True
+        self._apart: Doubles = np.zeros(usable.size)
+        self._norms: Doubles = np.zeros((3, usable.size))
+        self._varying, self._dead = 0.0, 0.0
+        self._least, self._greatest = math.inf, -math.inf
+        self._low: dict[int, Doubles] = {}
+        self._high: dict[int, Doubles] = {}
+        self._columns: dict[int, Columns] = {}
+        for axis in _axes(baseline.shape):
+            size = baseline.shape[axis]
             self._low[axis] = np.full(size, np.inf)
             self._high[axis] = np.full(size, -np.inf)
-            if len(self.baseline.shape) > 1:
-                self._columns[axis] = Columns(size, self.usable.size)
+            if len(baseline.shape) > 1:
+                self._columns[axis] = Columns(size, usable.size)
             elif size <= MOST_NUMBERS:
-                self._columns[axis] = Columns(size, self.usable.size, LEAST_FOR_ONE_VALUE)
+                self._columns[axis] = Columns(size, usable.size, LEAST_FOR_ONE_VALUE)
 
     @property
     def dead_share(self) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -146,13 +147,14 @@ class Engine:
         own = method.recipes.get(self.name)
         if own is None:
             return self.recipes.get(method.name)
-        if not isinstance(own, LitertRecipe | TensorflowRecipe):
+        kind = type(next(iter(self.recipes.values())))
+        if not isinstance(own, kind):
             raise SpecError(
                 f"the method {method.name!r} has {type(own).__name__} as its recipe for the engine "
                 f"{self.name!r}",
-                remedy="Give it an edgeq.LitertRecipe or edgeq.TensorflowRecipe",
+                remedy=f"Give it an edgeq.{kind.__name__}",
             )
-        return own
+        return cast("Recipe", own)
 
     def versions(self) -> dict[str, str]:
         """Return the versions of its packages.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -35,9 +36,7 @@ def quantize_litert(job: Job, statistics: Path | None) -> None:
     Raises:
         ConversionError: The library failed.
     """
-    recipe = job.recipe
-    if not isinstance(recipe, LitertRecipe):
-        raise TypeError(f"{recipe!r} is not a recipe of the engine 'litert'")
+    recipe = cast("LitertRecipe", job.recipe)
     request = {
         "task": "quantize",
         "model": str(job.model.path),

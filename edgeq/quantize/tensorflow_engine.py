@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -89,9 +90,7 @@ def _run(request: dict[str, object], *, log: Path, limits: Make, what: str) -> N
 
 
 def _recipe(shared: Shared) -> TensorflowRecipe:
-    if not isinstance(shared.recipe, TensorflowRecipe):
-        raise TypeError(f"{shared.recipe!r} is not a recipe of the engine 'tensorflow'")
-    return shared.recipe
+    return cast("TensorflowRecipe", shared.recipe)
 
 
 def _shares_calibration(shared: Shared) -> bool:

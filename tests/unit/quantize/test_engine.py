@@ -5,7 +5,14 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pytest
+
+from edgeq.config.methods import METHODS
 from edgeq.config.structs import Preprocessing
+from edgeq.errors import SpecError
+from edgeq.quantize.litert_engine import LITERT_ENGINE
+from edgeq.quantize.recipes import LITERT, TENSORFLOW
+from edgeq.quantize.tensorflow_engine import TENSORFLOW_ENGINE
 from edgeq.quantize.variant import CalibratedOn
 from tests.unit.quantize.network import SIGNED_UNIT, calibration
 
@@ -37,3 +44,12 @@ def test_photographs_and_preprocessing_do(tmp_path: Path) -> None:
         dataclasses.replace(one, pixels=dataclasses.replace(one.pixels, sha256="other decoder")),
     ]
     assert len({one.sha256, *(other.sha256 for other in others)}) == 5
+
+
+def test_a_recipe_of_another_engine_is_refused() -> None:
+    both = {"litert": TENSORFLOW["int8"], "tensorflow": LITERT["int8"]}
+    method = dataclasses.replace(METHODS.get("int8"), name="own", recipes=both)
+    for engine, kind in ((LITERT_ENGINE, "LitertRecipe"), (TENSORFLOW_ENGINE, "TensorflowRecipe")):
+        with pytest.raises(SpecError, match="as its recipe for the engine") as caught:
+            engine.recipe(method)
+        assert caught.value.remedy == f"Give it an edgeq.{kind}"

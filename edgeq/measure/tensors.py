@@ -140,10 +140,12 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
             image.
         worst_error: The greatest error of an image; 0 is none.
         worst_error_image: Index of the image with the greatest error.
+        worst_error_name: Its name, in a record; empty in those of earlier versions.
         cosine: Mean cosine of the two outputs, -1 to 1; 1 is the same direction. None under the
             same conditions as ``error``.
         worst_cosine: The lowest cosine of an image, -1 to 1.
         worst_cosine_image: Index of the image with the lowest cosine.
+        worst_cosine_name: Its name, in a record; empty in those of earlier versions.
         lowest_cosines: The lowest cosines, as many as ``statistics.lowest`` returns; empty if there
             are none, and in records of earlier versions.
         dead_share: Share of the baseline's variance in values that are constant in the variant,
@@ -170,9 +172,11 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     error_interval: Interval | None = None
     worst_error: float | None = None
     worst_error_image: int | None = None
+    worst_error_name: str = ""
     cosine: float | None = None
     worst_cosine: float | None = None
     worst_cosine_image: int | None = None
+    worst_cosine_name: str = ""
     lowest_cosines: tuple[float, ...] = ()
     dead_share: float = 0.0
     lost: tuple[int, ...] = ()

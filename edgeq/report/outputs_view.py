@@ -80,9 +80,12 @@ def _row(fit: Fit, *, trained: bool) -> OutputRow:
         shape=" x ".join(f"{side:,}" for side in fit.shape) or "one number",  # of one image
         error=_number(fit.error),
         interval="" if ends is None else f"{_number(ends[0])} to {_number(ends[1])}",
-        worst=_of_image(fit.worst_error, fit.worst_error_image),
+        worst=""
+        if fit.worst_error is None
+        else f"at most {_number(fit.worst_error)}, "
+        f"{_called(fit.worst_error_image, fit.worst_error_name)}",
         cosine=_number(fit.worst_cosine),
-        image="" if fit.worst_cosine_image is None else f"image {fit.worst_cosine_image:,}",
+        image=_called(fit.worst_cosine_image, fit.worst_cosine_name),
         steps=words.NONE if fit.steps is None else f"{fit.steps.whole:,.0f}",
         problem="" if problem is None else words.sentence(problem.reason),
     )
@@ -92,8 +95,8 @@ def _number(value: float | None) -> str:
     return words.NONE if value is None else words.number("number", value)
 
 
-def _of_image(value: float | None, image: int | None) -> str:
-    return "" if value is None or image is None else f"at most {_number(value)}, image {image:,}"
+def _called(image: int | None, name: str) -> str:
+    return name or ("" if image is None else f"image {image:,}")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from edgeq.io import structs
 from edgeq.judge import growing
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.clusters import find_clusters
+from edgeq.measure.tensors import Fit
 from edgeq.models.float_model import FloatModel
 from edgeq.pipeline.control import record_of
 from edgeq.pipeline.dependencies import processor_name
@@ -397,7 +398,7 @@ def _variant(variant: VariantUnderTest) -> VariantRecord:
         precision=_precision(variant),
         figures=_figures(variant),
         latency=_latency(variant),
-        outputs=variant.known(VariantUnderTest.outputs) or (),
+        outputs=_outputs(variant),
         measures=known_measures(variant),
         control=None if control is None else record_of(variant, control),
     )
@@ -410,6 +411,24 @@ def _named(inputs: ModelInputs, measured: Agreement) -> RecordedAgreement:
         measured,
         photographs=None if images is None else [encodable(photo.name) for photo in images.photos],
         classes=None if labels is None else labels.names,
+    )
+
+
+def _outputs(variant: VariantUnderTest) -> tuple[Fit, ...]:
+    """Return the fits of outputs that are judged as tensors, with the worst images by name."""
+    fits = variant.known(VariantUnderTest.outputs) or ()
+    names = [encodable(photo.name) for photo in variant.samples.photos] if fits else []
+
+    def name(image: int | None) -> str:
+        return "" if image is None else names[image]
+
+    return tuple(
+        msgspec.structs.replace(
+            fit,
+            worst_error_name=name(fit.worst_error_image),
+            worst_cosine_name=name(fit.worst_cosine_image),
+        )
+        for fit in fits
     )
 
 

@@ -391,7 +391,13 @@ def test_gates_that_do_not_apply_are_left_out_and_the_record_is_complete(tmp_pat
     assert "top1_agreement, probability_drift, accuracy_drop: not applicable" in " ".join(
         model.notes
     )
-    assert [one.name for one in model.variants[0].outputs] == ["map"]
+    (fit,) = model.variants[0].outputs
+    assert fit.name == "map"
+    photos = run.inputs("net").images.require_evaluation().photos
+    assert fit.worst_error_image is not None
+    assert fit.worst_error_name == photos[fit.worst_error_image].name
+    assert fit.worst_cosine_image is not None
+    assert fit.worst_cosine_name == photos[fit.worst_cosine_image].name
 
 
 def test_a_single_image_settles_nothing(tmp_path: Path) -> None:

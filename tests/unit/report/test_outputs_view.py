@@ -40,6 +40,12 @@ def test_each_output_has_a_row() -> None:
     assert second.problem.startswith("Output 1 ('out1') is the same for every image")
 
 
+def test_an_image_is_called_by_its_name_if_it_is_recorded() -> None:
+    view = outputs_view((fit(worst_error_name="dog/7.png", worst_cosine_name="cat/9.png"),))
+    assert view is not None
+    assert (view.rows[0].worst, view.rows[0].image) == ("at most 1.500, dog/7.png", "cat/9.png")
+
+
 def test_a_cosine_is_not_rounded_up_to_one() -> None:
     def shown(value: float | None) -> str:
         found = outputs_view((fit(worst_cosine=value),))

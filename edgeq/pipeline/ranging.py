@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq import tflite
-from edgeq.errors import EdgeqError, ModelError
+from edgeq.errors import EdgeqError, ModelError, UnlikeOutputsError
 from edgeq.measure.agreement import agreeing
 from edgeq.measure.box_agreement import Detected, errors_of_boxes, mean_error
 from edgeq.measure.clusters import effective, find_clusters
@@ -509,8 +509,14 @@ def _some(inputs: Sequence[Floats]) -> Floats:
 
 
 def _errors(ours: _Said, theirs: _Said) -> tuple[float | None, ...]:
-    """Return the error of each compared output, or that of the boxes."""
+    """Return the error of each compared output, or that of the boxes.
+
+    Raises:
+        UnlikeOutputsError: The outputs have other shapes than the baseline's.
+    """
     if ours.boxes is None or theirs.boxes is None:
+        if [rows.shape for rows in ours.compared] != [rows.shape for rows in theirs.compared]:
+            raise UnlikeOutputsError("the outputs have other shapes than the baseline's")
         return spread_errors(ours.compared, theirs.compared)
     error = mean_error(ours.boxes, theirs.boxes)
     return (error if np.isfinite(error) else None,)

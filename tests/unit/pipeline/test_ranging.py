@@ -9,18 +9,19 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause
 from edgeq.diagnosis.ranges import activation_ranges, tied_classes
-from edgeq.errors import ModelRefusedError
+from edgeq.errors import ModelRefusedError, UnlikeOutputsError
 from edgeq.faults.graph import Graph
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.contrast import contrast
 from edgeq.measure.ranges import LEFT_OF_CLIPPING
-from edgeq.pipeline import gates
+from edgeq.pipeline import gates, ranging
 from edgeq.pipeline.computed import (
     FITTED,
     JUDGED,
@@ -244,6 +245,14 @@ def test_pixels_of_samples_are_those_at_their_places(root: Path, places: tuple[i
     baseline = Run(project.spec(root, methods=["int8"])).baseline("net")
     every = baseline.photographs.every(1)
     assert (sample_pixels(baseline, places) == every[list(places)]).all()
+
+
+@pytest.mark.parametrize("others", [[np.ones((8, 10))], [np.ones((8, 2))] * 2], ids=["wide", "two"])
+def test_outputs_of_other_shapes_can_not_tell_what_ranges_cost(
+    others: list[npt.NDArray[np.float64]],
+) -> None:
+    with pytest.raises(UnlikeOutputsError, match="other shapes than the baseline's"):
+        ranging._errors(ranging._Said([np.ones((8, 2))]), ranging._Said([*others]))
 
 
 def test_a_single_sample_does_not_settle_what_ranges_cost(root: Path, content: bytes) -> None:

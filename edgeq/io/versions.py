@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from edgeq.io import structs
 from edgeq.io.files import read_whole
 
 T = TypeVar("T", bound=msgspec.Struct)
+_CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
 _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -71,6 +73,12 @@ class Reader(Generic[T]):
         try:
             schema = structs.from_json(data, _Schema).schema
         except _NOT_JSON as error:
+            if _CONFLICT.search(data):
+                raise RecordError(
+                    "holds both sides of a conflict that git left in a merge",
+                    where=where,
+                    remedy="Keep one side: `git checkout --ours` or `--theirs`, and this file",
+                ) from error
             article = "an" if self.noun[0] in "aeiou" else "a"
             what = f"not {article} {self.noun}: {error}"
             raise RecordError(what, where=where, remedy=self.other) from error

@@ -79,6 +79,7 @@ def test_no_folder_is_nothing_accepted(tmp_path: Path) -> None:
         (b"", "not an accepted record"),
         (b"[]", "not an accepted record"),
         (b"\xff", "not an accepted record"),
+        (b'{\n<<<<<<< HEAD\n "model": 1\n=======\n', "both sides of a conflict that git left"),
         (b'{"schema": "edgeq.accepted/2"}', "'edgeq.accepted/2' is not one this version"),
         (b'{"schema": "edgeq.run/1"}', "'edgeq.run/1' is not one this version"),
         (b'{"schema": "edgeq.accepted/1"}', "damaged"),

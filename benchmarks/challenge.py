@@ -30,7 +30,7 @@ from edgeq.faults.challenge import challenge
 from edgeq.faults.table import lines
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Say
-from edgeq.record.challenge import Challenge, write
+from edgeq.record.challenge import RESULT, Challenge
 from edgeq.results.recording import this_machine
 from edgeq.store.content import Store
 
@@ -82,7 +82,7 @@ def _catalogue(model: str, store: Path, folder: Path | None, names: tuple[str, .
     print(f"{len(found.faults)} faults and {len(found.controls)} controls in ", end="")
     print(f"{time.monotonic() - start:.0f} s", flush=True)
     if folder is not None:
-        write(found, folder / f"{model}.json")
+        RESULT.write(found, folder / f"{model}.json")
     return found
 
 

@@ -51,7 +51,7 @@ def challenge(
     from edgeq.faults import table
     from edgeq.faults.challenge import challenge as run
     from edgeq.faults.fault import faults
-    from edgeq.record.challenge import FILE, write
+    from edgeq.record.challenge import RESULT
     from edgeq.store.locks import alone_in
 
     if show:
@@ -67,9 +67,9 @@ def challenge(
         say(text)
     reports = spec.path(spec.reports)
     with alone_in(reports):
-        write(outcome, reports / "latest" / FILE)
+        RESULT.write(outcome, reports / "latest" / RESULT.file)
     if output is not None:
-        write(outcome, output)
+        RESULT.write(outcome, output)
     if broken := outcome.of("broken"):
         raise SpecError(
             f"faults that could not be made: {', '.join(fault.name for fault in broken)}",

@@ -78,7 +78,7 @@ def repair(
     reports/latest/repair.json. The exit code is 0 if a variant passes, 1 if none does.
     """
     from edgeq.config.check import using
-    from edgeq.record.repair import FILE, write
+    from edgeq.record.repair import RESULT
     from edgeq.repair.goals import parse_goal
     from edgeq.repair.repairing import repair as run
     from edgeq.repair.request import Request
@@ -98,7 +98,7 @@ def repair(
         outcome = run(spec, request, say=progress)
     finally:
         progress("")
-    write(outcome, spec.path(spec.reports) / "latest" / FILE)
+    RESULT.write(outcome, spec.path(spec.reports) / "latest" / RESULT.file)
     for text in lines(outcome, spec.origin):
         say(text)
     return 0 if outcome.repaired is not None else 1

@@ -144,9 +144,7 @@ values; a tighter limit is up to the user. int16x8 and weights of 4 and 2 bits a
 speed and have none.
 """
 
-UNCLAIMED_LIMITS: Limits = {
-    gate: limit for gate, limit in _ROUGH.items() if gate != "worst_cosine"
-}
+UNCLAIMED_LIMITS: Limits = {gate: limit for gate, limit in _ROUGH.items() if gate != "worst_cosine"}
 """Limits of a ready-made variant that claims no method."""
 
 DATA_VARIABLE = "EDGEQ_DATA"

@@ -64,6 +64,11 @@ def _decoder(kind: Any) -> Any:
     return known
 
 
+def indented(value: object) -> bytes:
+    """Return a value as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+
+
 def not_finite(value: object, path: str = "$") -> Iterator[str]:
     """Yield the path of every NaN and infinity in plain JSON values."""
     if isinstance(value, float):

@@ -12,7 +12,7 @@ import msgspec
 
 from edgeq.errors import RecordError, reason_of
 from edgeq.io import structs
-from edgeq.io.files import read_whole
+from edgeq.io.files import read_whole, write_bytes
 
 T = TypeVar("T", bound=msgspec.Struct)
 _CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
@@ -93,3 +93,49 @@ class Reader(Generic[T]):
         except (*_NOT_JSON, AttributeError, KeyError, TypeError) as error:
             what = f"the {self.noun.removeprefix('edgeq ')} is damaged: {error}"
             raise RecordError(what, where=where, remedy=self.damaged) from error
+
+
+class LastResult(Generic[T]):
+    """The last result of a command, as a JSON file in a folder of reports.
+
+    Args:
+        kind: The struct that the file holds.
+        schema: Its schema.
+        command: Name of the command, after which the file is named.
+    """
+
+    def __init__(self, kind: type[T], schema: str, command: str) -> None:
+        self.file = f"{command}.json"
+        self._reader = Reader(
+            kind,
+            schema,
+            command,
+            other=f"Run `edgeq {command}` first",
+            newer=f"Upgrade edgeq, or run `edgeq {command}` again with this version",
+            damaged=f"Run `edgeq {command}` again",
+        )
+
+    def read(self, path: Path) -> T:
+        """Read a file.
+
+        Raises:
+            RecordError: The file is missing, or is not such a result of this version or an older.
+        """
+        return self._reader.read(content_of(path, remedy=self._reader.other), path)
+
+    def last(self, folder: Path) -> T | None:
+        """Return the result in a folder of reports, None if there is none.
+
+        Raises:
+            RecordError: The file can't be read.
+        """
+        path = folder / self.file
+        return self.read(path) if path.exists() else None
+
+    def write(self, result: T, path: Path) -> None:
+        """Write a result atomically.
+
+        Raises:
+            StoreError: The folder can't be written.
+        """
+        write_bytes(path, structs.indented(result))

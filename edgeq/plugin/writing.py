@@ -25,9 +25,8 @@ from edgeq.history.past import Past, moment_text, past_run
 from edgeq.pipeline.carrying import carried_once
 from edgeq.plugin.left_out import LeftOut
 from edgeq.plugin.state import State
-from edgeq.record.challenge import last
+from edgeq.record import challenge, repair
 from edgeq.record.exit_code import exit_code
-from edgeq.record.repair import last as last_repair
 from edgeq.record.ship_decision import answer, answered, with_error
 from edgeq.record.structs import CaseRecord, RunRecord, read
 from edgeq.report.model_sentences import findings
@@ -110,7 +109,9 @@ def _shown(state: State, record: RunRecord) -> Illustrated:
     held = hold(shown.record, state.spec.path(state.spec.reports) / ACCEPTED)
     try:
         folder = state.reports / LATEST
-        held = msgspec.structs.replace(held, challenge=last(folder), repair=last_repair(folder))
+        held = msgspec.structs.replace(
+            held, challenge=challenge.RESULT.last(folder), repair=repair.RESULT.last(folder)
+        )
     except EdgeqError as damaged:
         held = msgspec.structs.replace(held, errors=(*held.errors, str(damaged)))
     return Illustrated(held, shown.pictures)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from edgeq.io.files import write_bytes
-from edgeq.io.versions import Reader, content_of
+from edgeq.io.versions import LastResult
 
 SCHEMA = "edgeq.challenge/1"
-FILE = "challenge.json"
 SEPARATOR = ", "
 
 Caught = Literal["caught", "INCONCLUSIVE", "missed", "not applicable", "broken"]
@@ -260,53 +257,4 @@ def summed(
     return msgspec.structs.replace(challenge, **facts)
 
 
-def to_json(challenge: Challenge) -> bytes:
-    """Return a challenge as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(challenge), indent=1) + b"\n"
-
-
-def from_json(data: bytes, *, where: str | Path | None = None) -> Challenge:
-    """Read a challenge of this schema.
-
-    Raises:
-        RecordError: The bytes are not a challenge, or its schema is newer.
-    """
-    return _READER.read(data, where)
-
-
-def read(path: Path) -> Challenge:
-    """Read a challenge's file.
-
-    Raises:
-        RecordError: The file is missing or is not a challenge.
-    """
-    return from_json(content_of(path, remedy="Run `edgeq challenge` first"), where=path)
-
-
-def last(folder: Path) -> Challenge | None:
-    """Return the challenge in a folder of reports, None if there is none.
-
-    Raises:
-        RecordError: The challenge's file can't be read.
-    """
-    path = folder / FILE
-    return read(path) if path.exists() else None
-
-
-def write(challenge: Challenge, path: Path) -> None:
-    """Write a challenge's file atomically.
-
-    Raises:
-        StoreError: The folder can't be written.
-    """
-    write_bytes(path, to_json(challenge))
-
-
-_READER = Reader(
-    Challenge,
-    SCHEMA,
-    "challenge",
-    other="Run `edgeq challenge` first",
-    newer="Upgrade edgeq, or run `edgeq challenge` again with this version",
-    damaged="Run `edgeq challenge` again",
-)
+RESULT = LastResult(Challenge, SCHEMA, "challenge")

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from edgeq.io.files import write_bytes
+from edgeq.io.structs import indented
 from edgeq.record.structs import (
     MODEL_SECTIONS,
     SCHEMA,
@@ -54,7 +55,7 @@ def run_schema() -> bytes:
     record["properties"]["schema"] = {"const": SCHEMA}
     record["required"] = ["schema", *record["required"]]
     schema = {"$schema": DIALECT, "title": f"The record of a run, {SCHEMA}", **document}
-    return msgspec.json.format(msgspec.json.encode(schema), indent=1) + b"\n"
+    return indented(schema)
 
 
 def meanings(kind: type[msgspec.Struct]) -> dict[str, str]:

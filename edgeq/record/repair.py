@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from edgeq.io.files import write_bytes
-from edgeq.io.versions import Reader, content_of
+from edgeq.io.versions import LastResult
 
 SCHEMA = "edgeq.repair/1"
-FILE = "repair.json"
 
 Aim = Literal["size", "latency"]
 
@@ -167,39 +164,4 @@ def best_of(candidates: Iterable[TriedRecord]) -> TriedRecord | None:
     return min(candidates, key=lacking, default=None)
 
 
-def read(path: Path) -> Repair:
-    """Read a repair's file.
-
-    Raises:
-        RecordError: The file is missing or does not follow this schema.
-    """
-    return _READER.read(content_of(path, remedy="Run `edgeq repair` first"), path)
-
-
-def last(folder: Path) -> Repair | None:
-    """Return the repair in a folder of reports, None if there is none.
-
-    Raises:
-        RecordError: The repair's file can't be read.
-    """
-    path = folder / FILE
-    return read(path) if path.exists() else None
-
-
-def write(repair: Repair, path: Path) -> None:
-    """Write a repair's file atomically.
-
-    Raises:
-        StoreError: The folder can't be written.
-    """
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(repair), indent=1) + b"\n")
-
-
-_READER = Reader(
-    Repair,
-    SCHEMA,
-    "repair",
-    other="Run `edgeq repair` first",
-    newer="Upgrade edgeq, or run `edgeq repair` again with this version",
-    damaged="Run `edgeq repair` again",
-)
+RESULT = LastResult(Repair, SCHEMA, "repair")

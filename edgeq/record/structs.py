@@ -20,7 +20,7 @@ from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.config.target_kinds import LOCAL
 from edgeq.errors import RecordError
 from edgeq.io.files import write_bytes
-from edgeq.io.structs import Json, not_finite
+from edgeq.io.structs import Json, indented, not_finite
 from edgeq.io.versions import Reader, content_of
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.measure.own_measures import OwnMeasure
@@ -482,7 +482,7 @@ def to_json(record: RunRecord) -> bytes:
         plain |= {name: written(getattr(model, name)) for name in MODEL_SECTIONS}
     for path in not_finite(builtins):
         raise RecordError("the record holds a number that is not finite", where=path)
-    return msgspec.json.format(msgspec.json.encode(builtins), indent=1) + b"\n"
+    return indented(builtins)
 
 
 def from_json(data: bytes, *, where: str | Path | None = None) -> RunRecord:

@@ -139,14 +139,14 @@ def test_a_second_run_makes_nothing_again(project: Project) -> None:
 
 def test_the_record_holds_the_last_challenge(project: Project) -> None:
     found = challenge.summed((), (), spec_sha256="other")
-    challenge.write(found, project.reports / challenge.FILE)
+    challenge.RESULT.write(found, project.reports / challenge.RESULT.file)
     assert project.run("-m", "size").ret == 0
     assert project.record.challenge == found
 
 
 def test_a_damaged_challenge_is_bad_input_and_the_report_is_written(project: Project) -> None:
     project.reports.mkdir(parents=True)
-    (project.reports / challenge.FILE).write_bytes(b"{")
+    (project.reports / challenge.RESULT.file).write_bytes(b"{")
     result = project.run("-m", "size")
     assert result.ret == 2
     assert "not a challenge" in text_of(result)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgeq.cli import main
-from edgeq.record.repair import read
+from edgeq.record.repair import RESULT
 from tests.unit.faults.project import lay_out
 
 SPEC = """
@@ -43,7 +43,7 @@ def test_the_table_for_the_spec_is_printed_and_the_figures_are_written(
     shown = capsys.readouterr()
     assert '[variants.repaired]\nmodel = "net"\nmethod = "' in shown.out
     assert shown.err == ""
-    found = read(folder / "reports" / "latest" / "repair.json")
+    found = RESULT.read(folder / "reports" / "latest" / "repair.json")
     assert found.repaired is not None
     assert found.aim == "size"
 

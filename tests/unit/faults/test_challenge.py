@@ -17,7 +17,7 @@ from edgeq.faults.challenge import challenge, judged
 from edgeq.faults.fault import Fault, Faulty, new_fault
 from edgeq.faults.good import Good
 from edgeq.pipeline.variant import VariantUnderTest
-from edgeq.record.challenge import Challenge, FaultAnswer, to_json
+from edgeq.record.challenge import Challenge, FaultAnswer
 from edgeq.registry import Registry
 from tests.unit.faults import project
 
@@ -139,7 +139,7 @@ def test_controls_pass(found: Challenge) -> None:
 
 
 def test_the_json_is_what_is_promised(found: Challenge, root: Path) -> None:
-    told = msgspec.json.decode(to_json(found))
+    told = msgspec.json.decode(msgspec.json.encode(found))
     assert told["schema"] == "edgeq.challenge/1"
     assert told["spec_sha256"] == spec_sha256(project.spec(root))
     assert told["started"].endswith("+00:00")

@@ -9,8 +9,7 @@ import msgspec
 import pytest
 
 from edgeq.errors import RecordError
-from edgeq.record import challenge
-from edgeq.record.challenge import ControlAnswer, FaultAnswer, summed
+from edgeq.record.challenge import RESULT, ControlAnswer, FaultAnswer, Shares, summed
 
 FAULT = FaultAnswer(
     model="net", variant="int8", name="one", place="file", severity="low", verdict="caught"
@@ -20,9 +19,9 @@ FOUND = summed((FAULT,), (CONTROL,), started="2026-11-23T12:00:00+00:00", comple
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    assert challenge.last(tmp_path) is None
-    challenge.write(FOUND, tmp_path / challenge.FILE)
-    assert challenge.last(tmp_path) == FOUND
+    assert RESULT.last(tmp_path) is None
+    RESULT.write(FOUND, tmp_path / RESULT.file)
+    assert RESULT.last(tmp_path) == FOUND
 
 
 def test_what_is_broken_is_not_counted() -> None:
@@ -64,7 +63,7 @@ def test_who_caught_what_is_said() -> None:
         for name, (caught, proofs) in by.items()
     )
     found = summed(faults, ())
-    assert found.shares == challenge.Shares(proofs=1, limits=1, both=1)
+    assert found.shares == Shares(proofs=1, limits=1, both=1)
     assert found.findings == (
         "Caught by proofs alone: 1; by gates with a limit alone: 1; by both: 1",
         (
@@ -89,15 +88,15 @@ def test_answers_of_older_versions_say_nothing_of_who_caught_what() -> None:
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, data: bytes, what: str) -> None:
-    path = tmp_path / challenge.FILE
+    path = tmp_path / RESULT.file
     path.write_bytes(data)
     with pytest.raises(RecordError, match=what):
-        challenge.read(path)
+        RESULT.read(path)
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="Run `edgeq challenge` first"):
-        challenge.read(tmp_path / challenge.FILE)
+        RESULT.read(tmp_path / RESULT.file)
 
 
 def _with(verdict: str, **fields: Any) -> FaultAnswer:

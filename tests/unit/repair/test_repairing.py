@@ -12,7 +12,7 @@ import pytest
 from edgeq.config.structs import Spec
 from edgeq.errors import ImageError, ModelError, SpecError, WorkerError
 from edgeq.pipeline.run import Run
-from edgeq.record.repair import Repair, read, write
+from edgeq.record.repair import RESULT, Repair
 from edgeq.repair import checking, repairing
 from edgeq.repair.bench import Bench, QuantizedUnit
 from edgeq.repair.choosing import MOST_CANDIDATES
@@ -99,8 +99,8 @@ def test_what_is_printed_makes_the_same_variant(root: Path, smallest: Repair) ->
 
 
 def test_the_record_is_read_as_it_was_written(tmp_path: Path, smallest: Repair) -> None:
-    write(smallest, tmp_path / "repair.json")
-    assert read(tmp_path / "repair.json") == smallest
+    RESULT.write(smallest, tmp_path / "repair.json")
+    assert RESULT.read(tmp_path / "repair.json") == smallest
 
 
 def test_the_lines_say_goal_table_and_answer(smallest: Repair) -> None:

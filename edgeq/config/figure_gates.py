@@ -6,6 +6,7 @@ row says only what differs.
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
@@ -33,19 +34,10 @@ def figure_gate(
     in_table: bool = False,
     of_heads: bool = False,
 ) -> Gate:
-    """Return a gate on a figure of a task.
+    """Return a gate on a figure of a task, which has the gate's name; see ``Gate`` for the rest.
 
-    Args:
-        name: Name of the gate and of the figure.
-        task: The task whose measures return the figure.
-        summary: What it checks, for people.
-        sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it.
-        labelled: Whether the figure needs labels.
-        written: How the value is written.
-        minimum: Lowest limit that makes sense.
-        maximum: Highest limit that makes sense, or None.
-        in_table: Whether the report's table of variants shows its limit.
-        of_heads: Whether it is about further outputs with class scores.
+    ``labelled`` says whether the figure needs labels, ``in_table`` whether the report's table of
+    variants shows its limit.
     """
 
     def judge(variant: VariantUnderTest, limit: float) -> Judgement:
@@ -75,28 +67,8 @@ def figure_gate(
     return row
 
 
-def _worsening(
-    name: str,
-    task: Task,
-    summary: str,
-    *,
-    written: Kind = "points",
-    maximum: float | None = 1.0,
-    in_table: bool = False,
-) -> Gate:
-    """Return a gate on how much worse than the baseline a variant is by the labels."""
-    return figure_gate(
-        name,
-        task,
-        summary,
-        "max",
-        labelled=True,
-        written=written,
-        minimum=-1.0,
-        maximum=maximum,
-        in_table=in_table,
-    )
-
+_worsening = partial(figure_gate, sense="max", labelled=True, written="points", minimum=-1.0)
+"""A gate on how much worse than the baseline a variant is by the labels."""
 
 FIGURE_GATES = (
     figure_gate(

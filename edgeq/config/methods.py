@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from edgeq.config.structs import Classifier, Precision, StoredWeights
 from edgeq.errors import SpecError
@@ -103,110 +104,86 @@ class Methods(Extensible[Method]):
                 )
 
 
+_in_floats = partial(Method, needs_calibration=False, activation_types=_FLOAT, io_types=_FLOAT)
+_calibrated = partial(
+    Method, engines=("litert", "tensorflow"), needs_calibration=True, weight_types=_INT8
+)
+
 METHODS = Methods(
     "method",
     Method,
     "edgeq.methods",
     [
-        Method(
+        _in_floats(
             "dynamic_range",
             "int8 weights; activations quantized at run time",
             ("litert", "tensorflow"),
-            needs_calibration=False,
             weight_types=_INT8,
-            activation_types=_FLOAT,
-            io_types=_FLOAT,
             weights_dequantized=False,
             classifiers=("int4",),
         ),
-        Method(
+        _in_floats(
             "float16",
             "float16 weights, float arithmetic",
             ("litert", "tensorflow"),
-            needs_calibration=False,
             weight_types=frozenset({"float16"}),
-            activation_types=_FLOAT,
-            io_types=_FLOAT,
         ),
-        Method(
+        _calibrated(
             "int8",
             "int8 weights, activations, input and output",
-            ("litert", "tensorflow"),
-            needs_calibration=True,
-            weight_types=_INT8,
             activation_types=_INT8,
             io_types=_INT8,
             classifiers=_CLASSIFIERS,
         ),
-        Method(
+        _calibrated(
             "int8_float_io",
             "int8 weights and activations, float input and output",
-            ("litert", "tensorflow"),
-            needs_calibration=True,
-            weight_types=_INT8,
             activation_types=_INT8,
             io_types=_FLOAT,
             classifiers=_CLASSIFIERS,
         ),
-        Method(
+        _calibrated(
             "int8_uint8_io",
             "8-bit weights and activations, uint8 input and output",
-            ("litert", "tensorflow"),
-            needs_calibration=True,
             weight_types=_8_BITS,
             activation_types=_8_BITS,
             io_types=frozenset({"uint8"}),
             classifiers=_CLASSIFIERS,
         ),
-        Method(
+        _calibrated(
             "int8_per_tensor",
             "as int8, with one scale for all channels of a layer's weights",
-            ("litert", "tensorflow"),
-            needs_calibration=True,
-            weight_types=_INT8,
             activation_types=_INT8,
             io_types=_8_BITS | _FLOAT,
             stored_weights="per_tensor",
             finer="int8",
         ),
-        Method(
+        _in_floats(
             "weight_only_int8",
             "int8 weights, float arithmetic",
             ("litert",),
-            needs_calibration=False,
             weight_types=_INT8,
-            activation_types=_FLOAT,
-            io_types=_FLOAT,
             weights_dequantized=True,
             classifiers=_CLASSIFIERS,
         ),
-        Method(
+        _calibrated(
             "int16x8",
             "int8 weights, int16 activations, input and output",
-            ("litert", "tensorflow"),
-            needs_calibration=True,
-            weight_types=_INT8,
             activation_types=frozenset({"int16"}),
             io_types=frozenset({"int16", "float32"}),
         ),
-        Method(
+        _in_floats(
             "weight_only_int4",
             "int4 weights, float arithmetic",
             ("litert",),
-            needs_calibration=False,
             weight_types=frozenset({"int4"}),
-            activation_types=_FLOAT,
-            io_types=_FLOAT,
             weights_dequantized=True,
         ),
-        Method(
+        _in_floats(
             "dynamic_int2",
             "int2 weights; activations quantized at run time (experimental)",
             ("litert",),
-            needs_calibration=False,
             weight_types=frozenset({"int2"}),
-            activation_types=_FLOAT,
-            io_types=_FLOAT,
             weights_dequantized=False,
         ),
     ],

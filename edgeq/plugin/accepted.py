@@ -61,16 +61,11 @@ class Held:
 
 def in_words(change: Change) -> str:
     """Return why a case fails although it is within its own limit."""
+    meant = "If that is intended, say why"
     if change.is_open:
-        return (
-            f"{change.id} is {change.against}: {printable(change.reason)}\n"
-            "Next: If it is meant to be measured as it is now, accept its figures: "
-            "edgeq accept -k CASE --reason TEXT"
-        )
-    worse = change.kind is ChangeKind.WORSE
-    against = "worse than accepted" if worse else "gone since the accepted record"
-    choice = "-k CASE" if worse else "--prune"
+        meant = "If it is meant to be measured as it is now, accept its figures"
+    which = "--prune" if change.kind is ChangeKind.GONE else "-k CASE"
     return (
-        f"{change.id} is {against}: {printable(change.reason)}\n"
-        f"Next: If that is intended, say why: edgeq accept {choice} --reason TEXT"
+        f"{change.id} is {change.against}: {printable(change.reason)}\n"
+        f"Next: {meant}: edgeq accept {which} --reason TEXT"
     )

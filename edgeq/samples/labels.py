@@ -116,7 +116,10 @@ class LabelSet:
             return "Set labels = 'imagenet-background' (output 0 is the background)"
         if self.name == "imagenet-background" and outputs == self.classes:
             return "Set labels = 'imagenet'"
-        return "Set `labels` to a text file with one name per line, in the order of the outputs"
+        return (
+            "Set `labels` to a text file with one name per line, in the order of the outputs; "
+            "a ready-made variant with other outputs has `labels` of its own"
+        )
 
 
 def _unshared(names: Sequence[str]) -> dict[str, int]:

@@ -68,6 +68,7 @@ def test_background_is_one_more_output_and_is_dropped(tmp_path: Path) -> None:
         ("imagenet", (2, 1001), "imagenet-background"),
         ("imagenet-background", (2, 1000), "labels = 'imagenet'"),
         ("imagenet", (2, 10), "text file"),
+        ("cifar10", (2, 11), "a ready-made variant with other outputs has `labels` of its own"),
         ("cifar10", (10,), "text file"),
         ("cifar10", (), "text file"),
     ],

@@ -2,8 +2,8 @@
 
 Run ``python -m benchmarks.project_transcripts``: it lays out a repository with EfficientNet-Lite0
 in ``services/vision`` and another service beside it, runs pytest and edgeq's own commands there,
-and prints them with what they say, as in ``project_transcripts.md``. Of the output nothing is
-changed but the folders' names. ``--store`` keeps what is made.
+and prints them with what they say. Of the output nothing is changed but the folders' names.
+``--store`` keeps what is made.
 """
 
 from __future__ import annotations

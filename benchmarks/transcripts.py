@@ -4,7 +4,7 @@ The one of a retrained float model needs the photographs of ``$EDGEQ_DATA`` and 
 
 Run ``python -m benchmarks.transcripts``: it lays out a project with EfficientNet-Lite0 and the 20
 built-in photographs, puts one faulty variant after the other into it, runs edgeq's own commands and
-prints them with what they say, as in ``transcripts.md``. Only gates on answers are run; of the
+prints them with what they say. Only gates on answers are run; of the
 output nothing is changed but the folder's name. ``--store`` keeps what is made.
 """
 

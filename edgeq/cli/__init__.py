@@ -29,14 +29,24 @@ __all__ = ["edgeq", "main"]
 EXIT_INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class InOrder(click.Group):
+    """Lists its commands in the order in which a project needs them, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names of the commands, in the order in which they were added."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="edgeq", message="%(prog)s %(version)s")
 def edgeq() -> None:
     """The regression gate for quantized edge models.
 
     Says whether a quantized model may ship in place of its float baseline: each variant is
-    rejected, not judged, unproven or cleared. Exit codes: 0 nothing fails, 1 a case fails, 2 bad
-    input, 130 interrupted.
+    rejected, not judged, unproven or cleared. Begin with `edgeq init` in your project's folder.
+    Exit codes: 0 nothing fails, 1 a case fails, 2 bad input, 130 interrupted.
     """
 
 

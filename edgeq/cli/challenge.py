@@ -7,9 +7,7 @@ from pathlib import Path
 import click
 
 from edgeq.cli.options import PATH, config_option, spec_of
-from edgeq.cli.say import progress, say
-
-WIDTH = 100
+from edgeq.cli.say import progress, say, width
 
 
 @click.command(short_help="Make good variants faulty and see which faults the gate catches.")
@@ -55,7 +53,7 @@ def challenge(
     from edgeq.store.locks import alone_in
 
     if show:
-        for text in table.catalogue(tuple(fault for _, fault in faults()), WIDTH):
+        for text in table.catalogue(tuple(fault for _, fault in faults()), width()):
             say(text)
         return 0
     spec = spec_of(config)
@@ -63,7 +61,7 @@ def challenge(
         outcome = run(spec, models=models, variant=variant, names=names, say=progress)
     finally:
         progress("")
-    for text in table.lines(outcome, WIDTH):
+    for text in table.lines(outcome, width()):
         say(text)
     reports = spec.path(spec.reports)
     with alone_in(reports):

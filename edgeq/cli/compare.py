@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq.cli.options import Range, config_option, spec_of
-from edgeq.cli.say import shown
+from edgeq.cli.say import shown, width
 
 if TYPE_CHECKING:
     from edgeq.record.change import Change
 
 SCHEMA = "edgeq.compare/1"
 EXIT_WORSE = 1
-WIDTH = 100
 FAIL_ON = {"worse": ("worse",), "gone": ("worse", "gone"), "never": ()}
 
 
@@ -92,7 +91,7 @@ def _text(before: str, after: str, changes: Sequence[Change]) -> str:
     summary = view.summary if view else "there is nothing to compare"
     lines = [f"{printable(before)}, then {printable(after)}: {summary}"]
     lines += terminal_lines(view) if view else []
-    return "\n".join(part for line in lines for part in wrapped(line, WIDTH, indent="    "))
+    return "\n".join(part for line in lines for part in wrapped(line, width(), indent="    "))
 
 
 def _markdown(before: str, after: str, changes: Sequence[Change]) -> str:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq.cli.options import PATH, config_option
-from edgeq.cli.say import say
+from edgeq.cli.say import say, width
 from edgeq.words import plural
 
 if TYPE_CHECKING:
     from edgeq.doctor import Finding
 
-WIDTH = 100
 AREA_WIDTH = 10
 MARKS = {"ok": "ok", "absent": "--", "bad": "!!"}
 EXIT_BAD = 2
@@ -80,7 +79,7 @@ def doctor(*, config: Path | None, spec_only: bool, files: tuple[Path, ...]) -> 
     for area, group in groupby(findings, key=lambda finding: finding.area):
         for place, finding in enumerate(group):
             head = f"{area if place == 0 else '':<{AREA_WIDTH}}{MARKS[finding.state]} "
-            for line in wrapped(printable(finding.text), WIDTH - len(head)):
+            for line in wrapped(printable(finding.text), width() - len(head)):
                 say(f"{head}{line}")
                 head = " " * len(head)
     bad = sum(finding.state == "bad" for finding in findings)

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq.cli.options import config_option, latest_record, record_option
-from edgeq.cli.say import say
+from edgeq.cli.say import say, width
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from edgeq.record.structs import RunRecord
 
-WIDTH = 100
 NAME_WIDTH = 12
 MOST_LISTED = 20
 
@@ -99,6 +98,6 @@ def _tell(title: str, lines: tuple[tuple[str, str], ...]) -> None:
     for name, group in groupby(lines, key=lambda line: line[0]):
         head = f"  {name:<{NAME_WIDTH}}"
         for _, text in group:
-            for row in textwrap.wrap(printable(text), WIDTH - len(head)) or [""]:
+            for row in textwrap.wrap(printable(text), width() - len(head)) or [""]:
                 say(f"{head}{row}")
                 head = " " * len(head)

@@ -23,6 +23,15 @@ EXAMPLE = "efficientnet-lite0"
 """The model of the starter, whose weights and photographs packages have."""
 
 
+NEXT = (
+    ("edgeq doctor", "checks that what it names is there"),
+    ("pytest", "runs the gate"),
+    ('edgeq accept --reason "first good run"', "fails later runs that are worse"),
+    ("edgeq bundle", "packs the cleared variants"),
+)
+"""What to run after ``edgeq init``, each with its effect."""
+
+
 @click.command(short_help="Write edgeq.toml and tests/test_gate.py for a folder's models.")
 @click.argument(
     "folder",
@@ -51,12 +60,9 @@ def init(folder: Path) -> int:
     what = "name" if there.model is None else "check"
     sets = "photographs" if there.arrays is None else "samples"
     say(f"Next: {go}{what} your models and {sets} in edgeq.toml, then")
-    say("  edgeq doctor    checks that everything it names is available")
-    say("  pytest          runs the gate; the report is reports/latest/report.html")
-    say("  edgeq accept    keeps the figures of a good run: later runs fail if they are worse")
-    say("  edgeq bundle    packs the cleared variants")
-    say("Keep reports/ out of git, except for reports/accepted/, which `edgeq accept` writes.")
-    say(".edgeq/, where variants are kept, ignores itself.")
+    for command, effect in NEXT:
+        say(f"  {command:<38}  {effect}")
+    say('Add "reports/*" and "!reports/accepted/" to .gitignore; .edgeq/ ignores itself.')
     return 0
 
 

@@ -9,7 +9,7 @@ import click
 
 from edgeq import words
 from edgeq.cli.options import config_option, spec_of
-from edgeq.cli.say import say
+from edgeq.cli.say import say, width
 
 if TYPE_CHECKING:
     from edgeq.config.structs import DeclaredTarget, Spec
@@ -204,6 +204,7 @@ def list_(config: Path | None) -> None:
     from edgeq.config.target_kinds import BUILT_IN, KINDS
     from edgeq.store import prune
     from edgeq.targets.parts import cache
+    from edgeq.words.escape import wrapped
 
     spec = spec_of(config)
     for name, entry in {**BUILT_IN, **spec.targets.declared}.items():
@@ -213,7 +214,11 @@ def list_(config: Path | None) -> None:
     stores: dict[str, list[str]] = {}
     for name, kind in KINDS:
         stores.setdefault(kind.store or name, []).append(name)
-        say(f"  {name:<14}{kind.summary}; measures {', '.join(sorted(kind.measures))}")
+        head = f"  {name:<14}"
+        text = f"{kind.summary}; measures {', '.join(sorted(kind.measures))}"
+        for row in wrapped(text, width() - len(head)):
+            say(head + row)
+            head = " " * len(head)
     for store, kinds in stores.items():
         prepared = sum(entry.bytes for entry in prune.entries(cache(store)))
         if prepared:

@@ -61,6 +61,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(printable(error), red=True)
 
 
+ACCEPT = "Next: edgeq accept --reason TEXT makes later runs fail if a figure gets worse"
+
+
 class Address:
     """Writes the report's location last, and keeps pytest from repeating what edgeq's table says.
 
@@ -85,6 +88,9 @@ class Address:
             for damaged in state.found.damaged:
                 terminalreporter.write_line(printable(f"History: {damaged}"), yellow=True)
             page = short(state.found.folder / REPORT, state.start)
+            record = state.found.record
+            if record is not None and record.summary.may_ship and not state.accepted:
+                terminalreporter.write_line(ACCEPT)
             terminalreporter.write_line(f"Report: {page}")
 
 

@@ -14,6 +14,7 @@ import pytest
 from edgeq.faults.graph import Graph
 from edgeq.history import accepted
 from edgeq.judge.verdict import ShipDecision
+from edgeq.plugin.terminal import ACCEPT
 from edgeq.record.change import ChangeKind
 from tests.patience import PATIENCE_S
 from tests.plugin.projects import Project, save_photographs, text_of
@@ -51,12 +52,15 @@ def test_accept_a_worse_run_compare_and_accept_again(project: Project) -> None:
     # One that was trained on after its baseline: what it stores is not the baseline's any more.
     project.spec["variants"]["vendor"]["weights"] = "trained"
     del project.spec["gates"]["latency_ratio"], project.spec["gates"]["max_peak_memory"]
-    assert project.run().ret == 0
+    result = project.run()
+    assert result.ret == 0
+    assert ACCEPT in result.outlines
     assert kinds(project) == {}
     assert edgeq(project, "accept", "--reason", "first").returncode == 0
 
     result = project.run()
     assert result.ret == 0
+    assert ACCEPT not in result.outlines
     assert set(kinds(project).values()) == {ChangeKind.UNCHANGED}
     assert "What changed since the accepted record: 21 unchanged" in text_of(result)
 

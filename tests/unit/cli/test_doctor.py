@@ -56,6 +56,7 @@ def test_lines_are_broken_below_their_text(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     long = doctor.Finding("tools", "absent", "word " * 30 + "end")
+    monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr(doctor, "examine", lambda *_, **__: (long, long))
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()[1:-1]

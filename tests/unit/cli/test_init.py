@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from edgeq.cli import edgeq as command_line
 from edgeq.cli import main
-from edgeq.cli.init import STARTERS
+from edgeq.cli.init import NEXT, STARTERS
 from edgeq.config.gates import limits
 from edgeq.config.load import load_spec
 from edgeq.config.methods import METHODS
@@ -48,6 +50,18 @@ def test_the_spec_that_it_writes_is_valid(starter: str, here: Path) -> None:
     spec = load_spec(here)
     assert spec.origin.endswith("edgeq.toml")
     assert list(spec.models) == ["efficientnet-lite0"]
+
+
+def test_every_command_that_it_names_parses_and_fits_80_columns(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+    for text, _ in NEXT:
+        program, *arguments = shlex.split(text)
+        if program == "edgeq":
+            command = command_line.commands[arguments[0]]
+            command.make_context(arguments[0], arguments[1:])  # a missing option is refused here
 
 
 def test_every_example_in_it_is_valid_too(starter: str, here: Path) -> None:

@@ -202,7 +202,7 @@ def _single(comparison: Ranges, trial: Trial, fit: RangeFit) -> Cause:
     )
     return Cause(
         name,
-        f"{what} {holds(fit)}; with this range alone set right, {recovery(comparison, trial)}",
+        f"{what} {holds(fit)}. With it set right, {recovery(comparison, trial)}",
         _facts(comparison, trial, [fit]),
     )
 

@@ -296,11 +296,15 @@ def _in_words(case: CaseRecord) -> str:
 
 
 def _worse(record: RunRecord, model: str, variant: VariantRecord) -> list[str]:
-    """Return what became worse about a variant since its accepted record."""
+    """Return what became worse about a variant, apart from cases that fail their own limits."""
+    own = record.verdicts(model, variant.name)
+    failing = {case.id for case in own if case.status is Verdict.FAIL}
     return [
         f"{change.gate}: {change.against}; {change.reason}"
         for change in record.changes
-        if change.fails and (change.model, change.method) == (model, variant.name)
+        if change.fails
+        and (change.model, change.method) == (model, variant.name)
+        and change.id not in failing
     ]
 
 

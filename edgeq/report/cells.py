@@ -93,7 +93,10 @@ def cells(
 
 
 def headings(rows: Iterable[Mapping[str, Cell]]) -> dict[str, str]:
-    """Return the headings of the columns, which say what the cells of a table's rows show."""
+    """Return the headings of a table's columns, which say what its cells show.
+
+    A column in which no row has a number or a limit is left out.
+    """
     shown = list(rows)
     named = {
         column: {row[column].names_measure for row in shown if not _is_empty(row[column])}
@@ -105,7 +108,11 @@ def headings(rows: Iterable[Mapping[str, Cell]]) -> dict[str, str]:
         kinds = named[column] or anywhere  # what was not measured is of the same kind
         if True in kinds:
             texts[column] = f"{plain} (top-1 unless named)" if False in kinds else plain
-    return texts
+    return {
+        column: text
+        for column, text in texts.items()
+        if any(row[column].limits or not _is_empty(row[column]) for row in shown)
+    }
 
 
 def _is_empty(cell: Cell) -> bool:

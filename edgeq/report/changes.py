@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
-from edgeq.record.change import Change, ChangeKind, Previous
+import msgspec
+
+from edgeq.judge.verdict import Verdict
+from edgeq.record.change import Change, ChangeKind
+from edgeq.record.structs import CaseRecord, RunRecord
 from edgeq.report.words import Mark
 from edgeq.words import plural, typeset, utc
 from edgeq.words.escape import markdown, printable
@@ -13,7 +17,7 @@ from edgeq.words.escape import markdown, printable
 TITLE = "What changed since the accepted record"
 SINCE_THE_PREVIOUS = "What changed since the previous run"
 MOST_LINES = 20
-_SHA_SHOWN = 8
+SHA_SHOWN = 8
 
 MARKS = {
     ChangeKind.WORSE: Mark("✗", "x", "worse", "bad"),
@@ -73,24 +77,43 @@ class PreviousView:
     changes: ChangesView
 
 
-def previous_view(previous: Previous | None, most: int = MOST_LINES) -> PreviousView | None:
-    """Return the view of the changes since the previous run, None if there are none."""
+def previous_view(record: RunRecord, most: int = MOST_LINES) -> PreviousView | None:
+    """Return the view of the changes since the previous run, None if there are none.
+
+    Changes that are also those since the accepted record are only counted.
+    """
+    previous = record.previous
     if previous is None:
         return None
-    shown = changes_view(previous.changes, most)
+    shown = changes_view(previous.changes, most, cases=record.cases)
     if shown is None:
         return None
-    commit = f", commit {previous.commit[:_SHA_SHOWN]}" if previous.commit else ""
+    if shown.lines and _moved(previous.changes) == _moved(record.changes):
+        summary = f"{shown.summary}, as since the accepted record"
+        shown = replace(shown, summary=summary, lines=(), more=0)
+    commit = f", commit {previous.commit[:SHA_SHOWN]}" if previous.commit else ""
     return PreviousView(f"{utc(previous.started)}{commit}", replace(shown, steps=()))
 
 
-def changes_view(changes: Sequence[Change], most: int | None = MOST_LINES) -> ChangesView | None:
+def changes_view(
+    changes: Sequence[Change],
+    most: int | None = MOST_LINES,
+    *,
+    cases: Sequence[CaseRecord] = (),
+) -> ChangesView | None:
     """Return the view of changes, None if there are none.
 
     ``most`` is the greatest number of lines; None for all, including every case within noise.
+    ``cases`` are the run's if they are shown too: the reason of a case that FAILs is not repeated,
+    and such a case can't be accepted.
     """
     if not changes:
         return None
+    failing = {case.id: case.reason for case in cases if case.status is Verdict.FAIL}
+    changes = [
+        msgspec.structs.replace(change, reason=_without(change.reason, failing.get(change.id)))
+        for change in changes
+    ]
     by_kind = {kind: [change for change in changes if change.kind is kind] for kind in MARKS}
     lines: list[ChangeLine] = []
     for kind, group in by_kind.items():
@@ -110,7 +133,7 @@ def changes_view(changes: Sequence[Change], most: int | None = MOST_LINES) -> Ch
         ),
         lines=tuple(lines[:most]),
         more=0 if most is None else max(0, len(lines) - most),
-        steps=_steps(by_kind),
+        steps=_steps(by_kind, failing),
     )
 
 
@@ -137,6 +160,15 @@ def markdown_lines(view: ChangesView) -> list[str]:
     return lines + [f"- *Next:* {markdown(step)}" for step in view.steps]
 
 
+def _without(reason: str, known: str | None) -> str:
+    """Return why a case changed, without the reason of the case itself."""
+    return reason.removesuffix(f": {known}") if known else reason
+
+
+def _moved(changes: Sequence[Change]) -> set[tuple[str, ChangeKind]]:
+    return {(change.id, change.kind) for change in changes if change.kind not in _QUIET}
+
+
 def _grouped(kind: ChangeKind, changes: Sequence[Change]) -> list[ChangeLine]:
     """Return one line per reason; new cases all share one reason."""
     groups: dict[str, list[Change]] = {}
@@ -153,11 +185,16 @@ def _grouped(kind: ChangeKind, changes: Sequence[Change]) -> list[ChangeLine]:
     return lines
 
 
-def _steps(by_kind: dict[ChangeKind, list[Change]]) -> tuple[str, ...]:
-    """Return what the user can do, except about benchmarks, which can't be accepted."""
+def _steps(by_kind: dict[ChangeKind, list[Change]], failing: Container[str]) -> tuple[str, ...]:
+    """Return what the user can do, except about benchmarks, which can't be accepted.
+
+    Args:
+        by_kind: The changes.
+        failing: Ids of the cases that fail their own limits, which can't be accepted either.
+    """
     known = {kind for kind, group in by_kind.items() if any(change.model for change in group)}
     steps = []
-    if ChangeKind.WORSE in known:
+    if any(change.model and change.id not in failing for change in by_kind[ChangeKind.WORSE]):
         steps.append("If the loss is intended, say why: edgeq accept -k CASE --reason TEXT")
     if ChangeKind.INCONCLUSIVE in known:
         steps.append(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from edgeq.measure.beside_control import BesideControl
 from edgeq.record.measured import RecordedControl
 from edgeq.record.structs import CaseRecord, ModelRecord
+from edgeq.report.words import joined
 from edgeq.words import Kind, duration, size, value
 
 _LEAST_SECONDS = 1.0
@@ -27,16 +28,18 @@ def control_line(control: RecordedControl | None) -> str:
 
 
 def costs(model: ModelRecord) -> tuple[str, ...]:
-    """Return the cost of the controls made for a model's variants, one sentence each."""
-    sentences = {}
+    """Return the cost of the controls made for a model's variants, a sentence for each engine."""
+    by_engine: dict[str, dict[str, float]] = {}
     for control in (variant.control for variant in model.variants):
         seconds = None if control is None else _seconds(control)
         if control is not None and seconds is not None:
-            sentences[_name(control)] = (
-                f"{_name(control)} was made and run to compare brought files with: "
-                f"{duration(seconds)} of work, kept for later runs"
-            )
-    return tuple(sentences.values())
+            by_engine.setdefault(control.engine or "", {})[control.method or ""] = seconds
+    return tuple(
+        f"edgeq's own {joined([*made])} by {engine} {'was' if len(made) == 1 else 'were'} made and "
+        f"run to compare brought files with: {duration(sum(made.values()))} of work, kept for "
+        "later runs"
+        for engine, made in by_engine.items()
+    )
 
 
 def scale_costs(cases: Iterable[CaseRecord]) -> tuple[str, ...]:

@@ -39,15 +39,16 @@ def commands(record: RunRecord) -> list[str]:
                 into.setdefault(f"{about_model(record, model)}.", []).append(title)
     for error in record.errors:
         errors.setdefault(error, []).append("bad input")
-    for change in record.changes:
-        if change.fails or change.is_open:
-            fails = change.fails or record.inconclusive == "fail"
-            against = (errors if fails else warnings).setdefault(change.reason, [])
-            against.append(f"{change.id} {change.against}")
     for case in record.cases:
         place = _place(case, errors, warnings, fails=record.inconclusive == "fail")
         if place is not None:
             place.setdefault(_why(case), []).append(f"{status_in_words(case)} {case.id}")
+    failing = {case.id for case in record.cases if case.status is Verdict.FAIL}
+    for change in record.changes:
+        if (change.fails or change.is_open) and change.id not in failing:
+            fails = change.fails or record.inconclusive == "fail"
+            against = (errors if fails else warnings).setdefault(change.reason, [])
+            against.append(f"{change.id} {change.against}")
     if record.lost:
         errors.setdefault("declared, and not run", []).extend(record.lost)
     return [*_commands("error", errors), *_commands("warning", warnings)]

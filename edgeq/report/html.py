@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import edgeq
 from edgeq.record.structs import RunRecord
-from edgeq.report.cells import HEADINGS, headings
+from edgeq.report.cells import headings
 from edgeq.report.changes import previous_view
 from edgeq.report.embedded_record import carried
 from edgeq.report.repair_view import repair_view
@@ -52,14 +52,14 @@ def render(
     from markupsafe import Markup
 
     embedded, shown = carried(record), shown or view(record)
+    columns = headings(row.cells for model in shown.models for row in model.rows)
     return template("report.html.j2").render(
         view=shown,
-        previous=previous_view(record.previous),
+        previous=previous_view(record),
         challenge=strength(record),
         repair=repair_view(record.repair),
         history=history,
-        columns=tuple(HEADINGS),
-        headings=headings(row.cells for model in shown.models for row in model.rows),
+        columns=columns,
         record_json=Markup(embedded),  # noqa: S704 - escaped for exactly this place
         script=Markup(_script()),  # noqa: S704 - a file of ours
         script_hash=_hash(_script()),

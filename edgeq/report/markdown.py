@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from edgeq.judge.verdict import Verdict
 from edgeq.record.structs import RunRecord
 from edgeq.report import changes
-from edgeq.report.cells import HEADINGS, headings
+from edgeq.report.cells import headings
 from edgeq.report.trouble import Trouble, troubles
 from edgeq.report.variant_view import VariantView
 from edgeq.report.view import ModelView, ReportView, view
@@ -15,6 +17,7 @@ from edgeq.words.escape import markdown
 
 MOST_CASES = 40
 MOST_ROWS = 60
+MOST_UNFOLDED = 12
 MOST_MOVED = 10
 _LONGEST = 300
 _LONGEST_FINDING = 1200
@@ -31,10 +34,10 @@ def render(record: RunRecord, shown: ReportView | None = None) -> str:
         ),
         f"{_text(shown.verdict)}.",
         counts,
+        _trouble(shown),
         "\n".join(f"- **Note:** {_text(note)}" for note in shown.notes[:MOST_CASES]),
         *(_model(model) for model in shown.models[:MOST_ROWS]),
         _targets(shown),
-        _trouble(shown),
         _changes(shown),
         _previous(record),
         f"<sub>edgeq {_text(shown.edgeq)} · {_text(shown.started)} · 1 MB = 1000 kB</sub>",
@@ -43,13 +46,13 @@ def render(record: RunRecord, shown: ReportView | None = None) -> str:
 
 
 def _model(model: ModelView) -> str:
-    texts = headings(row.cells for row in model.rows)
+    columns = headings(row.cells for row in model.rows)
     lines = [
         f"### {_text(model.name)}",
         "",
-        f"| Variant | {' | '.join(texts.values())} | Answer |",
-        f"|:--|{'--:|' * len(HEADINGS)}:--|",
-        *(_row(variant) for variant in (model.baseline, *model.variants[:MOST_ROWS])),
+        f"| {' | '.join(['Variant', *columns.values(), 'Answer'])} |",
+        f"|:--|{'--:|' * len(columns)}:--|",
+        *(_row(variant, columns) for variant in (model.baseline, *model.variants[:MOST_ROWS])),
     ]
     more = len(model.variants) - MOST_ROWS
     if more > 0:
@@ -86,13 +89,13 @@ def _marked(mark: Mark) -> str:
     return f"{mark.symbol} {mark.word}"
 
 
-def _row(variant: VariantView) -> str:
+def _row(variant: VariantView, columns: Iterable[str]) -> str:
     cells = []
-    for name in HEADINGS:
+    for name in columns:
         cell = variant.cells[name]
         interval = f" ({', '.join(cell.details)})" if cell.details and name == "agreement" else ""
         cells.append(_text(cell.text + interval))
-    return f"| {_text(variant.name)} | {' | '.join(cells)} | {_marked(variant.mark)} |"
+    return f"| {' | '.join([_text(variant.name), *cells, _marked(variant.mark)])} |"
 
 
 def _trouble(shown: ReportView) -> str:
@@ -106,7 +109,8 @@ def _trouble(shown: ReportView) -> str:
     if len(groups) > MOST_CASES:
         lines.append(f"- {len(groups) - MOST_CASES} more are in the report")
     body = "\n".join(lines)
-    return f"<details><summary>What did not pass</summary>\n\n{body}\n\n</details>"
+    unfolded = " open" if len(lines) <= MOST_UNFOLDED else ""
+    return f"<details{unfolded}><summary>What did not pass</summary>\n\n{body}\n\n</details>"
 
 
 def _changes(shown: ReportView) -> str:
@@ -116,7 +120,7 @@ def _changes(shown: ReportView) -> str:
 
 
 def _previous(record: RunRecord) -> str:
-    comparison = changes.previous_view(record.previous, most=MOST_MOVED)
+    comparison = changes.previous_view(record, most=MOST_MOVED)
     if comparison is None:
         return ""
     summary = f"{markdown(comparison.when)}: {comparison.changes.summary}"

@@ -146,20 +146,17 @@ def _objection(record: RunRecord, model: ModelRecord, variant: VariantRecord) ->
     """Return the reasons to reject a variant, in as few words as possible."""
     if variant.error is not None:
         return "it could not be made, run or compared"
-    cases = [
-        f"{case.gate} {case.status.value}"
+    objections = {
+        case.id: f"{case.gate} {case.status.value}"
         for case in record.verdicts(model.name, variant.name)
         if case.status is Verdict.FAIL
         or (case.status is Verdict.MISSING and not case.declared_missing)
-    ]
-    worse = [
-        f"{moved.gate} {moved.against}"
-        for moved in record.changes
-        if moved.fails and (moved.model, moved.method) == (model.name, variant.name)
-    ]
-    objections = [*cases, *worse]
+    }
+    for moved in record.changes:
+        if moved.fails and (moved.model, moved.method) == (model.name, variant.name):
+            objections.setdefault(moved.id, f"{moved.gate} {moved.against}")
     if objections:
-        return names(objections)
+        return names([*objections.values()])
     left = len(not_run(record, model.name, variant))
     return f"{plural(left, 'declared case')} not run"
 
@@ -235,13 +232,18 @@ def _rank(variant: VariantRecord) -> float:
         return variant.accuracy.variant_top1.value
     if variant.agreement is not None:
         return variant.agreement.top1
+    if variant.precision is not None:
+        return variant.precision.variant_map
+    if variant.boxes is not None and variant.boxes.recall is not None:
+        return variant.boxes.recall.value
     worst = worst_output(variant)
     return 2.0 if worst is None else -(worst.error or 0.0)
 
 
 def _figures(variant: VariantRecord) -> str:
     """Return the deciding numbers of a variant, empty if none was measured."""
-    return accuracy(variant) or agreement(variant) or error(variant)
+    measures = (accuracy, agreement, precision, box_recall, error)
+    return next(filter(None, (measure(variant) for measure in measures)), "")
 
 
 def accuracy(variant: VariantRecord) -> str:
@@ -259,6 +261,23 @@ def agreement(variant: VariantRecord) -> str:
         return ""
     share, ends = variant.agreement.top1, variant.agreement.top1_interval
     return f"agreement {words.percent(share)}{_interval(ends)}"
+
+
+def precision(variant: VariantRecord) -> str:
+    """Return the baseline's and the variant's mAP50-95, empty if it was not measured."""
+    if variant.precision is None:
+        return ""
+    before, after = variant.precision.baseline_map, variant.precision.variant_map
+    moved = typeset(change("percent", before, after))
+    return f"mAP {moved}{_interval(variant.precision.variant_interval)}"
+
+
+def box_recall(variant: VariantRecord) -> str:
+    """Return the share of the baseline's boxes that a detector finds, empty if not measured."""
+    recall = None if variant.boxes is None else variant.boxes.recall
+    if recall is None:
+        return ""
+    return f"box recall {words.percent(recall.value)}{_interval(recall.interval)}"
 
 
 def worst_output(variant: VariantRecord) -> Fit | None:
@@ -282,8 +301,8 @@ def baseline_doubt(case: CaseRecord) -> str:
     return "" if (doubt := case.known.doubt) is None else doubt.reason
 
 
-def _interval(ends: tuple[float, float]) -> str:
-    return f", interval {words.span('percent', ends)}"
+def _interval(ends: tuple[float, float] | None) -> str:
+    return "" if ends is None else f", interval {words.span('percent', ends)}"
 
 
 def _images(group: Variants) -> int:

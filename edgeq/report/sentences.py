@@ -188,11 +188,14 @@ def _parts(record: RunRecord) -> list[str]:
         parts.append(f"{_cases_are(summary.inconclusive)} INCONCLUSIVE ({rule})")
     if summary.missing - undeclared:
         parts.append(f"{plural(summary.missing - undeclared, 'case')} MISSING as declared")
+    failing = {case.id for case in record.cases if case.status is Verdict.FAIL}
     for kind in (ChangeKind.WORSE, ChangeKind.GONE):
-        number = sum(change.fails and change.kind is kind for change in record.changes)
+        moved = [change.id for change in record.changes if change.fails and change.kind is kind]
+        number = sum(case_id not in failing for case_id in moved)
         if number:
             against = "than accepted" if kind is ChangeKind.WORSE else "since the accepted record"
-            parts.append(f"{plural(number, 'case')} {kind.value} {against}")
+            noun = "other case" if number < len(moved) else "case"
+            parts.append(f"{plural(number, noun)} {kind.value} {against}")
     if number := sum(change.is_open for change in record.changes):
         parts.append(f"{_cases_are(number)} inconclusive against the accepted record ({rule})")
     return parts

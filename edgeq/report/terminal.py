@@ -176,7 +176,7 @@ def _changes(shown: ReportView) -> str:
 
 
 def _previous(record: RunRecord) -> str:
-    comparison = changes.previous_view(record.previous)
+    comparison = changes.previous_view(record)
     if comparison is None:
         return ""
     return f"{changes.SINCE_THE_PREVIOUS} ({comparison.when}): {comparison.changes.summary}"

@@ -152,6 +152,12 @@ class VariantView:
         """The cases that did not pass."""
         return tuple(case for case in self.cases if case.status is not Verdict.PASS)
 
+    @property
+    def next_step(self) -> str:
+        """What to do first: the step that goes with a cause if there is one; empty if none is."""
+        steps = [case for case in self.trouble if case.next_step]
+        return next((case.next_step for case in sorted(steps, key=lambda case: not case.cause)), "")
+
 
 BASELINE = Mark("◆", "*", "baseline", "none")
 

@@ -12,7 +12,7 @@ from edgeq.judge.verdict import ShipDecision
 from edgeq.record.ship_decision import answered
 from edgeq.record.structs import ModelRecord, RunRecord, written
 from edgeq.report import margins, pictures, scatter, sentences, words
-from edgeq.report.changes import ChangesView, changes_view
+from edgeq.report.changes import SHA_SHOWN, ChangesView, changes_view
 from edgeq.report.model_sentences import findings
 from edgeq.report.pictures import Pictures, PictureView, SheetView
 from edgeq.report.targets_view import TargetsView, targets_view
@@ -20,6 +20,8 @@ from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_
 from edgeq.report.words import Mark
 from edgeq.words import duration, plural, utc
 
+MOST_FOUND = 3
+"""Greatest number of models of which the head says what was found about each."""
 MOST_UNFOLDED = 3
 """Greatest number of variants that are shown unfolded; of more, a reader opens one at a time."""
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -107,6 +109,18 @@ class ReportView:
     spec_sha256: str
 
     @property
+    def first_findings(self) -> tuple[str, ...]:
+        """The findings, without models whose variants are all cleared if there are many models."""
+        if len(self.models) <= MOST_FOUND:
+            return self.findings
+        cleared = [
+            finding
+            for finding, model in zip(self.findings, self.models, strict=False)
+            if all(variant.answer is ShipDecision.CLEARED for variant in model.variants)
+        ]
+        return tuple(finding for finding in self.findings if finding not in cleared)
+
+    @property
     def unfolds(self) -> bool:
         """Whether the variants that are not cleared are few enough to be shown unfolded."""
         open_ = [
@@ -145,7 +159,7 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
         caution=sentences.caution(record),
         models=tuple(_model(record, model, shown) for model in record.models),
         orphans=tuple(case_view(c) for c in record.cases if (c.model, c.variant) not in known),
-        changes=changes_view(record.changes),
+        changes=changes_view(record.changes, cases=record.cases),
         facts=(
             *_data(record.models, shown),
             FactsView("Machine", flat(written(record.machine))),
@@ -208,7 +222,7 @@ def _about(record: RunRecord) -> tuple[tuple[str, str], ...]:
     )
     return (
         ("model" if len(names) == 1 else "models", ", ".join(names) or "none"),
-        ("commit", record.commit or "not recorded"),
+        ("commit", record.commit[:SHA_SHOWN] if record.commit else "not recorded"),
         ("when", utc(record.started)),
         ("where", ", ".join(part for part in where if part) or "not recorded"),
         ("took", duration(record.duration_s)),

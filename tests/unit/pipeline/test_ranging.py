@@ -274,6 +274,4 @@ def test_ranges_that_the_runtime_refuses_are_the_cause_if_it_takes_them_correcte
     cause = diagnosis_of(variant, refusal.value).cause
     assert cause is not None
     assert cause.name == "saturated_activations"
-    assert "with this range alone set right, the variant runs and the output's error is 0" in (
-        cause.sentence
-    )
+    assert "With it set right, the variant runs and the output's error is 0" in (cause.sentence)

@@ -80,3 +80,7 @@ def test_bars_stay_inside(values: list[float]) -> None:
         assert bar.x >= 10.0
         assert bar.x + bar.width <= 370.1
         assert 0 < bar.height <= 50.0
+
+
+def test_ticks_are_as_far_apart_as_their_texts_say() -> None:
+    assert round_numbers(0.0, 0.01) == (0.0, 0.005, 0.01)  # 0.0025 would be shown as 0.002

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from edgeq.measure.box_agreement import DrawnBox, MeanOverImages
 from edgeq.record.measured import (
     NamedClassPrecision,
@@ -11,6 +13,7 @@ from edgeq.record.measured import (
 )
 from edgeq.report import html
 from edgeq.report.boxes_view import boxes_view, class_names
+from edgeq.report.model_sentences import about_model
 from tests.unit.report import records
 
 RATE = MeanOverImages(value=0.9, interval=(0.85, 0.95), images=40)
@@ -101,3 +104,17 @@ def test_the_page_shows_them_with_names_as_text() -> None:
     assert "Its boxes compared with the baseline" in page
     assert "&lt;dog&gt;" in page
     assert "<dog>" not in page
+
+
+def test_the_head_gives_a_detector_s_map_or_else_its_recall() -> None:
+    record = records.full_record()
+    model = record.models[0]
+    bare = msgspec.structs.replace(model.variants[0], agreement=None, accuracy=None)
+    for measured, figures in (
+        ({"precision": PRECISION, "boxes": BOXES}, "mAP 40.0 → 38.0 %, interval 30.0 to 45.0 %"),
+        ({"boxes": BOXES}, "box recall 90.0 %, interval 85.0 to 95.0 %"),
+    ):
+        variant = msgspec.structs.replace(bare, **measured)
+        only = msgspec.structs.replace(model, task="detection", variants=(variant,))
+        sentence = about_model(msgspec.structs.replace(record, models=(only,)), only)
+        assert figures in sentence.replace("\u00a0", " ")

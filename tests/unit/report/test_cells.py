@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
+from edgeq.judge.verdict import Verdict
 from edgeq.measure.figures import Figure
 from edgeq.record.measured import RecordedFigures, RecordedMemory
 from edgeq.record.structs import VariantRecord
 from edgeq.report import words
-from edgeq.report.cells import HEADINGS, Cell, cells, headings
+from edgeq.report.cells import HEADINGS, Cell, Limit, cells, headings
 from edgeq.report.view import view
 from tests.unit.report import records
 from tests.unit.report.test_boxes_view import PRECISION
@@ -120,19 +123,29 @@ def test_a_variant_may_be_larger_than_its_baseline() -> None:
 
 
 def test_a_heading_says_top_1_only_of_what_is() -> None:
-    classes = {"agreement": Cell("98 %"), "accuracy": Cell("94 %")}
-    boxes = {
+    others = {name: Cell("1") for name in HEADINGS}
+    classes = others | {"agreement": Cell("98 %"), "accuracy": Cell("94 %")}
+    boxes = others | {
         "agreement": Cell("box recall 97 %", names_measure=True),
         "accuracy": Cell("mAP 30 %", names_measure=True),
     }
-    unknown = {"agreement": Cell(words.NONE), "accuracy": Cell(words.ABSENT, absent=True)}
-    assert headings([classes, unknown]) == headings([unknown]) == HEADINGS
+    absent = Cell(words.ABSENT, absent=True)
+    unknown = others | {"agreement": Cell(words.NONE), "accuracy": absent}
+    assert headings([classes, unknown]) == HEADINGS
     of_detectors = headings([boxes, unknown])
     assert (of_detectors["agreement"], of_detectors["accuracy"]) == ("Agreement", "Accuracy")
     assert headings([boxes, classes])["agreement"] == "Agreement (top-1 unless named)"
     assert list(of_detectors) == list(HEADINGS)
-    unlabelled = boxes | {"accuracy": Cell(words.ABSENT, absent=True)}
-    assert headings([unlabelled])["accuracy"] == "Accuracy"
+    limited = replace(absent, limits=(Limit(words.VERDICTS[Verdict.MISSING], "at most 1 %"),))
+    assert headings([boxes | {"accuracy": limited}])["accuracy"] == "Accuracy"
+
+
+def test_a_column_without_a_number_or_a_limit_is_left_out() -> None:
+    full = {name: Cell("1") for name in HEADINGS}
+    absent = Cell(words.ABSENT, absent=True)
+    rows = [full | {"agreement": Cell(words.NONE), "memory": absent}, full | {"memory": absent}]
+    assert list(headings(rows)) == [name for name in HEADINGS if name != "memory"]
+    assert list(headings(rows[:1])) == ["size", "reduction", "accuracy", "latency"]
 
 
 def test_the_limit_of_a_task_s_figure_comes_first_and_others_are_named() -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import msgspec
 
-from edgeq.record.change import Change, ChangeKind
+from edgeq.judge.verdict import Verdict
+from edgeq.record.change import Change, ChangeKind, Previous
 from edgeq.record.structs import RunRecord
 from edgeq.report import html, markdown, terminal
 from edgeq.report.changes import (
@@ -12,9 +13,10 @@ from edgeq.report.changes import (
     ChangesView,
     changes_view,
     markdown_lines,
+    previous_view,
     terminal_lines,
 )
-from tests.unit.report.records import HOSTILE, HOSTILE_REASON, MODEL, full_record
+from tests.unit.report.records import HOSTILE, HOSTILE_REASON, MODEL, case, full_record
 
 WORSE, BETTER, GONE = ChangeKind.WORSE, ChangeKind.BETTER, ChangeKind.GONE
 
@@ -105,6 +107,31 @@ def test_the_next_step_goes_with_what_was_found() -> None:
     assert shown(change(ChangeKind.NEW)).steps == ()
     benchmark = Change(id="test_it", kind=WORSE, reason="slow")
     assert shown(benchmark).steps == ()
+
+
+def test_a_failing_case_gives_its_reason_once_and_can_t_be_accepted() -> None:
+    failing = case("float16", "types", Verdict.FAIL, reason="int8 weights")
+    worse = change(WORSE, "types", reason="PASS, then FAIL: int8 weights")
+    view = changes_view((worse,), cases=(failing,))
+    assert view is not None
+    assert [line.reason for line in view.lines] == ["PASS, then FAIL"]
+    assert view.steps == ()
+    other = changes_view((worse, change(WORSE)), cases=(failing,))
+    assert other is not None
+    assert other.steps
+
+
+def test_what_changed_since_the_accepted_record_is_not_listed_again() -> None:
+    accepted = (change(WORSE), change(ChangeKind.UNCHANGED, "made"))
+    same = Previous(started="2026-11-30T12:00:00+00:00", changes=(change(WORSE),))
+    view = previous_view(msgspec.structs.replace(with_changes(*accepted), previous=same))
+    assert view is not None
+    assert view.changes.lines == ()
+    assert view.changes.summary == "1 worse, as since the accepted record"
+    other = msgspec.structs.replace(same, changes=(change(WORSE), change(WORSE, "types")))
+    view = previous_view(msgspec.structs.replace(with_changes(*accepted), previous=other))
+    assert view is not None
+    assert len(view.changes.lines) == 2
 
 
 def test_every_report_shows_them() -> None:

@@ -92,6 +92,10 @@ def test_a_control_is_paid_once_and_only_if_it_was_made_on_the_side() -> None:
         "work, kept for later runs"
     )
     assert costs(model(DECLARED)) == ()
+    other = msgspec.structs.replace(MADE, method="int16x8", seconds=7.7)
+    (both,) = costs(model(MADE, other))
+    assert both.startswith("edgeq's own int8 and int16x8 by litert were made")
+    assert "20.0 s of work" in both
 
 
 def test_what_one_scale_a_layer_costs_is_a_note() -> None:

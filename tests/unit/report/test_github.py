@@ -113,3 +113,23 @@ def test_bad_input_and_what_was_not_run_are_errors() -> None:
     counted = msgspec.structs.replace(record.summary, lost=())
     part = msgspec.structs.replace(record, partial=True, summary=counted)
     assert len(github.commands(part)) == 1
+
+
+def test_a_case_that_fails_is_annotated_once_and_before_what_is_only_worse() -> None:
+    failing = records.case("int8", "types", Verdict.FAIL, reason="int16 weights")
+    good = records.case("int8", "max_bytes")
+    changes = tuple(
+        Change(
+            id=case.id,
+            model=records.MODEL,
+            method="int8",
+            gate=case.gate,
+            kind=ChangeKind.WORSE,
+            reason=f"{case.gate} moved",
+            fails=True,
+        )
+        for case in (failing, good)
+    )
+    record = records.record((records.variant("int8", 10),), (good, failing))
+    lines = github.commands(msgspec.structs.replace(record, changes=changes))
+    assert [parts(line)[2] for line in lines[1:]] == ["int16 weights", "max_bytes moved"]

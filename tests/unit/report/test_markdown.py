@@ -36,7 +36,7 @@ def test_failures_come_before_the_rest() -> None:
 
 def test_hostile_texts_are_harmless() -> None:
     text = markdown.render(records.full_record())
-    assert re.findall(r"<(?!/?(?:details|summary|sub)>)[^>]*>?", text) == []
+    assert re.findall(r"<(?!/?(?:details|details open|summary|sub)>)[^>]*>?", text) == []
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
     assert "http://" not in text
     assert "@all" not in text
@@ -57,8 +57,13 @@ def test_a_huge_run_fits_a_comment() -> None:
     assert "240 more variants are in the report" in text
 
 
+def test_a_few_reasons_are_unfolded_and_come_before_the_tables() -> None:
+    text = markdown.render(records.full_record())
+    assert text.index("<details open><summary>What did not pass") < text.index("| Variant |")
+
+
 def test_a_good_run_has_no_list_of_trouble() -> None:
     record = records.record((records.variant("int8", 10),), (records.case("int8", "made"),))
     text = markdown.render(record)
-    assert "<details>" not in text
+    assert "<details" not in text
     assert "The run passes: its only case passed." in text

@@ -235,6 +235,19 @@ def test_worse_than_accepted_fails_a_whole_run_and_a_part() -> None:
     assert sentences.mark(cut).word == "FAIL"
 
 
+def test_a_case_that_fails_its_limit_is_not_counted_again_as_worse() -> None:
+    failing = records.case("int8", "made", Verdict.FAIL)
+    whole = records.record(BOTH, (failing, ALSO_GOOD))
+    change = Change(id=failing.id, kind=ChangeKind.WORSE, reason="so", fails=True)
+    held = msgspec.structs.replace(whole, changes=(change,))
+    assert sentences.verdict(held) == "The run fails: 1 case FAIL"
+    other = msgspec.structs.replace(change, id=ALSO_GOOD.id)
+    both = msgspec.structs.replace(whole, changes=(change, other))
+    assert sentences.verdict(both) == (
+        "The run fails: 1 case FAIL; 1 other case worse than accepted"
+    )
+
+
 @pytest.mark.parametrize(
     ("inconclusive", "rule"), [("warn", "a warning"), ("fail", "a failure by the spec")]
 )

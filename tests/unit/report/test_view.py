@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from edgeq.io.structs import Json
+from edgeq.judge.verdict import Verdict
 from edgeq.record.structs import VariantRecord
-from edgeq.report.view import flat, view
+from edgeq.report.view import MOST_FOUND, flat, view
 from tests.unit.report import records
 
 GOOD = records.case("int8", "made")
@@ -103,3 +104,39 @@ def test_the_commit_is_part_of_what_repeats_a_run(commit: str | None, first: str
         records.full_record(), commit=commit, commands=("pytest -m size",)
     )
     assert view(record).commands[0].startswith(first)
+
+
+def test_the_first_step_of_a_variant_is_the_one_that_goes_with_a_cause() -> None:
+    plain = records.case("int8", "input_range", Verdict.FAIL, next_step="Look")
+    caused = msgspec.structs.replace(
+        records.case("int8", "ranges", Verdict.FAIL, next_step="Calibrate"), cause="too narrow"
+    )
+    variant = records.variant("int8", 10)
+    (shown,) = view(records.record((variant,), (plain, caused))).models[0].variants
+    assert shown.next_step == "Calibrate"
+    (shown,) = view(records.record((variant,), (plain,))).models[0].variants
+    assert shown.next_step == "Look"
+    (shown,) = view(records.record((variant,), records.passing("int8"))).models[0].variants
+    assert shown.next_step == ""
+
+
+def test_of_many_models_the_head_describes_those_that_are_not_cleared() -> None:
+    record = records.record((records.variant("int8", 10),), records.passing("int8"))
+    names = [f"net-{number}" for number in range(MOST_FOUND + 1)]
+    variants = tuple(
+        msgspec.structs.replace(each, answer=None) for each in record.models[0].variants
+    )
+    models = tuple(
+        msgspec.structs.replace(record.models[0], name=name, variants=variants) for name in names
+    )
+    cases = tuple(
+        msgspec.structs.replace(case, id=f"{name}/int8/{case.gate}", model=name, status=status)
+        for name, status in zip(names, [Verdict.FAIL, *[Verdict.PASS] * MOST_FOUND], strict=True)
+        for case in record.cases
+    )
+    shown = view(msgspec.structs.replace(record, models=models, cases=cases))
+    assert len(shown.findings) == len(names)
+    (finding,) = shown.first_findings
+    assert finding.startswith("net-0: int8 is rejected")
+    few = view(msgspec.structs.replace(record, models=models[1:], cases=cases))
+    assert few.first_findings == few.findings

@@ -41,8 +41,8 @@ from edgeq.store.content import Store
 from edgeq.store.rows import Ledger
 from tests.end_to_end.raylets import raylets
 
-MOST_OVERHEAD = 0.10
-LEAST_LINEAR = 0.90
+MAX_OVERHEAD = 0.10
+MIN_LINEAR = 0.90
 CLASSES = 1000
 
 
@@ -96,7 +96,7 @@ def overhead(run: Run, rounds: int) -> bool:
             print(f"| {name} | {count} | {ours:.2f} s | {theirs:.2f} s | {more:+.1%} |", flush=True)
             worst = max(worst, more)
         cluster.leave()
-    return worst <= MOST_OVERHEAD
+    return worst <= MAX_OVERHEAD
 
 
 def scaling(nodes: Sequence[int], portions: int, image_s: float) -> bool:
@@ -122,7 +122,7 @@ def scaling(nodes: Sequence[int], portions: int, image_s: float) -> bool:
             f"{used:.1f} s |",
             flush=True,
         )
-    return least >= LEAST_LINEAR
+    return least >= MIN_LINEAR
 
 
 def _simulated(cluster: RayNodes, portions: int, image_s: float) -> tuple[float, float]:

@@ -37,7 +37,7 @@ from edgeq.store.content import Store
 
 OWN = ("dynamic_range", "float16", "int8", "weight_only_int8")
 TENSORFLOW = ("dynamic_range@tensorflow", "float16@tensorflow", "int8@tensorflow")
-FEW = 20
+FEW_IMAGES = 20
 """Calibration images of a careless but honest maker."""
 
 GATES = ("top1_agreement", "relative_error", "probability_drift", "accuracy_drop")
@@ -130,8 +130,8 @@ RECIPES: dict[str, tuple[str, Recipe, bool]] = {
     ),
     "whole ranges": ("int8", recipes.static(8, percentile=100.0), False),
     "99 % ranges": ("int8", recipes.static(8, percentile=99.0), False),
-    f"{FEW} images": ("int8", recipes.static(8, percentile=recipes.INT8_PERCENTILE), True),
-    f"whole ranges of {FEW} images": ("int8", recipes.static(8, percentile=100.0), True),
+    f"{FEW_IMAGES} images": ("int8", recipes.static(8, percentile=recipes.INT8_PERCENTILE), True),
+    f"whole ranges of {FEW_IMAGES} images": ("int8", recipes.static(8, percentile=100.0), True),
 }
 """By its maker: method, recipe, and whether it is calibrated on few images."""
 
@@ -282,7 +282,7 @@ def _made(
 ) -> Path:
     table = _table(bench, model, place)
     if few:
-        table["images"] = {**table["images"], "max_calibration": FEW}
+        table["images"] = {**table["images"], "max_calibration": FEW_IMAGES}
     run = Run(
         parse(table, root=place.scratch, origin=place.scratch / "few.toml"), store=place.store
     )

@@ -4,7 +4,7 @@ An end that misses too often makes a wrong verdict: the low end of a value that 
 limit a wrong FAIL, its high end a wrong PASS. Rates and paired differences are enumerated: the
 chance of every possible count, added up where the interval of that count misses. The others are
 drawn with fixed seeds. Prints the table of ``coverage.md``; exit code 1 if an interval holds the
-truth less often than ``LEAST``.
+truth less often than ``MIN_COVERAGE``.
 
     python -m benchmarks.coverage > benchmarks/coverage.md
 """
@@ -40,7 +40,7 @@ Array = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
 NOMINAL = 0.95
-LEAST = 0.94
+MIN_COVERAGE = 0.94
 ROUNDING = 1e-9
 
 RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.45)
@@ -551,7 +551,7 @@ def main() -> int:
     print(HEAD)
     for row in _rows():
         before, now = row.before(), row.now()
-        failed = failed or now.both < LEAST
+        failed = failed or now.both < MIN_COVERAGE
         cells = [f"{one.low:.4f} | {one.high:.4f} | {one.both:.4f}" for one in (before, now)]
         print(f"| {row.name} | {row.used} | {row.grid} | {' | '.join(cells)} | {now.where} |")
         sys.stdout.flush()

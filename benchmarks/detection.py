@@ -32,7 +32,7 @@ from edgeq.measure.average_precision import (
 CLASSES, IMAGES, POPULATION, TRIALS = 20, 128, 8192, 200
 Found = tuple[float, float, float]
 """A value with its interval."""
-LEAST_QUALITY = -1.5
+MIN_QUALITY = -1.5
 
 FASTESTDET = {
     "onnx2tf_float16": "float16",
@@ -140,7 +140,7 @@ def population(generator: np.random.Generator) -> tuple[tuple[ClassMatches, ...]
             overlap = 0.45 + 0.5 / (1 + np.exp(-true - 0.3))
             images = np.concatenate([of, wild])
             right = np.zeros((len(THRESHOLDS), len(images)), bool)
-            right[:, : len(of)] = (overlap[None] >= THRESHOLDS[:, None]) & (true > LEAST_QUALITY)
+            right[:, : len(of)] = (overlap[None] >= THRESHOLDS[:, None]) & (true > MIN_QUALITY)
             order = np.argsort(-scores, kind="stable")
             every[side].append(
                 ClassMatches(name, images[order], right[:, order], right[:, order] & False, truth)

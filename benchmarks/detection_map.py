@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 SIZE, CELLS = 352, 22
-LEAST_SCORE, MOST_OVERLAP = 0.01, 0.45
+MIN_SCORE, MAX_OVERLAP = 0.01, 0.45
 CALIBRATION = 64
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -44,13 +44,13 @@ def decoded(head: Reals) -> Boxes:
     centre = (np.stack([x, y], -1) + np.tanh(head[..., 1:3])) / CELLS
     half = 0.5 / (1.0 + np.exp(-head[..., 3:5]))
     corners = np.concatenate([centre - half, centre + half], -1)
-    chosen = score > LEAST_SCORE
+    chosen = score > MIN_SCORE
     boxes, scores, classes = corners[chosen], score[chosen], head[..., 5:].argmax(-1)[chosen]
     order, left = np.argsort(-scores), []
     while order.size:
         best, order = order[0], order[1:]
         left.append(best)
-        near = overlaps(boxes[best], boxes[order]) > MOST_OVERLAP
+        near = overlaps(boxes[best], boxes[order]) > MAX_OVERLAP
         hides = near & (classes[order] == classes[best])
         order = order[~hides]
     return boxes[left], scores[left], classes[left]

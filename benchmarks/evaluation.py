@@ -34,8 +34,8 @@ from edgeq.results.recording import this_machine
 from edgeq.run.workers import Workers
 from edgeq.store.content import Store
 
-LEAST = 0.85
-MOST = 1000
+MIN_SHARE = 0.85
+MAX_INVOCATIONS = 1000
 """Invocations of the bare loops in a round, which take as long as 500 photographs or more."""
 MODEL = "efficientnetv2-b0"
 
@@ -113,8 +113,8 @@ def main() -> int:
             closing.enter_context(workers.kept())
             rate(run, model, cores, workers)  # decodes what is not decoded yet
             for _ in range(arguments.rounds):
-                alone = cores * loops_rate(loops[:1], min(count, MOST) // cores)
-                together = loops_rate(loops, min(count, MOST) // cores)
+                alone = cores * loops_rate(loops[:1], min(count, MAX_INVOCATIONS) // cores)
+                together = loops_rate(loops, min(count, MAX_INVOCATIONS) // cores)
                 for way, pool in (("fresh", None), ("kept", workers)):
                     rates[way].append((rate(run, model, cores, pool), alone, together))
         for way, rows in rates.items():
@@ -127,7 +127,7 @@ def main() -> int:
                 f"{ours / alone:.0%} | {together:.1f} | {ours / together:.0%} |",
                 flush=True,
             )
-    return 0 if min(shares) >= LEAST else 1
+    return 0 if min(shares) >= MIN_SHARE else 1
 
 
 if __name__ == "__main__":

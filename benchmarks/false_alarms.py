@@ -36,10 +36,10 @@ from edgeq.store.content import Store
 LIMIT = 1.1
 SLOWER = (0.10, 0.05)
 NEVER_STOPS = "while True: pass"
-MOST_FALSE_ALARMS = 0.01
-MOST_OPEN_IDLE = 0.1
-LEAST_POWER = 0.95
-MOST_SECONDS = 60.0
+MAX_FALSE_ALARMS = 0.01
+MAX_OPEN_IDLE = 0.1
+MIN_POWER = 0.95
+MAX_SECONDS = 60.0
 VERDICTS = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
@@ -161,10 +161,10 @@ def main() -> int:
             show(f"{by:.0%} slower than allowed", trials)
     slow = power[0]
     reached = (
-        share(idle + busy, Verdict.FAIL) <= MOST_FALSE_ALARMS
-        and share(idle, Verdict.INCONCLUSIVE) <= MOST_OPEN_IDLE
-        and (not slow or share(slow, Verdict.FAIL) >= LEAST_POWER)
-        and all(one.seconds <= MOST_SECONDS for one in slow)
+        share(idle + busy, Verdict.FAIL) <= MAX_FALSE_ALARMS
+        and share(idle, Verdict.INCONCLUSIVE) <= MAX_OPEN_IDLE
+        and (not slow or share(slow, Verdict.FAIL) >= MIN_POWER)
+        and all(one.seconds <= MAX_SECONDS for one in slow)
     )
     print(f"\nThe figures are {'' if reached else 'not '}reached.")
     return 0 if reached else 1

@@ -34,7 +34,7 @@ from edgeq.tflite.image_input import RGB
 
 PORTION = 63
 PORTIONS = 4
-MOST_S = 3.0
+MAX_S = 3.0
 NEVER_STOPS = "while True: pass"
 KEPT = (10_000, 1_000_000)
 FAULTY = 8
@@ -65,7 +65,7 @@ def watched(session: Session, file: Path) -> Growth | None:
     size = shape[1:3] if shape[3] == RGB else shape[2:4]
     pixels = np.random.default_rng(0).integers(0, 256, (PORTION, *size, 3), np.uint8)
     portions: list[Samples] = []
-    end = time.monotonic() + MOST_S
+    end = time.monotonic() + MAX_S
     while len(portions) < PORTIONS and (not portions or time.monotonic() < end):
         held = session.infer(loaded.handle, pixels, Preprocessing()).held
         portions.append(np.array(held, np.int64))

@@ -40,7 +40,7 @@ SIZES = ((1600, 1200), (2048, 1363), (4032, 3024))
 GAPS = (1.5, 2.0, Preprocessing().jpeg_scaling, 4.0)
 NOISE = 4.0
 QUALITY = 90
-MOST = 1.0
+MAX_DIFFERENCE = 1.0
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -154,7 +154,7 @@ def show(
         f"{np.quantile(apart, 0.99):.0f} | {apart.max()} | {changed} of {len(full)} |",
         flush=True,
     )
-    return bool(changed == 0 and apart.mean() < MOST)
+    return bool(changed == 0 and apart.mean() < MAX_DIFFERENCE)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ from edgeq.run.targets import local_target
 from edgeq.run.worker import quantize
 from edgeq.store.content import Store
 
-MOST = 0.01
+MAX_DIFFERENCE = 0.01
 BARE = Path(__file__).with_name("bare_loop.py")
 Times = npt.NDArray[np.float64]
 
@@ -133,7 +133,7 @@ def main() -> int:
                     for number in range(how.processes)
                 ]
                 worst = max(worst, abs(show(name, kind, pairs) - 1))
-    return 0 if worst <= MOST else 1
+    return 0 if worst <= MAX_DIFFERENCE else 1
 
 
 def share_a_core() -> None:

@@ -51,8 +51,8 @@ WHOLE = (
 
 SAMPLED = 300
 SEED = 17
-LEAST_KILLED = 0.95
-MOST_EQUIVALENT = 0.05
+MIN_KILLED = 0.95
+MAX_EQUIVALENT = 0.05
 
 KILLED = frozenset({1, 3})
 """Exit codes of pytest by which mutmut knows a failed test or an error in pytest itself."""
@@ -240,7 +240,7 @@ def report(mutants: Sequence[Mutant], every: Sequence[Mutant] = ()) -> int:
         print(f"\nlisted, but did not survive: {function}\n  - {was}\n  + {becomes}")
     killed = 1 - len(survivors) / max(len(counted), 1)
     equivalent = (len(survivors) - len(unlisted)) / max(len(counted), 1)
-    sound = killed >= LEAST_KILLED and equivalent <= MOST_EQUIVALENT
+    sound = killed >= MIN_KILLED and equivalent <= MAX_EQUIVALENT
     return 0 if sound and not unlisted and not stale else 1
 
 

@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.control_spread import FEW, RECIPES
+from benchmarks.control_spread import FEW_IMAGES, RECIPES
 from benchmarks.held_out.kinds import Spot
 from benchmarks.held_out.ranges import range_narrow, ranges_cut
 from benchmarks.held_out.signs import prepare
@@ -52,8 +52,8 @@ from edgeq.measure.divergence import divergence
 from edgeq.measure.ranges import Ranges, Trial
 from edgeq.measure.scales import fitting
 from edgeq.pipeline import gates
-from edgeq.pipeline.computed import FITTED, JUDGED
-from edgeq.pipeline.ranging import FEW as SINGLES
+from edgeq.pipeline.computed import FITTED_SAMPLES, JUDGED_SAMPLES
+from edgeq.pipeline.ranging import MAX_SINGLE_TRIALS as SINGLES
 from edgeq.pipeline.ranging import Ranging
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
@@ -72,7 +72,11 @@ AVERAGED = 55.0
 CALIBRATIONS = {name: row for name, row in RECIPES.items() if row[0] == "int8"} | {
     "75 % ranges": ("int8", recipes.static(8, percentile=75.0), False),
     "averaged ranges": ("int8", recipes.static(8, percentile=AVERAGED), False),
-    f"averaged ranges of {FEW} images": ("int8", recipes.static(8, percentile=AVERAGED), True),
+    f"averaged ranges of {FEW_IMAGES} images": (
+        "int8",
+        recipes.static(8, percentile=AVERAGED),
+        True,
+    ),
 }
 BOTH = ("int8", "int8@tensorflow", "int8_float_io", "int16x8")
 ONE = ("int8", "int8_float_io", "int16x8")
@@ -127,7 +131,7 @@ def link_photographs(source: Path, folder: Path, draw: int | None) -> None:
         return
     folder.mkdir()
     photographs = sorted(source.glob("*.png"))
-    for one in random.Random(draw).sample(photographs, FITTED + JUDGED):  # noqa: S311 - no secret
+    for one in random.Random(draw).sample(photographs, FITTED_SAMPLES + JUDGED_SAMPLES):  # noqa: S311 - no secret
         (folder / one.name).symlink_to(one)
 
 
@@ -167,7 +171,7 @@ def made(name: str, row: dict[str, Any], folder: Path, store: str) -> dict[str, 
     """Return int8 files of a model by other recipes and from fewer images, by their maker."""
     files = {}
     for maker, (method, recipe, few) in CALIBRATIONS.items():
-        most = FEW if few else None
+        most = FEW_IMAGES if few else None
         run = a_run(name, {**row, "ready": {}}, folder, store, calibration=most)
         inputs = run.inputs(name)
         choice, images = MethodChoice(method, method, "litert"), inputs.images.calibration
@@ -175,8 +179,8 @@ def made(name: str, row: dict[str, Any], folder: Path, store: str) -> dict[str, 
         files[maker.replace(" ", "-").replace("%", "percent")] = file.path
     if "int8@tensorflow" in row["methods"]:
         theirs = {**row, "methods": ("int8@tensorflow",), "ready": {}}
-        run = a_run(name, theirs, folder, store, calibration=FEW)
-        files[f"tensorflow-{FEW}-images"] = run.variants[0].path
+        run = a_run(name, theirs, folder, store, calibration=FEW_IMAGES)
+        files[f"tensorflow-{FEW_IMAGES}-images"] = run.variants[0].path
     return files
 
 

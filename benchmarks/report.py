@@ -129,7 +129,9 @@ def _with(
 
 def _sheet(seed: int, role: str, pictures: dict[str, bytes]) -> Sheet:
     """Return a contact sheet of photographs that no other model sees alike."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (contact_sheet.MOST, 12, 12, 3), np.uint8)
+    coarse = np.random.default_rng(seed).integers(
+        0, 256, (contact_sheet.MAX_IMAGES, 12, 12, 3), np.uint8
+    )
     tile = (contact_sheet.SIDE, contact_sheet.SIDE)
     data = contact_sheet.drawn(coarse, contact_sheet.COLUMNS, tile)
     pictures[sha256_bytes(data)] = data

@@ -7,7 +7,7 @@ differ though their inputs are the same. ``--cpu`` emulates other processors of 
 after the other, and says how many values differ from those of the first one's. The second table
 runs the files here by kernels of another kind, and with
 convolutions that round half a step or a quarter too low, which no good kernel does: their biases
-are that much smaller. ``MOST_ROUNDED`` and ``MOST_GROWN`` of ``edgeq/judge/elsewhere.py`` must lie
+are that much smaller. ``MAX_ROUNDED`` and ``MAX_GROWN`` of ``edgeq/judge/elsewhere.py`` must lie
 between the two. Exit code 1 if a good file is not PASS.
 """
 

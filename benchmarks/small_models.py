@@ -33,8 +33,8 @@ METHODS = ("dynamic_range", "float16", "int8", "weight_only_int8")
 CALIBRATION = 100
 EVALUATION = 600
 TRAINING = 60
-"""Pictures of each class, at least ``LEAST_TRAINING`` in all."""
-LEAST_TRAINING = 2400
+"""Pictures of each class, at least ``MIN_TRAINING`` in all."""
+MIN_TRAINING = 2400
 NOISE = 25.0
 JITTER = 0.28
 """Deviation of a picture's angle, as a share of what parts two classes: some 7 % are another's."""
@@ -230,7 +230,7 @@ def train(network: Network, path: Path) -> None:
     model = keras.Model(given, layers.Dense(network.classes, activation=end)(features))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not network.softmax)
     model.compile(keras.optimizers.Adam(3e-3), loss)
-    shown, labels = pictures(network, max(TRAINING * network.classes, LEAST_TRAINING), 1)
+    shown, labels = pictures(network, max(TRAINING * network.classes, MIN_TRAINING), 1)
     values = shown.astype(np.float32) / np.float32(1 if network.normalizes else 255)
     model.fit(values, labels, batch_size=32, epochs=network.epochs, verbose=0)
     model.save(path)

@@ -32,7 +32,7 @@ SIDE = 300
 SCALES = (10.0, 10.0, 5.0, 5.0)
 """What offsets of y, x, height and width are divided by (the API's ``faster_rcnn_box_coder``)."""
 
-LEAST_SCORE, IOU, MOST = 0.01, 0.6, 100
+MIN_SCORE, IOU, MAX_DETECTIONS = 0.01, 0.6, 100
 INPUT, BOXES, SCORES = "Preprocessor/sub", "Squeeze", "Postprocessor/convert_scores"
 ANCHORS = "Concatenate/concat:0"
 PERSON = "0"
@@ -124,7 +124,7 @@ def _with_operator(plain: bytes, anchors: Array, folder: Path) -> bytes:
     graph = model.subgraphs[0]
     boxes, scores = (int(index) for index in graph.outputs)
     inputs = [boxes, scores, _tensor(schema, model, "anchors", anchors.shape, anchors)]
-    shapes = ((1, MOST, 4), (1, MOST), (1, MOST), (1,))
+    shapes = ((1, MAX_DETECTIONS, 4), (1, MAX_DETECTIONS), (1, MAX_DETECTIONS), (1,))
     names = ("boxes", "classes", "scores", "count")
     outputs = [
         _tensor(schema, model, f"TFLite_Detection_PostProcess/{name}", shape)
@@ -139,11 +139,11 @@ def _with_operator(plain: bytes, anchors: Array, folder: Path) -> bytes:
     operator.inputs, operator.outputs = inputs, outputs
     names_of_scales = ("y_scale", "x_scale", "h_scale", "w_scale")
     options = {
-        "max_detections": MOST,
+        "max_detections": MAX_DETECTIONS,
         "max_classes_per_detection": 1,
-        "detections_per_class": MOST,
+        "detections_per_class": MAX_DETECTIONS,
         "use_regular_nms": False,
-        "nms_score_threshold": LEAST_SCORE,
+        "nms_score_threshold": MIN_SCORE,
         "nms_iou_threshold": IOU,
         "num_classes": 1,
         **dict(zip(names_of_scales, SCALES, strict=True)),

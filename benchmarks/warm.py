@@ -29,7 +29,7 @@ from edgeq.store.rows import ROWS
 METHODS = ("dynamic_range", "float16", "int8", "weight_only_int8")
 NEW = 10
 TIMES = 3
-MOST_S = 3.0
+MAX_S = 3.0
 GATE = ("gate", "-m", "not latency", "-p", "no:cacheprovider")
 PLAIN = f"from edgeq.cli import main; raise SystemExit(main({list(GATE)}))"
 OTHER_PARAMETERS = (
@@ -145,7 +145,7 @@ def show(what: str, folder: Path, expected: Expected | None, program: str = PLAI
 def _as_expected(expected: Expected, cost: Cost, made: Counter[str], rows: Counter[str]) -> bool:
     if expected.quiet:
         started = any(cost.started(word) for word in CHILDREN.values())
-        return not made and not started and cost.seconds < MOST_S
+        return not made and not started and cost.seconds < MAX_S
     return (made["variants"], rows["pixels"], rows["answers"]) == (
         expected.variants,
         expected.pixels,

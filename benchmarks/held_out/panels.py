@@ -27,7 +27,7 @@ EPOCHS = 14
 BATCH = 64
 SEED = 41
 SETS = {"calibration": 48, "evaluation": 120}
-MOST_TURNED = 40.0
+MAX_TURNED = 40.0
 EMPTY = 0.15
 """Share of the pictures without a digit that networks are trained on."""
 
@@ -77,7 +77,7 @@ def _panel(behind: Image.Image, digit: int, generator: np.random.Generator, empt
     if generator.random() < empty:
         digit = -1
     digits = {digit} - {-1}
-    angle = float(generator.uniform(-MOST_TURNED, MOST_TURNED))
+    angle = float(generator.uniform(-MAX_TURNED, MAX_TURNED))
     centre = STORED / 2 + generator.uniform(-10, 10, 2)
     cover = Image.new("L", (STORED, STORED))
     size = float(generator.uniform(52, 72))
@@ -155,7 +155,7 @@ def _write(name: str, folder: Path, role: str, drawn: list[Panel]) -> None:
         values = {
             "shown": " ".join(map(str, panel.digits)),
             "corners": ",".join(f"{value:.5f}" for value in panel.corners.ravel()),
-            "angle": f"{panel.angle / MOST_TURNED:.5f}",
+            "angle": f"{panel.angle / MAX_TURNED:.5f}",
         }
         rows.append(f"{place},{values.get(name, '')}")
     columns = {
@@ -278,7 +278,7 @@ def _angle(keras: Any, drawn: list[Panel]) -> Made:
     layers = keras.layers
     made = layers.Dense(48, activation="tanh")(layers.Flatten()(deep))
     network = keras.Model(given, layers.Dense(1)(made))
-    targets = np.array([panel.angle for panel in drawn], np.float32) / MOST_TURNED
+    targets = np.array([panel.angle for panel in drawn], np.float32) / MAX_TURNED
     return network, "mean_squared_error", targets
 
 

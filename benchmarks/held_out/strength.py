@@ -16,7 +16,7 @@ from edgeq.faults.graph import Graph, is_integer, real
 
 LEVELS = 127
 FLOAT16 = 2.0**-10
-LEAST = 1e-3
+MIN_RELATIVE_RANGE = 1e-3
 """Channels whose largest weight is below this share of the layer's are left out."""
 
 SEEN = 2.9
@@ -39,7 +39,7 @@ def strength(good: Good, content: bytes) -> float:
         ours, theirs = real(baseline, other), real(graph, layer)
         axes = tuple(range(1, ours.ndim))
         ends = np.abs(ours).max(axis=axes)
-        chosen = ends > LEAST * ends.max()
+        chosen = ends > MIN_RELATIVE_RANGE * ends.max()
         with np.errstate(all="ignore"):
             error = np.sqrt(np.mean((ours - theirs) ** 2, axis=axes))
             z = error / (ends / LEVELS / np.sqrt(12))

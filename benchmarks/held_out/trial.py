@@ -38,7 +38,7 @@ from edgeq.record.structs import CaseRecord
 AS_IT_IS = "as_it_is"
 """The harmless change that changes nothing, which a challenge would leave out."""
 
-MOST = 9999.0
+MAX_Z = 9999.0
 """Stands for an infinite z, which JSON can't hold."""
 
 CONTROL_SEED = 7
@@ -222,12 +222,12 @@ def _strength(kind: Kind, faulty: Faulty, good: Good) -> float | None:
     if kind.group not in STORED or faulty.content is None:
         return None
     if kind.group == "graph":
-        return MOST
+        return MAX_Z
     try:
         z = strength(good, faulty.content)
     except ModelError:
         return None
-    return round(min(z, MOST), 2)
+    return round(min(z, MAX_Z), 2)
 
 
 def visibility(faulty: Faulty, good: Good) -> Visibility:

@@ -41,8 +41,8 @@ from tests.unit import tiny_metadata, tiny_model
 from tests.unit.bundle import packages
 from tests.unit.history import figures
 
-MOST_S = 10
-MOST_PIECE = 999
+MAX_S = 10
+MAX_PIECE = 999
 LABELS = "0 tench\n1 goldfish\n2 great white shark\n3 tiger shark\n4 hammerhead\n"
 TABLE = "file,class_index,split,group\n" + "".join(
     f"{number:03}.png,{number % 5},{'train' if number % 2 else 'test'},g{number // 3}\n"
@@ -180,7 +180,7 @@ def _read_frames(path: Path) -> str:
     decoder, data, number = Decoder(), path.read_bytes(), 0
     draw = random.Random(len(data))  # noqa: S311
     while data:
-        size = draw.randint(1, MOST_PIECE)
+        size = draw.randint(1, MAX_PIECE)
         decoder.feed(data[:size])
         data = data[size:]
         while (frame := decoder.next()) is not None:
@@ -305,7 +305,7 @@ def fuzz(kind: Kind, count: int, folder: Path) -> tuple[Counter[str], list[str]]
     for number in range(count):
         draw = random.Random(number)  # noqa: S311
         path.write_bytes(kind.damage(kind.sound[number % len(kind.sound)], draw))
-        signal.alarm(MOST_S)
+        signal.alarm(MAX_S)
         try:
             outcome = kind.read(path)
         except kind.refusal as error:
@@ -323,7 +323,7 @@ def fuzz(kind: Kind, count: int, folder: Path) -> tuple[Counter[str], list[str]]
 
 
 def _too_long(_: int, __: FrameType | None) -> None:
-    raise TimeoutError(f"not read within {MOST_S} s")
+    raise TimeoutError(f"not read within {MAX_S} s")
 
 
 def main() -> int:

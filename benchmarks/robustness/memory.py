@@ -27,7 +27,7 @@ from edgeq.record.structs import RunRecord
 from tests.plugin.projects import to_toml
 from tests.unit import bad_models, tiny_model
 
-MOST_BYTES = 300_000_000
+MAX_BYTES = 300_000_000
 LIMIT = 200_000_000
 SIZE, CLASSES = (224, 224), 1000
 PHOTOGRAPH = (320, 256)
@@ -136,10 +136,10 @@ def main() -> int:
             print(
                 f"{what}: {arguments.photographs} photographs, {variants} variants, "
                 f"{len(record.cases)} cases, exit code {code}: {peak / 1e6:.0f} MB in pytest's "
-                f"process (at most {MOST_BYTES / 1e6:.0f})",
+                f"process (at most {MAX_BYTES / 1e6:.0f})",
                 flush=True,
             )
-            if code or peak > MOST_BYTES:
+            if code or peak > MAX_BYTES:
                 wrong.append(f"{what}: exit code {code}, {peak / 1e6:.0f} MB")
     with tempfile.TemporaryDirectory(prefix="edgeq-memory-") as name:
         folder = Path(name)

@@ -42,7 +42,7 @@ TIMEOUT_S = 10.0
 SLACK_S = 20.0
 """For starting a worker and ending one, on a busy machine."""
 MEMORY_LIMIT = 2_000_000_000
-MOST_HELD = 100
+MAX_HELD = 100
 """Models that one worker holds: each takes memory."""
 IMAGES = 3
 REAL = ("resnet8_cifar10_int8.tflite", "resnet8_cifar10_float.tflite")
@@ -99,7 +99,7 @@ class Runner:
 
     def _alive(self) -> Session:
         self._held += 1
-        if self._held > MOST_HELD:
+        if self._held > MAX_HELD:
             self.close()
         if self._session is None:
             self._held = 1

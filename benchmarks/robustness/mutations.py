@@ -16,7 +16,7 @@ SCALES = (0.0, -1.0, 1e-45, 1e-30, 1e30, 3e38, math.inf, -math.inf, math.nan)
 ZERO_POINTS = (0, -129, 128, 255, 2**31, -(2**63), 2**63 - 1)
 TYPES = tuple(v for v in vars(schema.TensorType).values() if isinstance(v, int))
 OPERATORS = tuple(v for v in vars(schema.BuiltinOperator).values() if isinstance(v, int))
-_LEAST_BYTES = 16
+_MIN_BYTES = 16
 
 Mutation = Callable[[bytes, random.Random], bytes]
 
@@ -60,7 +60,7 @@ def swap_a_block(content: bytes, draw: random.Random) -> bytes:
 def change_an_offset(content: bytes, draw: random.Random) -> bytes:
     """Let what may be an offset or a length point elsewhere."""
     data = bytearray(content)
-    if len(data) < _LEAST_BYTES:
+    if len(data) < _MIN_BYTES:
         return bytes(data)
     words = range(0, len(data) - 4, 4)
     likely = [at for at in words if 0 < struct.unpack_from("<I", data, at)[0] < len(data)]

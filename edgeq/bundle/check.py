@@ -29,13 +29,13 @@ from edgeq.words import names
 from edgeq.words.escape import printable
 
 _MANIFEST_MAX_BYTES = 16_000_000
-_SHOWN = 10
+_MAX_SHOWN = 10
 _PART = re.compile(r"[A-Za-z0-9._@+-]{1,200}")
 _SIGN, _LOCAL = b"PK\3\4", struct.Struct("<4s2xHH4xIIIHH")
 _SIZES_ELSEWHERE = (0xFFFFFFFF, 0xFFFFFFFF)
 """Sizes in a header if the real ones need more than 32 bits."""
 _CENTRAL_BYTES = 46
-_MOST_END_BYTES = 22 + 56 + 20
+_MAX_END_BYTES = 22 + 56 + 20
 """Maximum size of the end of the directory, including what a zip of more than 4 GB adds."""
 _SYMLINK, _FORMAT = 0o120000, 0o170000
 
@@ -111,8 +111,8 @@ def check(path: Path, key: Path | None = None) -> Checked:
     if contents.attestation is None and manifest.schema == archive.SCHEMA:
         problems.append(f"missing: {ATTESTATION}")
     if problems:
-        rest = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        raise BundleError("; ".join(problems[:_SHOWN]) + rest, where=path, remedy=_REMEDY)
+        rest = f"; and {len(problems) - _MAX_SHOWN} more" if len(problems) > _MAX_SHOWN else ""
+        raise BundleError("; ".join(problems[:_MAX_SHOWN]) + rest, where=path, remedy=_REMEDY)
     return Checked(
         path,
         {f"{variant.model}/{variant.variant}": variant.answer for variant in manifest.variants},
@@ -265,7 +265,7 @@ def _require_gapless(path: Path, file: BufferedReader, packed: zipfile.ZipFile) 
         _CENTRAL_BYTES + len(entry.orig_filename.encode()) + len(entry.extra)
         for entry in packed.infolist()
     )
-    most = end + directory + _MOST_END_BYTES
+    most = end + directory + _MAX_END_BYTES
     if end != packed.start_dir or packed.comment or file.seek(0, os.SEEK_END) > most:
         raise BundleError(
             "holds bytes that belong to no file, at its end", where=path, remedy=_REMEDY

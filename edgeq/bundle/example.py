@@ -172,7 +172,7 @@ def show_boxes(
     how, kind = described["preprocessing"], described["detection"]
     decode = getattr(heads, kind["function"])
     every = decode([output[0] for output in values], (how["height"], how["width"]))
-    every = every.above(heads.LEAST_SCORE)
+    every = every.above(heads.MIN_SCORE)
     if kind["suppression_iou"] < 1:
         every = boxes.suppress(every, kind["suppression_iou"])
     edges = on_photograph(every.corners, size_of(photograph), how)

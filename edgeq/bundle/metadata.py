@@ -174,7 +174,7 @@ def _figures(section: msgspec.Struct | None) -> dict[str, object] | None:
 
 
 METADATA = "metadata.json"
-_MOST_BYTES = 16_000_000
+_MAX_BYTES = 16_000_000
 _REMEDY = "Name the folder of a variant in a package that `edgeq bundle` wrote"
 
 
@@ -228,7 +228,7 @@ def packed_claim(path: Path) -> PackedClaim:
     """
     file = path / METADATA if path.is_dir() else path
     try:
-        known = structs.from_json(read_whole(file, _MOST_BYTES), _Metadata)
+        known = structs.from_json(read_whole(file, _MAX_BYTES), _Metadata)
     except OSError as error:
         raise BundleError(
             f"can't be read: {reason_of(error)}", where=file, remedy=_REMEDY

@@ -18,7 +18,7 @@ from edgeq.io.files import read_whole
 PASSPHRASE = "EDGEQ_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
 """Environment variable with the passphrase of an encrypted key."""
 
-_MOST_BYTES = 100_000
+_MAX_BYTES = 100_000
 _PRIVATE = "Make one with: openssl genpkey -algorithm ed25519 -out key.pem"
 _PUBLIC = "Make it with: openssl pkey -in key.pem -pubout -out key.pub"
 
@@ -109,7 +109,7 @@ def _id(public: Any) -> str:
 
 def _read(key: Path) -> bytes:
     try:
-        return read_whole(key, _MOST_BYTES)
+        return read_whole(key, _MAX_BYTES)
     except OSError as error:
         raise BundleError(f"can't be read: {reason_of(error)}", where=key) from error
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 DEEPEST = 3
 """Levels of folders below the project that are looked into."""
-MOST_ENTRIES = 20_000
+MAX_ENTRIES = 20_000
 """Most files that are looked at; a larger project names its model and photographs itself."""
-MANY = 500
+MANY_PHOTOGRAPHS = 500
 """Number of calibration photographs from which the spec takes only some of them."""
 PIXELS = "keras-0-255"
 
@@ -263,7 +263,7 @@ def scale_of(path: Path, dtype: str) -> Mapping[str, object] | None:
 
 def _entries(folder: Path) -> Iterator[Path]:
     """Yield the files of a folder in a fixed order, without hidden and generated ones."""
-    left, seen = MOST_ENTRIES, set[str]()
+    left, seen = MAX_ENTRIES, set[str]()
     for where, folders, files in os.walk(folder, followlinks=True):  # data sets are often linked
         depth, real = len(Path(where).relative_to(folder).parts), os.path.realpath(where)
         if real in seen:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edgeq.record.structs import RunRecord
 
 NAME_WIDTH = 12
-MOST_LISTED = 20
+MAX_LISTED = 20
 
 
 def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -59,7 +59,7 @@ def explain(case: str, record: Path | None, config: Path | None) -> int:
     open_ = [each for each in cases if not several or each.status is not Verdict.PASS]
     if not open_:
         say(f"All {len(cases)} cases with {case!r} in their id passed. Name one of them:")
-        for each in cases[:MOST_LISTED]:
+        for each in cases[:MAX_LISTED]:
             say(f"  {each.id}")
     for place, each in enumerate(open_):
         if place:

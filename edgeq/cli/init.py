@@ -120,7 +120,7 @@ def _entered_arrays(arrays: DetectedArrays) -> Iterator[str]:
 
 def starter(there: Detected) -> str:
     """Return the text of the spec, with what was detected in place of the example."""
-    from edgeq.cli.detect import MANY, PIXELS
+    from edgeq.cli.detect import MANY_PHOTOGRAPHS, PIXELS
 
     text = Path(__file__).with_name(STARTERS["edgeq.toml"]).read_text(encoding="utf-8")
     if there.model is None:
@@ -146,7 +146,7 @@ def starter(there: Detected) -> str:
     if calibration is None:
         # int8 needs calibration images
         changes['"float16", "int8", "weight_only_int8"]'] = '"float16", "weight_only_int8"]'
-    if there.calibration_photos > MANY:
+    if there.calibration_photos > MANY_PHOTOGRAPHS:
         photographs = "the first by name.\n"  # arrays have a maximum of their own
         changes[f"{photographs}#max_calibration"] = f"{photographs}max_calibration"
     for before, after in changes.items():

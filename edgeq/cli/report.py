@@ -67,12 +67,12 @@ def _read(path: Path) -> RunRecord:
     from edgeq.errors import RecordError, reason_of
     from edgeq.io.files import read_text
     from edgeq.record import structs as records
-    from edgeq.report.embedded_record import MOST_PAGE_BYTES, embedded_record
+    from edgeq.report.embedded_record import MAX_PAGE_BYTES, embedded_record
 
     if path.suffix != ".html":
         return records.read(path)
     try:
-        page = read_text(path, MOST_PAGE_BYTES)
+        page = read_text(path, MAX_PAGE_BYTES)
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"can't be read: {reason_of(error)}", where=path) from error
     return embedded_record(page, where=path)

@@ -12,13 +12,13 @@ import click
 from edgeq.words.escape import line
 from edgeq.words.status import status_line
 
-FEWEST_COLUMNS, COLUMNS, MOST_COLUMNS = 60, 100, 140
+FEWEST_COLUMNS, COLUMNS, MAX_COLUMNS = 60, 100, 140
 
 
 def width() -> int:
     """Return how many columns a line may have: the terminal's, and 100 if there is none."""
     there = shutil.get_terminal_size((COLUMNS, 0)).columns
-    return max(FEWEST_COLUMNS, min(there, MOST_COLUMNS))
+    return max(FEWEST_COLUMNS, min(there, MAX_COLUMNS))
 
 
 def say(text: str, *, err: bool = False) -> None:

@@ -17,13 +17,13 @@ from typing import Generic, Protocol, TypeVar
 from edgeq.cluster.work import Answer, Job, Portion, Ran, Unseen
 from edgeq.errors import ClusterError, EdgeqError, ImageError, WorkerCrashedError, reason_of
 from edgeq.io.files import read_whole
-from edgeq.samples.photo import MOST_BYTES
+from edgeq.samples.photo import MAX_BYTES
 from edgeq.samples.sets import Photo
 
 AHEAD = 2
 """Portions that are with a node at a time: one that runs and one that waits."""
 
-MOST_LOSSES = 3
+MAX_LOSSES = 3
 """Nodes that a portion may cost before it is taken for the reason."""
 
 PATIENCE_S = 60.0
@@ -250,11 +250,11 @@ class _Evaluation(Generic[Ticket]):
         self._deck.put_back(photos)
         first = photos[0].sha256
         self._losses[first] += 1
-        if self._losses[first] >= MOST_LOSSES:
+        if self._losses[first] >= MAX_LOSSES:
             if isinstance(error.__cause__, EdgeqError):
                 raise error.__cause__
             raise WorkerCrashedError(
-                f"{MOST_LOSSES} nodes of the cluster were lost while they ran it",
+                f"{MAX_LOSSES} nodes of the cluster were lost while they ran it",
                 where=self._job.name,
                 remedy="Run it without the cluster to see why",
             )
@@ -273,6 +273,6 @@ def _portion(photos: Photos, *, with_contents: bool) -> Portion:
 
 def _content(photo: Photo) -> bytes:
     try:
-        return read_whole(photo.path, MOST_BYTES)
+        return read_whole(photo.path, MAX_BYTES)
     except OSError as error:
         raise ImageError(f"can't be read: {reason_of(error)}", where=photo.path) from error

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from edgeq.cluster.driver import LOOK_S, MOST_LOSSES, PATIENCE_S, NodeLostError
+from edgeq.cluster.driver import LOOK_S, MAX_LOSSES, PATIENCE_S, NodeLostError
 from edgeq.cluster.work import Made, Making, Source, Unseen
 from edgeq.errors import ConversionError
 from edgeq.io.files import sha256_file
@@ -101,7 +101,7 @@ class MakingElsewhere(Generic[Ticket]):
         if assignment.files is None or assignment.limits.environment:
             return self._carry_out_here(assignment, log)
         making = Making(assignment, _sources(assignment, assignment.files))
-        for _ in range(MOST_LOSSES):
+        for _ in range(MAX_LOSSES):
             member = self._free_member(assignment)
             if member is None:
                 self._say(f"{assignment.what}: made here, as no node has the same tools")
@@ -120,7 +120,7 @@ class MakingElsewhere(Generic[Ticket]):
                 with self._guard:
                     self._busy.discard(member)
         raise ConversionError(
-            f"{MOST_LOSSES} nodes of the cluster were lost while they made it",
+            f"{MAX_LOSSES} nodes of the cluster were lost while they made it",
             where=assignment.what,
             remedy="Run it without the cluster to see why",
         )

@@ -41,10 +41,10 @@ from edgeq.samples.decode import Pixels, decoder_facts, pixel_facts_of
 from edgeq.samples.sets import Photo
 from edgeq.store.content import key_of
 
-MOST_SESSIONS = 2
+MAX_SESSIONS = 2
 """Models loaded at a time, each in a worker of its own: two evaluations may overlap."""
 
-MOST_PIXELS = 512_000_000
+MAX_PIXELS = 512_000_000
 """Bytes of decoded photographs that a node keeps for the next model: 3,400 of 224 by 224."""
 
 
@@ -140,7 +140,7 @@ class Node:
         content = model.tobytes()
         if sha256_bytes(content) != job.sha256:
             raise ModelError("is not the file that was hashed", where=job.name)
-        while len(self._residents) >= MOST_SESSIONS:
+        while len(self._residents) >= MAX_SESSIONS:
             _, oldest = self._residents.popitem(last=False)
             oldest.session.close()
         session = Session(
@@ -182,7 +182,7 @@ class Node:
         Each model goes through the set in the same order. If a set does not fit, the photographs
         that came last would be given up for others before they are needed again.
         """
-        while self._pixel_bytes + row.nbytes > MOST_PIXELS and self._pixels:
+        while self._pixel_bytes + row.nbytes > MAX_PIXELS and self._pixels:
             oldest = next(iter(self._pixels))
             if oldest[0] == key[0]:
                 return

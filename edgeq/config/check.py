@@ -33,8 +33,8 @@ _CLUSTER = re.compile(r"ray|(ray://)?[\w.\-\[\]:]+:\d{1,5}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
 _TARGET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 """A target's name has no ``@``, which separates it from a case's name."""
-_LEAST = 1e-9
-LONGEST = 100
+_ROUNDING = 1e-9
+MAX_NAME_LENGTH = 100
 """Maximum length of a name: file names have at most 255 characters, with endings and hashes."""
 
 
@@ -390,7 +390,7 @@ def check_limits(spec: Spec) -> None:
         limits = limits_for(spec, variant, method)
         rise = -limits.get("accuracy_drop", 0.0)
         changes = 1.0 - limits.get("top1_agreement", 0.0)
-        if rise > changes + _LEAST:
+        if rise > changes + _ROUNDING:
             raise SpecError(
                 f"accuracy_drop = {-rise:g} and top1_agreement = {1.0 - changes:g} contradict each "
                 f"other for {variant!r}: accuracy must rise by {rise:g}, and no more than "
@@ -445,11 +445,11 @@ def _pairs(spec: Spec, methods: Mapping[str, Collection[str]]) -> Iterator[tuple
 
 
 def _check_file_name(name: str, where: str) -> None:
-    if len(name) > LONGEST:
+    if len(name) > MAX_NAME_LENGTH:
         raise SpecError(
             f"a name of {len(name)} characters is too long for a file",
-            where=where[:LONGEST],
-            remedy=f"Use at most {LONGEST}",
+            where=where[:MAX_NAME_LENGTH],
+            remedy=f"Use at most {MAX_NAME_LENGTH}",
         )
     if not is_portable(name):
         raise SpecError(

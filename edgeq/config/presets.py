@@ -18,13 +18,13 @@ from pathlib import Path
 from edgeq.config.structs import Gates, Images, Limits, Model, Preprocessing, Spec
 from edgeq.registry import Registry
 
-MOST_ERROR = 0.5
+MAX_ERROR = 0.5
 """Relative error of the logits, or of another output, above which an output no longer says the same
 as the baseline's, whatever the method and model. Good int8 variants reach 0.36 (classifiers) or
 0.27 (detectors and an embedding); collapsed ones are at 0.62 and above. edgeq's own variant of the
 method may set a tighter limit (see ``allowances``)."""
 
-MOST_DRIFT = 0.25
+MAX_DRIFT = 0.25
 """Mean total variation distance above which the probabilities no longer say the same as the
 baseline's, whatever the method and model. Good int8 variants reach 0.11."""
 
@@ -57,8 +57,8 @@ _EXACT: Limits = {
 _LIKE: Limits = {
     "top1_agreement": 0.95,
     "worst_cosine": 0.90,
-    "relative_error": MOST_ERROR,
-    "probability_drift": MOST_DRIFT,
+    "relative_error": MAX_ERROR,
+    "probability_drift": MAX_DRIFT,
     "accuracy_drop": 0.02,
     "box_recall": 0.80,
     "box_precision": 0.80,
@@ -83,8 +83,8 @@ _LIKE: Limits = {
 _ROUGH: Limits = {
     "top1_agreement": 0.93,
     "worst_cosine": 0.75,
-    "relative_error": MOST_ERROR,
-    "probability_drift": MOST_DRIFT,
+    "relative_error": MAX_ERROR,
+    "probability_drift": MAX_DRIFT,
     "accuracy_drop": 0.03,
     "box_recall": 0.70,
     "box_precision": 0.70,

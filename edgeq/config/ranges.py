@@ -8,17 +8,17 @@ from edgeq.config.structs import Images, Model, Preprocessing, Samples, Spec, Ta
 from edgeq.config.tables import key_text
 from edgeq.errors import SpecError
 
-LEAST_CONFIDENCE = 0.5
-LEAST_PERCENTILE = 51
-MOST_THREADS = 256
-MOST_SECONDS = 7 * 86_400
-MOST_BYTES = 2**50
-MOST_ROUNDS = 1_000_000
-MOST_SEED = 2**32 - 1
-MOST_PIXELS = 8192
-MOST_HISTORY = 10_000
+MIN_CONFIDENCE = 0.5
+MIN_PERCENTILE = 51
+MAX_THREADS = 256
+MAX_SECONDS = 7 * 86_400
+MAX_BYTES = 2**50
+MAX_ROUNDS = 1_000_000
+MAX_SEED = 2**32 - 1
+MAX_PIXELS = 8192
+MAX_HISTORY = 10_000
 
-MOST_VALUE = 1e9
+MAX_VALUE = 1e9
 
 _TASK_OPTIONS = (
     ("threshold", 0, 1),
@@ -26,7 +26,7 @@ _TASK_OPTIONS = (
     ("neighbours", 1, 1000),
     ("false_accept_rate", 0, 1),
     ("values_per_point", 2, 100),
-    ("presence_threshold", -MOST_VALUE, MOST_VALUE),
+    ("presence_threshold", -MAX_VALUE, MAX_VALUE),
 )
 
 
@@ -37,24 +37,24 @@ def check_ranges(spec: Spec) -> None:
         SpecError: A number is out of range; names the key, its value and the range.
     """
     run, latency = spec.run, spec.latency
-    _within("confidence", spec.confidence, LEAST_CONFIDENCE, 1, spec.origin, strict=True)
-    _within("run.threads", run.threads, 1, MOST_THREADS, spec.origin)
+    _within("confidence", spec.confidence, MIN_CONFIDENCE, 1, spec.origin, strict=True)
+    _within("run.threads", run.threads, 1, MAX_THREADS, spec.origin)
     for name, limits in (("run", run), ("make", spec.make)):
-        _within(f"{name}.timeout_s", limits.timeout_s, 0.001, MOST_SECONDS, spec.origin)
-        _within(f"{name}.memory_limit", limits.memory_limit, 1, MOST_BYTES, spec.origin)
-    _within("latency.rounds", latency.rounds, 2, MOST_ROUNDS, spec.origin)
+        _within(f"{name}.timeout_s", limits.timeout_s, 0.001, MAX_SECONDS, spec.origin)
+        _within(f"{name}.memory_limit", limits.memory_limit, 1, MAX_BYTES, spec.origin)
+    _within("latency.rounds", latency.rounds, 2, MAX_ROUNDS, spec.origin)
     _within("latency.block", latency.block, 1, latency.rounds, spec.origin)
-    _within("latency.warmup", latency.warmup, 0, MOST_ROUNDS, spec.origin)
-    _within("latency.budget_s", latency.budget_s, 0.001, MOST_SECONDS, spec.origin)
-    _within("history", spec.history, 0, MOST_HISTORY, spec.origin)
+    _within("latency.warmup", latency.warmup, 0, MAX_ROUNDS, spec.origin)
+    _within("latency.budget_s", latency.budget_s, 0.001, MAX_SECONDS, spec.origin)
+    _within("history", spec.history, 0, MAX_HISTORY, spec.origin)
     _check_images(spec.images, "images", spec.origin)
     for name, model in spec.models.items():
         _check_model(model, key_text("models", name), spec.origin)
     for name, variant in spec.variants.items():
         for side in variant.input_size or ():
             key = key_text("variants", name, "input_size")
-            _within(key, side, 1, MOST_PIXELS, spec.origin)
-        for key, least, most in (("percentile", LEAST_PERCENTILE, 100), ("prune", 0, 1)):
+            _within(key, side, 1, MAX_PIXELS, spec.origin)
+        for key, least, most in (("percentile", MIN_PERCENTILE, 100), ("prune", 0, 1)):
             value = getattr(variant, key)
             if value is not None:
                 key_name = key_text("variants", name, key)
@@ -65,9 +65,9 @@ def check_ranges(spec: Spec) -> None:
 
 
 def _check_model(model: Model, key: str, where: str) -> None:
-    _within(f"{key}.seed", model.seed, 0, MOST_SEED, where)
+    _within(f"{key}.seed", model.seed, 0, MAX_SEED, where)
     for side in model.input_size or ():
-        _within(f"{key}.input_size", side, 1, MOST_PIXELS, where)
+        _within(f"{key}.input_size", side, 1, MAX_PIXELS, where)
     for name in ("operating_score", "suppression_iou"):
         value = None if model.detection is None else getattr(model.detection, name)
         if value is not None:
@@ -131,7 +131,7 @@ def _check_preprocessing(preprocessing: Preprocessing, key: str, where: str) -> 
             remedy="Write three finite numbers, in pixel units",
         )
     if preprocessing.jpeg_scaling:
-        _within(f"{key}.jpeg_scaling", preprocessing.jpeg_scaling, 1, MOST_PIXELS, where)
+        _within(f"{key}.jpeg_scaling", preprocessing.jpeg_scaling, 1, MAX_PIXELS, where)
 
 
 def _within(

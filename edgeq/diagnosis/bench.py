@@ -42,14 +42,14 @@ from edgeq.tflite.constants import Constants
 from edgeq.tflite.edits import Edit, outputs_edits
 from edgeq.tflite.model_file import ModelFile, read_model
 
-MOST_IMAGES = 24
+MAX_IMAGES = 24
 FEW_IMAGES = 4
 """Number of images if no operator is delegated, because inference then takes long."""
 RECOVERED = 0.5
 """Largest fraction of the error that an experiment may leave if there is no control."""
 CONTROLS = 1.5
 """Largest multiple of the control's error that an experiment may leave."""
-LEAST_LEVEL = 1e-4
+MIN_LEVEL = 1e-4
 """Float arithmetic alone causes smaller errors than this."""
 _UNLIKE = "classes, boxes and values can't be compared with each other"
 DISAGREEING = 0.75
@@ -156,9 +156,7 @@ class Bench:
         usual = [0.0] * len(errors)
         if control is not None:
             usual = [fit.error or 0.0 for fit in control.outputs]
-        excess = [
-            error / max(level, LEAST_LEVEL) for error, level in zip(errors, usual, strict=True)
-        ]
+        excess = [error / max(level, MIN_LEVEL) for error, level in zip(errors, usual, strict=True)]
         return int(np.argmax(excess))
 
     @property
@@ -186,7 +184,7 @@ class Bench:
     @cached_property
     def chosen(self) -> Order:
         """Places of the photographs for experiments, worst first."""
-        most = MOST_IMAGES if self.variant.loaded.delegated else FEW_IMAGES
+        most = MAX_IMAGES if self.variant.loaded.delegated else FEW_IMAGES
         errors = _errors(self._whole(self.variant.baseline), self.own)
         places = self._counted(len(errors))
         worst = np.argsort(-np.where(np.isnan(errors), np.inf, errors), kind="stable")
@@ -277,7 +275,7 @@ class Bench:
     @property
     def needs_no_explanation(self) -> bool:
         """Whether the variant is as close to the baseline as its control or float arithmetic."""
-        level = max(CONTROLS * (self.control_error or 0.0), LEAST_LEVEL)
+        level = max(CONTROLS * (self.control_error or 0.0), MIN_LEVEL)
         return self.known(self.chosen).error <= level
 
     def recovers(
@@ -457,7 +455,7 @@ def recovers(
         return False
     if control_error is None:
         return after.error <= left * before.error
-    return after.error <= max(CONTROLS * control_error, LEAST_LEVEL)
+    return after.error <= max(CONTROLS * control_error, MIN_LEVEL)
 
 
 def _errors(baseline: Answers, variant: Answers) -> npt.NDArray[np.float64]:

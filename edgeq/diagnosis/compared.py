@@ -13,7 +13,7 @@ from edgeq.tflite.model_file import ModelFile
 from edgeq.tflite.skeleton import short
 from edgeq.tflite.wiring import Layer, Wiring
 
-NEAR = 0.5
+RESEMBLING_ERROR = 0.5
 """Relative error below which an output still resembles the baseline's."""
 
 
@@ -83,8 +83,8 @@ def errors_of_values(first: Values, second: Values) -> npt.NDArray[np.float64]:
 
 
 def near_share(errors: npt.NDArray[np.float64]) -> float:
-    """Return the share of samples whose errors are below ``NEAR``."""
-    return float((errors < NEAR).mean()) if errors.size else 1.0
+    """Return the share of samples whose errors are below ``RESEMBLING_ERROR``."""
+    return float((errors < RESEMBLING_ERROR).mean()) if errors.size else 1.0
 
 
 def mean_of_finite(errors: npt.NDArray[np.float64]) -> float:

@@ -22,10 +22,10 @@ from edgeq.pipeline.variant import VariantUnderTest
 CHOOSING = 64
 JUDGING = 400
 """Greatest numbers of images that choose a way to feed the model, and that judge it."""
-LEAST_GAIN = 0.1
+MIN_GAIN = 0.1
 """Share of the images that must become right for a way to be better than the present one."""
-MOST_CHANGES = 3
-"""Greatest number of mistakes that are looked for at once."""
+MAX_CHANGES = 3
+"""Maximum number of mistakes that are looked for at once."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,11 @@ def _fed_otherwise(bench: Bench, labels: Classes, classes: int) -> Correction | 
         return _Choice(preprocessing, changes, max(right, share), offset if share > right else 0)
 
     best = plain = tried(own, ())
-    for _ in range(MOST_CHANGES):
+    for _ in range(MAX_CHANGES):
         ways = other_ways(best.preprocessing, own)
         others = [tried(way.preprocessing, (*best.changes, way.said)) for way in ways]
         better = max(others, key=lambda choice: choice.right)
-        if better.right < best.right + LEAST_GAIN:
+        if better.right < best.right + MIN_GAIN:
             break
         best = better
     if best is plain and not plain.offset:

@@ -18,9 +18,9 @@ RECOVERED = 0.5
 """A way to feed explains the failure if at most this fraction of the logit error remains ..."""
 RECOVERED_AS_BASELINE = 0.8
 """... or this fraction, if it only undoes a difference from the baseline's preprocessing."""
-FEW = 0.1
+MAX_AGREEMENT_LOSS = 0.1
 """Allowed loss of agreement: logits may improve while a few borderline classes flip."""
-EVERY = 4
+SAMPLE_STRIDE = 4
 """Each way is tried on one photograph in four first, and dropped if it does not help there."""
 MARGIN = 0.2
 ABOUT = 1.1
@@ -51,7 +51,7 @@ def other_feeding(bench: Bench) -> Cause | None:
     """Test whether the variant predicts like its baseline if it is fed in another way."""
     if bench.variant.takes_arrays:
         return None
-    laid, few = bench.laid(), bench.chosen[::EVERY]
+    laid, few = bench.laid(), bench.chosen[::SAMPLE_STRIDE]
     least = bench.known(few).error
     promising = [
         way
@@ -82,7 +82,8 @@ def explain(
     helping = [
         (way, after)
         for way, after in tried
-        if recovers(before, after, way.recovered) and after.agreeing >= before.agreeing - FEW
+        if recovers(before, after, way.recovered)
+        and after.agreeing >= before.agreeing - MAX_AGREEMENT_LOSS
     ]
     if not helping:
         return None

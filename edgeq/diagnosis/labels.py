@@ -19,17 +19,17 @@ from edgeq.pipeline.detecting import decoder_of, labelled_boxes
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.tasks.detection.boxes import Boxes
 
-LEAST_IMAGES = 5
-LEAST_CLASSES = 3
+MIN_IMAGES = 5
+MIN_CLASSES = 3
 CLEAR = 0.6
 LOW = 0.5
 RARE = 0.3
 RENAMED = 0.8
 PLACED = 0.8
-"""Least share of boxes that lie on those of the other model if only their classes differ."""
+"""Minimum share of boxes that lie on those of the other model if only their classes differ."""
 
-LEAST_UNRELATED = 20
-"""Least number of boxes that can show that classes and labels are unrelated."""
+MIN_UNRELATED = 20
+"""Minimum number of boxes that can show that classes and labels are unrelated."""
 DEVIATIONS = 3.0
 """Standard deviations above chance up to which two sides may be the same by chance."""
 
@@ -98,7 +98,7 @@ def wrong_labels(bench: Bench) -> Cause | None:
         float((pairs.ours == pairs.theirs).mean()) if len(pairs.ours) else 0.0
         for pairs in (labelled, answered)
     )
-    if right >= LOW or together < LOW or len(labels) < LEAST_IMAGES:
+    if right >= LOW or together < LOW or len(labels) < MIN_IMAGES:
         return None
     facts: dict[str, object] = {
         "baseline_accuracy": round(right, 4),
@@ -182,7 +182,7 @@ def best_offset(given: Classes, expected: Classes, classes: int) -> tuple[int, f
     Returns:
         None if the offset is 0 or not clear, or if too few classes are distinguished.
     """
-    if len(given) < LEAST_IMAGES or len(np.unique(given)) < LEAST_CLASSES:
+    if len(given) < MIN_IMAGES or len(np.unique(given)) < MIN_CLASSES:
         return None
     apart = offsets(expected, given, classes)
     values, counts = np.unique(apart, return_counts=True)
@@ -192,7 +192,7 @@ def best_offset(given: Classes, expected: Classes, classes: int) -> tuple[int, f
     if values[most] == 0 or share < CLEAR:
         return None
     reached = len(np.unique(expected[apart == values[most]]))
-    return (int(values[most]), share) if reached >= LEAST_CLASSES else None
+    return (int(values[most]), share) if reached >= MIN_CLASSES else None
 
 
 def are_unrelated(given: Classes, expected: Classes) -> bool:
@@ -201,7 +201,7 @@ def are_unrelated(given: Classes, expected: Classes) -> bool:
     Returns:
         False if there are too few pairs or classes to tell.
     """
-    if len(given) < LEAST_UNRELATED or len(np.unique(given)) < LEAST_CLASSES:
+    if len(given) < MIN_UNRELATED or len(np.unique(given)) < MIN_CLASSES:
         return False
     size = int(max(given.max(), expected.max())) + 1
     first, second = (np.bincount(side, minlength=size) / len(side) for side in (given, expected))

@@ -15,7 +15,7 @@ APART = 0.6
 KERNELS_APART = 0.1
 """Relative error of a tensor between kernels that rounding does not explain."""
 JUMP = 4.0
-CLOSE = 0.02
+CLOSE_ERROR = 0.02
 REAL_TYPES = frozenset({"float32", "int8", "uint8", "int16"})
 """Types of tensors that stand for real numbers."""
 
@@ -114,7 +114,7 @@ def part_errors(bench: Bench) -> list[float]:
 
 def first_jump(errors: list[float], apart: float = APART) -> int | None:
     """Return the first layer whose error is above ``apart`` and far above all before it."""
-    greatest = CLOSE
+    greatest = CLOSE_ERROR
     for place, error in enumerate(errors):
         if error > apart and error > JUMP * greatest:
             return place

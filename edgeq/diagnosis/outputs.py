@@ -11,11 +11,11 @@ from edgeq.diagnosis.compared import Values
 from edgeq.errors import UnlikeOutputsError
 from edgeq.judge.tensors import DEAD, LOST, NOT_FINITE, ONE_SCALE, ORDER, label, outline, problem_of
 from edgeq.measure.predictions import Predictions, outputs_facts
-from edgeq.measure.tensors import GAP, LEAST_STEPS
+from edgeq.measure.tensors import GAP, MIN_STEPS
 
 IMAGES = 6
 SAME = 1e-4
-LEAST_IMAGES = 4
+MIN_IMAGES = 4
 
 Rows = npt.NDArray[np.float32]
 
@@ -60,9 +60,9 @@ def _shared(bench: Bench) -> Cause | None:
         wider = [
             other
             for other, others in scaled
-            if others.step == steps.step and others.whole >= GAP * max(steps.whole, LEAST_STEPS)
+            if others.step == steps.step and others.whole >= GAP * max(steps.whole, MIN_STEPS)
         ]
-        if steps.whole < LEAST_STEPS and wider:
+        if steps.whole < MIN_STEPS and wider:
             return Cause(
                 ONE_SCALE,
                 f"{label(fit)} has the scale of {label(wider[0])}: all of its values lie within "
@@ -106,7 +106,7 @@ def not_finite_answers(bench: Bench) -> Cause | None:
 def unsteady(bench: Bench) -> Cause | None:
     """Test whether the same photographs get other predictions in another order or another run."""
     places = bench.chosen[:IMAGES]
-    if len(places) < LEAST_IMAGES:
+    if len(places) < MIN_IMAGES:
         return None
     forth = _logits(bench, bench.laid(), places)
     with bench.laid_out() as other:

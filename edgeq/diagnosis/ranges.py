@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from edgeq.diagnosis.bench import MOST_IMAGES, RECOVERED, Bench
+from edgeq.diagnosis.bench import MAX_IMAGES, RECOVERED, Bench
 from edgeq.diagnosis.cause import Cause
 from edgeq.errors import ModelRefusedError
 from edgeq.judge.control import of_drift
@@ -19,25 +19,25 @@ from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.words import plural
 
 WHOLE_INPUT = 0.9
-"""Least fraction of the input values that its range holds if calibration saw such images."""
+"""Minimum fraction of the input values that its range holds if calibration saw such images."""
 
 NAMED = 3
 
-CLOSE = 0.5
-"""Greatest error with which a refused variant must run if its ranges are to be the cause."""
+MAX_CORRECTED_ERROR = 0.5
+"""Maximum error with which a refused variant must run if its ranges are to be the cause."""
 
-USUAL, TIED = 0.02, 0.03
+USUAL_TIES, MIN_EXCESS_TIES = 0.02, 0.03
 """Share of the images whose best classes tie in good int8 files if there is no control (edgeq's own
 int8 ResNet8), and the least share beyond that of the control."""
 
-SEVERAL = 3
+MIN_NARROW_RANGES = 3
 """Other suspicious and narrow ranges from which calibration is at fault."""
 
 BLIND = 2
-"""Greatest number of steps of an input that hide all photographs."""
+"""Maximum number of steps of an input that hide all photographs."""
 
 ALONE = 1.1
-"""Greatest multiple of the probabilities' distance that several corrected ranges leave that one
+"""Maximum multiple of the probabilities' distance that several corrected ranges leave that one
 alone may leave to be named alone."""
 
 
@@ -72,20 +72,20 @@ def tied_classes(bench: Bench) -> Cause | None:
     """Test whether best classes tie because the logits' range clips them or has too few steps."""
     every = np.arange(len(bench.predictions.tied))
     control = bench.of_control(every)
-    usual = float(control.tied.mean()) if isinstance(control, Predictions) else USUAL
+    usual = float(control.tied.mean()) if isinstance(control, Predictions) else USUAL_TIES
     tied = bench.predictions.tied & ~bench.variant.baseline.predictions.tied
-    corrected = last_corrected(bench.variant) if tied.mean() >= usual + TIED else None
+    corrected = last_corrected(bench.variant) if tied.mean() >= usual + MIN_EXCESS_TIES else None
     if corrected is None:
         return None
     fit, edits = corrected
-    places, how = np.flatnonzero(tied)[:MOST_IMAGES], bench.variant.preprocessing
+    places, how = np.flatnonzero(tied)[:MAX_IMAGES], bench.variant.preprocessing
     with bench.laid_out(edits=edits) as laid:
         still = int(laid.answers(bench.pixels(how, places), how).tied.sum())
     if still > RECOVERED * len(places):
         return None
     comparison = bench.variant.ranges
     others = [other for other in comparison.suspicious if other.name != fit.name]
-    narrow = fit.clipped > 0 and sum(other.covered < 1 for other in others) >= SEVERAL
+    narrow = fit.clipped > 0 and sum(other.covered < 1 for other in others) >= MIN_NARROW_RANGES
     return Cause(
         "calibration" if narrow else "output_quantization",
         f"on {plural(int(tied.sum()), 'image')} the best classes tie: the last layer's output, "
@@ -135,7 +135,7 @@ def _is_refused(variant: VariantUnderTest) -> bool:
 
 
 def _is_close(trial: Trial) -> bool:
-    return all(error is not None and error <= CLOSE for error in trial.after)
+    return all(error is not None and error <= MAX_CORRECTED_ERROR for error in trial.after)
 
 
 def explain(comparison: Ranges) -> Cause | None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq import words
-from edgeq.diagnosis.bench import CONTROLS, LEAST_LEVEL, Bench, Trial, part, trial
+from edgeq.diagnosis.bench import CONTROLS, MIN_LEVEL, Bench, Trial, part, trial
 from edgeq.diagnosis.cause import Cause
 from edgeq.diagnosis.compared import Values, offsets
 from edgeq.judge.tensors import label_of
@@ -30,19 +30,19 @@ OUTPUT_SCALE = "output_scale"
 LEFT = 0.25
 """Largest fraction of the error that a change may leave if there is no control."""
 
-MOST_COLUMNS = 2048
-MOST_ROWS = 50_000
-LEAST_IMAGES = 4
+MAX_COLUMNS = 2048
+MAX_ROWS = 50_000
+MIN_IMAGES = 4
 SURE_ROWS = 16
 """Rows of a table from which its columns can't agree by chance in any order."""
 
 OFFSET = 0.9
-"""Least share of what varies that must have moved by the same distance to be off by it."""
+"""Minimum share of what varies that must have moved by the same distance to be off by it."""
 
 CONSTANT = 1e-3
 """Relative spread of the lengths of vectors up to which they were scaled to one length."""
 
-LEAST_SIDE = 16
+MIN_SIDE = 16
 FARTHEST = 16
 """Least side of a map that may be shifted, and the most pixels that it is shifted by."""
 
@@ -73,7 +73,7 @@ class _Sides:
 def reordered(bench: Bench) -> Cause | None:
     """Test whether the values are the baseline's in another order."""
     sides = _sides(bench)
-    if len(bench.chosen) < LEAST_IMAGES:
+    if len(bench.chosen) < MIN_IMAGES:
         return None
     for shape in _layouts(bench, sides.shape):
         order = column_order(*_for_order(bench, sides, shape))
@@ -115,7 +115,7 @@ def unnormalised(bench: Bench) -> Cause | None:
 def moved(bench: Bench) -> Cause | None:
     """Test whether a map is the baseline's, shifted by some pixels."""
     sides = _sides(bench)
-    if len(sides.shape) < 2 or min(sides.shape[:2]) < LEAST_SIDE:  # no map
+    if len(sides.shape) < 2 or min(sides.shape[:2]) < MIN_SIDE:  # no map
         return None
     height, width = sides.shape[:2]
     ours, theirs = (
@@ -148,7 +148,7 @@ def moved(bench: Bench) -> Cause | None:
 def turned(bench: Bench) -> Cause | None:
     """Test whether a map is the baseline's, mirrored or with rows and columns exchanged."""
     sides = _sides(bench)
-    if len(sides.shape) < 2 or min(sides.shape[:2]) < LEAST_SIDE:  # no map
+    if len(sides.shape) < 2 or min(sides.shape[:2]) < MIN_SIDE:  # no map
         return None
     height, width = sides.shape[:2]
 
@@ -182,7 +182,7 @@ _TURNS: tuple[tuple[str, Callable[[Rows], Rows]], ...] = (
 def rescaled(bench: Bench) -> Cause | None:
     """Test whether the values are the baseline's times a factor, plus a constant."""
     sides = _sides(bench)
-    if len(bench.chosen) < 2 * LEAST_IMAGES:
+    if len(bench.chosen) < 2 * MIN_IMAGES:
         return None
     for shape in (*_layouts(bench, sides.shape), (sides.ours.rows.shape[1], 1)):
         if shape[-1] > FEW_COLUMNS:
@@ -223,7 +223,7 @@ def column_order(ours: Rows, theirs: Rows) -> Order:
     """
     from scipy.optimize import linear_sum_assignment
 
-    step = -(-len(ours) // MOST_ROWS)
+    step = -(-len(ours) // MAX_ROWS)
     ours, theirs = (np.nan_to_num(side[::step]) for side in (ours, theirs))
     apart = (theirs**2).sum(axis=0)[:, None] + (ours**2).sum(axis=0) - 2 * theirs.T @ ours
     apart += 1e-9 * max(float(np.abs(apart).max()), 1e-30) * (1 - np.eye(len(apart)))
@@ -287,10 +287,10 @@ def _layouts(bench: Bench, shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:
         each = options_of(bench.variant).values_per_point or VALUES_PER_POINT
         if whole % each == 0:
             yield whole // each, each
-    is_plain_map = len(shape) == 2 and min(shape) >= LEAST_SIDE  # no channels
-    if len(shape) > 1 and shape[-1] <= MOST_COLUMNS and not is_plain_map:
+    is_plain_map = len(shape) == 2 and min(shape) >= MIN_SIDE  # no channels
+    if len(shape) > 1 and shape[-1] <= MAX_COLUMNS and not is_plain_map:
         yield whole // shape[-1], shape[-1]
-    if len(shape) == 1 and shape[0] <= MOST_COLUMNS:
+    if len(shape) == 1 and shape[0] <= MAX_COLUMNS:
         yield 1, shape[0]
 
 
@@ -348,7 +348,7 @@ def _tried(bench: Bench, change: Change, plain: Change = lambda rows: rows) -> T
     level = None
     if isinstance(control, Values):
         level = trial(ours, control.with_rows(plain(control.rows))).error
-    if before.error <= max(CONTROLS * (level or 0.0), LEAST_LEVEL):
+    if before.error <= max(CONTROLS * (level or 0.0), MIN_LEVEL):
         return None  # it is as close as its control, and whatever improves it explains nothing
     return (before, after) if bench.recovers(before, after, LEFT, level) else None
 

@@ -17,7 +17,7 @@ from edgeq.diagnosis.parameters import class_order, first_layer_order
 from edgeq.errors import ModelRefusedError
 from edgeq.judge.weights import (
     TRAINED_LAYERS,
-    UNLIKE,
+    UNLIKE_CHANGES,
     are_trained_on,
     counted,
     folds_otherwise,
@@ -33,7 +33,7 @@ from edgeq.pipeline.readout import as_answers
 from edgeq.tflite.edits import Edit
 from edgeq.words import plural
 
-SEVERAL = 2
+MIN_WEIGHTS_ALIKE = 2
 IN_BASELINE = "the baseline with that in it gives the variant's answers"
 PUT_BACK = "with the baseline's put back the variant gives the baseline's answers"
 NO_EXPERIMENT = "no experiment shows what this costs, nor another cause"
@@ -185,16 +185,16 @@ def _next_step(bench: Bench, findings: Sequence[Finding], comparison: FileCompar
 
 def _name(findings: Sequence[Finding], comparison: FileComparison) -> str:
     weights = [finding for finding in findings if finding.part == "weights"]
-    unlike = [weight for weight in weights if weight.change in UNLIKE]
+    unlike = [weight for weight in weights if weight.change in UNLIKE_CHANGES]
     foreign = [weight for weight in weights if weight.change in {"foreign", "other"}]
     turned = [weight for weight in weights if weight.change == "transposed"]
     if is_general(unlike, comparison) or len(foreign) >= max(
-        SEVERAL, TRAINED_LAYERS * comparison.layers
+        MIN_WEIGHTS_ALIKE, TRAINED_LAYERS * comparison.layers
     ):
         return "wrong_checkpoint"
     if are_trained_on(weights, comparison) or folds_otherwise(weights, comparison):
         return "wrong_checkpoint"
-    if len(turned) == len(weights) >= SEVERAL:
+    if len(turned) == len(weights) >= MIN_WEIGHTS_ALIKE:
         return "wrong_checkpoint"  # carried over from another framework
     if all(finding.part in {"operator", "parameter"} for finding in findings):
         return "other_operator"

@@ -12,7 +12,7 @@ from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph, graph_fault
 
 SEED = 23
-CUT = 0.25
+SCALE_FACTOR = 0.25
 NOISE_IMAGES = 16
 
 
@@ -74,7 +74,7 @@ def calibrated_on_evaluation(good: Good) -> Faulty:
 def ranges_cut(graph: Graph) -> None:
     """The ranges of all activations are cut to a quarter."""
     for tensor in dict.fromkeys(graph.activations()):
-        graph.scales(tensor)[0][...] *= np.float32(CUT)
+        graph.scales(tensor)[0][...] *= np.float32(SCALE_FACTOR)
     _rescale_biases(graph)
 
 

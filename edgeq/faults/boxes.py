@@ -28,10 +28,10 @@ from edgeq.tflite.activations import activations
 from edgeq.tflite.edits import apply_edits, ranges_edits
 from edgeq.tflite.model_file import read_model
 
-SHIFT = 3.0
+LOGIT_SHIFT = 3.0
 """Added to what a sigmoid or hyperbolic tangent turns into the place within a cell."""
 
-CUT = 4.0
+SCALE_DIVISOR = 4.0
 BOX = 4
 _RELATIVE = frozenset({"yolov5", "yolov8"})
 """Decoders whose boxes the graph has computed, relative to the input."""
@@ -68,7 +68,9 @@ def boxes_shifted(good: Good) -> bytes:
         if graph.dtype(layer.bias) == "int32":
             scales = graph.scales(layer.bias)[0]
             step = float(scales[rows[0] if len(scales) > 1 else 0])
-        bias[rows[0]] += np.asarray(np.rint(SHIFT / step) if step != 1 else SHIFT, bias.dtype)
+        bias[rows[0]] += np.asarray(
+            np.rint(LOGIT_SHIFT / step) if step != 1 else LOGIT_SHIFT, bias.dtype
+        )
     return graph.patched()
 
 
@@ -96,7 +98,7 @@ def scores_clipped(good: Good) -> bytes:
     path = good.variant.path
     every = activations(read_model(path), None)
     ranges = {
-        index: (float(entry.tensor.scales[0]) / CUT, int(entry.tensor.zero_points[0]))
+        index: (float(entry.tensor.scales[0]) / SCALE_DIVISOR, int(entry.tensor.zero_points[0]))
         for entry in every
         if entry.tensor.index in layers
         for index in entry.group

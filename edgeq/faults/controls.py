@@ -10,10 +10,10 @@ from edgeq.faults.graph import by_channel, is_integer, real, steps
 from edgeq.faults.rewiring import UNFUSED, flatten, fused, unfuse
 
 SEED = 26
-SHARE = 0.02
+SHARE_CHANGED = 0.02
 """Share of the weights to change if they are stored as floats."""
 
-TIED = 0.01
+TIE_TOLERANCE = 0.01
 """Distance from halfway, in steps, that a difference in a scale's last bits can bridge."""
 
 
@@ -82,10 +82,10 @@ def other_rounding(good: Good) -> bytes:
         if is_integer(graph, layer.weights):
             exact = weights / steps(graph, layer)
             below = np.floor(exact)
-            tied = np.abs(exact - below - 0.5) < TIED
+            tied = np.abs(exact - below - 0.5) < TIE_TOLERANCE
             other = np.where(below == stored, below + 1, below).clip(-127, 127)
         else:
-            tied = np.random.default_rng(SEED).random(stored.shape) < SHARE
+            tied = np.random.default_rng(SEED).random(stored.shape) < SHARE_CHANGED
             other = np.nextafter(stored, stored.dtype.type(0))
         changed += int((tied & (other != stored)).sum())
         stored[...] = np.where(tied, other, stored).astype(stored.dtype)

@@ -23,12 +23,12 @@ from edgeq.tflite.model_file import read_content
 Three = tuple[float, float, float]
 _ZERO, _ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 _TORCH = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-_TINY = 1e-6
+_TOLERANCE = 1e-6
 
 
 def _other(good: Good, mean: Three, std: Three) -> Faulty:
     own = good.variant.preprocessing
-    if max(abs(a - b) for a, b in zip(own.mean + own.std, mean + std, strict=True)) < _TINY:
+    if max(abs(a - b) for a, b in zip(own.mean + own.std, mean + std, strict=True)) < _TOLERANCE:
         raise NotApplicableError("this is the range that the variant takes")
     return Faulty(preprocessing=msgspec.structs.replace(own, mean=mean, std=std))
 

@@ -10,8 +10,8 @@ from edgeq.faults.fault import PREDICTIONS, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.words import size
 
-MOST_SLOWDOWN = 20.0
-MOST_BYTES = 1_000_000_000
+MAX_SLOWDOWN = 20.0
+MAX_BYTES = 1_000_000_000
 KEPT_BYTES = 1_000_000
 BREAKS = 6
 SILENCE_S = 10.0
@@ -95,8 +95,8 @@ def more_memory(good: Good) -> Faulty:
     peak = good.variant.memory.peak
     limit = good.variant.limits.get("max_peak_memory", 2 * peak / 1.1)
     more = int(1.1 * limit) - peak
-    if more > MOST_BYTES:
-        raise NotApplicableError(f"the limit leaves more than {size(MOST_BYTES)}")
+    if more > MAX_BYTES:
+        raise NotApplicableError(f"the limit leaves more than {size(MAX_BYTES)}")
     return Faulty(conduct={"do": "memory", "bytes": max(more, 0)})
 
 
@@ -153,5 +153,5 @@ def _slower(good: Good, by: float) -> Faulty:
         for name, gate in GATES
         if gate.timed and name in limits
     ]
-    factor = min(min(allowed, default=1.0) * (1 + by), MOST_SLOWDOWN) - 1
+    factor = min(min(allowed, default=1.0) * (1 + by), MAX_SLOWDOWN) - 1
     return Faulty(conduct={"do": "slower", "factor": round(factor, 4)})

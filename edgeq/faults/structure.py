@@ -23,20 +23,22 @@ from edgeq.faults.rewiring import (
     unpad,
 )
 
-DEPTH = 0.4
+RELATIVE_DEPTH = 0.4
 """Relative position in the network: somewhat before the middle."""
 
 
 @fault("activation_lost", "graph", "medium", "other_operator")
 def activation_lost(good: Good) -> Faulty:
     """One layer has lost its activation."""
-    return rewired(good, DEPTH, lambda graph: fused(graph) or silus(graph), drop_activation)
+    return rewired(
+        good, RELATIVE_DEPTH, lambda graph: fused(graph) or silus(graph), drop_activation
+    )
 
 
 @fault("padding_other", "graph", "medium", "other_operator")
 def padding_other(good: Good) -> Faulty:
     """A convolution of stride 2 pads at both sides, as PyTorch does."""
-    return rewired(good, DEPTH, padded_at_the_end, pad_at_both_sides)
+    return rewired(good, RELATIVE_DEPTH, padded_at_the_end, pad_at_both_sides)
 
 
 @fault("padding_lost", "graph", "medium", "other_operator")
@@ -48,19 +50,19 @@ def padding_lost(good: Good) -> Faulty:
 @fault("block_dropped", "graph", "medium", "other_operator")
 def block_dropped(good: Good) -> Faulty:
     """A block is left out; only its shortcut remains."""
-    return rewired(good, DEPTH, sums, drop_block)
+    return rewired(good, RELATIVE_DEPTH, sums, drop_block)
 
 
 @fault("shortcut_dropped", "graph", "high", "other_operator")
 def shortcut_dropped(good: Good) -> Faulty:
     """A block's shortcut is not added."""
-    return rewired(good, DEPTH, sums, drop_shortcut)
+    return rewired(good, RELATIVE_DEPTH, sums, drop_shortcut)
 
 
 @fault("gate_dropped", "graph", "medium", "other_operator")
 def gate_dropped(good: Good) -> Faulty:
     """A squeeze-and-excite gate is left out."""
-    return rewired(good, DEPTH, gates, drop_gate)
+    return rewired(good, RELATIVE_DEPTH, gates, drop_gate)
 
 
 @fault("normalisation_other", "graph", "medium", "damaged_tensor")

@@ -16,7 +16,7 @@ from edgeq.record.structs import CaseRecord
 
 LABELS = frozenset({"label_offset", "label_order"})
 
-LEAST_SHARE = 0.1
+MIN_SHARE = 0.1
 """Least drop of a value that tells a fault from the good variant, as a share of the good variant's
 distance from 1."""
 
@@ -49,7 +49,7 @@ def _compared(good: Good, variant: VariantUnderTest) -> str:
         return "its predictions are the good variant's, so no gate on predictions detects it"
     gate = max(values, key=lambda name: (before[name] - values[name]) / (1.001 - before[name]))
     drop = before[gate] - values[gate]
-    if drop < LEAST_SHARE * (1.001 - before[gate]):
+    if drop < MIN_SHARE * (1.001 - before[gate]):
         return "it is no worse than the good variant on these images"
     middle = (values[gate] + before[gate]) / 2
     # Plain numbers, not percentages, as in the line to write in a spec.

@@ -29,11 +29,11 @@ SEED = 27
 SHIFTED_BY = 0.5
 """Share of a value's standard deviation by which values are shifted."""
 
-SIDES = 32
+SHIFT_DIVISOR = 32
 """Part of a map's shorter side by which it is shifted."""
 
-UNLIKE = 8.0
-"""Least factor between the steps of two outputs of unlike range."""
+MIN_STEP_RATIO = 8.0
+"""Minimum factor between the steps of two outputs of unlike range."""
 
 _KEEPING = frozenset(
     {
@@ -161,7 +161,7 @@ def map_shifted(good: Good) -> bytes:
     shape, maker = shape_of(graph, output), makers(graph).get(output)
     if len(shape) < 3 or maker is None:
         raise NotApplicableError("the output is not a map of rows and columns")
-    by = max(2, min(shape[1:3]) // SIDES)
+    by = max(2, min(shape[1:3]) // SHIFT_DIVISOR)
     inner = activation(graph, output, "before_shift")
     wide = activation(
         graph, output, "shifted", (shape[0], shape[1] + by, shape[2] + by, *shape[3:])
@@ -226,7 +226,7 @@ def outputs_share_scale(good: Good) -> bytes:
         stored.append(tensor)
     steps = [float(graph.scales(tensor)[0][0]) for tensor in stored]
     widest = stored[int(np.argmax(steps))]
-    if max(steps) < UNLIKE * min(steps):
+    if max(steps) < MIN_STEP_RATIO * min(steps):
         raise NotApplicableError("the outputs have like ranges")
     sources = makers(graph)
     for tensor in dict.fromkeys(stored):

@@ -11,7 +11,7 @@ from edgeq.faults.good import Good
 from edgeq.measure.average_precision import is_available
 from edgeq.pipeline.variant import VariantUnderTest
 
-LEAST = {
+VISIBLE_CHANGE = {
     "disagreement": 0.01,
     "accuracy_drop": 0.01,
     "distance": 0.05,
@@ -40,10 +40,10 @@ point of agreement or accuracy, or 0.05 of the worst cosine; of a detector 5 poi
 that it shares with its baseline, 0.02 of the scores, or 2 points of mAP; of other tasks what their
 figures lose, 0.3 dB of a labelled picture's PSNR."""
 
-ERROR = 1.5
+VISIBLE_ERROR = 1.5
 """Factor of the error from which a fault is visible in outputs without classes."""
 
-ROUNDED = 1e-9
+ROUNDING = 1e-9
 
 
 def visible(fault: Fault, faulty: Faulty, good: Good, variant: VariantUnderTest) -> bool | None:
@@ -66,7 +66,7 @@ def visible(fault: Fault, faulty: Faulty, good: Good, variant: VariantUnderTest)
         return True  # it does not run, or its outputs can't be compared with its baseline's
     return any(
         after.get(name, np.inf)
-        >= (ERROR * value if name == "error" else value + LEAST[name]) - ROUNDED
+        >= (VISIBLE_ERROR * value if name == "error" else value + VISIBLE_CHANGE[name]) - ROUNDING
         for name, value in before.items()
     )
 
@@ -94,7 +94,7 @@ def _of_figures(variant: VariantUnderTest) -> dict[str, float]:
     return {
         figure.name: -figure.value if GATES.get(figure.name).sense == "min" else figure.value
         for figure in variant.figures.figures
-        if figure.name in LEAST
+        if figure.name in VISIBLE_CHANGE
     }
 
 

@@ -22,7 +22,7 @@ from edgeq.record.change import Change, ChangeKind
 from edgeq.words import milliseconds, plural
 
 TOLERANCE = 0.05
-LEAST_ROUNDS = 5
+MIN_ROUNDS = 5
 CONFIDENCE = 0.95
 
 
@@ -144,8 +144,8 @@ def _judged(before: Stats, after: Stats, other: str, tolerance: float) -> tuple[
     if other:
         return ChangeKind.INCOMPARABLE, other
     least = min(before.rounds, after.rounds)
-    if least < LEAST_ROUNDS:
-        few = f"{plural(least, 'round')} on one side, {LEAST_ROUNDS} are needed"
+    if least < MIN_ROUNDS:
+        few = f"{plural(least, 'round')} on one side, {MIN_ROUNDS} are needed"
         return ChangeKind.INCOMPARABLE, few
     if before == after:
         return ChangeKind.UNCHANGED, f"median {milliseconds(before.median)}"

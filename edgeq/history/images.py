@@ -19,7 +19,7 @@ ALPHA = 0.05
 """Significance level: changes count if chance alone produces as many less often than this."""
 
 _LABELLED = {"right_to_wrong", "wrong_to_right", "wrong_to_wrong"}
-_LEAST_SHARED = 0.5
+_MIN_SHARED = 0.5
 
 Places = npt.NDArray[np.intp]
 
@@ -65,7 +65,7 @@ class Shared:
 
         An interval is then at most 1.4 times as wide as for the whole set.
         """
-        return bool(self.first.size) and self.first.size >= _LEAST_SHARED * self.counts[0]
+        return bool(self.first.size) and self.first.size >= _MIN_SHARED * self.counts[0]
 
     @property
     def text(self) -> str:

@@ -32,7 +32,7 @@ from edgeq.record.structs import RunRecord
 
 SCHEMA = "edgeq.past/2"
 FOLDER = "history"
-MOST_FLIPS = 500
+MAX_FLIPS = 500
 """Maximum number of a variant's flipped images stored by name; beyond it, intervals decide."""
 
 _NAME = re.compile(
@@ -249,7 +249,7 @@ def _read(path: Path) -> PastRun:
 
 
 def _bounded(variant: VariantFacts) -> VariantFacts:
-    if variant.flips is None or len(variant.flips) <= MOST_FLIPS:
+    if variant.flips is None or len(variant.flips) <= MAX_FLIPS:
         return variant
     return msgspec.structs.replace(variant, flips=None)
 

@@ -31,16 +31,16 @@ STEP_NS = 2_500_000_000
 PART = ".part"
 ABANDONED_S = 60.0
 
-MOST_TEXT_BYTES = 64_000_000
+MAX_TEXT_BYTES = 64_000_000
 """Size limit for text files such as labels, specs and records: ten times the largest one seen, and
 still read within a second."""
-MOST_MODEL_BYTES = 4 << 30
+MAX_MODEL_BYTES = 4 << 30
 """Size limit for models: a flatbuffer has at most 2 GiB, and what follows it is rarely more."""
 LFS_POINTER = b"version https://git-lfs"
 """How a file begins that Git LFS has left in place of a large one."""
 _DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 """Names that Windows reserves for devices, with any ending."""
-_SHOWN = 12
+_DIGITS_SHOWN = 12
 """Digits of a hash that are shown."""
 _REMEDY = "Run again when no other program writes it"
 _HERE = -100
@@ -79,7 +79,7 @@ def _require_regular(path: Path, facts: os.stat_result, most: int | None) -> Non
         raise _too_large(path, most)
 
 
-def read_whole(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
+def read_whole(path: Path, most: int = MAX_TEXT_BYTES) -> bytes:
     """Read a regular file of at most ``most`` bytes.
 
     Raises:
@@ -96,7 +96,7 @@ def read_whole(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def read_text(path: Path, most: int = MOST_TEXT_BYTES, encoding: str = "utf-8") -> str:
+def read_text(path: Path, most: int = MAX_TEXT_BYTES, encoding: str = "utf-8") -> str:
     """Read a regular text file, with line ends converted to newlines.
 
     Raises:
@@ -179,7 +179,7 @@ class Original:
         try:
             if stamp_of(self.path) == self.stamp:
                 return
-            now = sha256_file(self.path, MOST_MODEL_BYTES)
+            now = sha256_file(self.path, MAX_MODEL_BYTES)
         except OSError as error:
             raise ChangedFileError(
                 f"changed during the run: it can't be read any more: {reason_of(error)}",
@@ -188,8 +188,8 @@ class Original:
             ) from error
         if now != self.sha256:
             raise ChangedFileError(
-                f"changed during the run: the run used the sha256 {self.sha256[:_SHOWN]}, "
-                f"the file now has {now[:_SHOWN]}",
+                f"changed during the run: the run used the sha256 {self.sha256[:_DIGITS_SHOWN]}, "
+                f"the file now has {now[:_DIGITS_SHOWN]}",
                 where=self.path,
                 remedy=_REMEDY,
             )

@@ -19,7 +19,7 @@ USABLE_MAP50 = 0.05
 """mAP50 below which a baseline with the right labels, preprocessing and decoder does not lie. The
 smallest detectors of the field reach 0.15."""
 
-LEAST_ON_LABELLED, RIGHT_CLASSES = 20, 0.25
+MIN_ON_LABELLED, RIGHT_CLASSES = 20, 0.25
 """Boxes on labelled ones from which their classes tell something, and the share of the same class
 below which the classes can't be those of the labels: 0.87 of FastestDet's are the same, 0.97 of
 YOLOv5n's."""
@@ -113,7 +113,7 @@ def doubt_of_boxes(
             "Check the baseline's preprocessing and decoder, and set `detection.operating_score` "
             "to the score that the application uses",
         )
-    if labelled is not None and len(labelled.first) >= LEAST_ON_LABELLED:
+    if labelled is not None and len(labelled.first) >= MIN_ON_LABELLED:
         right = int((labelled.first == labelled.second).sum())
         if right < RIGHT_CLASSES * len(labelled.first):
             return Doubt(

@@ -13,7 +13,7 @@ ROUNDING = 1e-4
 """Greatest difference, relative to the output itself, that rounding may cause. In an output that
 hardly varies from sample to sample, as an untrained network's, it may be a large error."""
 
-LEAST_SHOWN = 0.001
+MIN_SHOWN = 0.001
 """What smaller errors are shown as."""
 
 _NEXT_STEP = (
@@ -73,4 +73,4 @@ def _problem(output: ConvertedOutput, measured: Conversion) -> str:
 
 
 def _shown(error: float) -> str:
-    return words.value("number", max(error, LEAST_SHOWN), beside=CEILING)
+    return words.value("number", max(error, MIN_SHOWN), beside=CEILING)

@@ -14,7 +14,7 @@ from edgeq.judge.sampled import of_interval
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.bootstrap import least_blocks
 from edgeq.measure.growth import Watched
-from edgeq.measure.latency import LEAST_FOR_P90, Latency
+from edgeq.measure.latency import MIN_FOR_P90, Latency
 from edgeq.measure.planning import samples_needed
 from edgeq.run.settling import FALLEN_CLOCK, HOT_CELSIUS
 from edgeq.words import plural, share
@@ -288,6 +288,6 @@ def _drift(latency: Latency) -> Cause | None:
 
 def _few_rounds(latency: Latency) -> Cause | None:
     rounds = latency.variant.rounds
-    if rounds >= LEAST_FOR_P90:
+    if rounds >= MIN_FOR_P90:
         return None
     return Cause(f"only {plural(rounds, 'round')}", "raise `latency.rounds` or `latency.budget_s`")

@@ -29,7 +29,7 @@ LEVEL = 0.001
 USABLE = 0.25
 """Share of the way from chance to perfection from which a baseline may be as good as intended."""
 
-MOST_GAIN = 0.02
+MAX_GAIN = 0.02
 """Accuracy that quantizing may gain. Since it does not know the labels, at most about as many
 images become right as become wrong. No good variant of either engine gained 0.2 points on 500
 photographs, and published int8 files lose 0.15 points in the median."""
@@ -219,7 +219,7 @@ def _renamed(renaming: Renaming, *, wrong: bool) -> Doubt:
 
 def _outdone(accuracy: Accuracy | None, *, wrong: bool) -> Doubt | None:
     """Return the doubt that a variant raises if its gain exceeds what quantizing can gain."""
-    if accuracy is None or accuracy.drop_interval[1] >= -MOST_GAIN:
+    if accuracy is None or accuracy.drop_interval[1] >= -MAX_GAIN:
         return None
     variant, baseline = (
         round(rate.value * accuracy.images)

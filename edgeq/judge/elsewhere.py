@@ -18,23 +18,23 @@ from edgeq.words import plural
 
 Arithmetic = Literal["float", "integer", "dynamic"]
 
-MOST_ROUNDED = 0.03
+MAX_ROUNDED = 0.03
 """Share of an integer file's live values (see ``BesideHere``) that may differ by one step.
 
 Kernels of one kind round alike except on ties: on the emulated Cortex-A76 good files differ in
 1.4 % at most, by other kernels in 16 % or more, and with a convolution that rounds a quarter of a
 step too low in 5 % or more (benchmarks/rounding.md)."""
 
-MOST_GROWN = 0.008
+MAX_GROWN = 0.008
 """Share of the live values that may differ by more than a step on another architecture, where a
 tie inside of the network grows: 0.4 % at most of the same files. Such kernels are told by
-``MOST_ROUNDED``, as few of their differences may exceed a step."""
+``MAX_ROUNDED``, as few of their differences may exceed a step."""
 
-MOST_DYNAMIC = 0.05
+MAX_DYNAMIC = 0.05
 """Default limit of ``same_as_local`` for dynamic range files: the share of samples with another
 class that ``top1_agreement`` allows their method."""
 
-MOST_MOVED = 0.01
+MAX_MOVED = 0.01
 """Share of samples to which a float baseline may give another class on other kernels: ties."""
 
 _MORE = "Evaluate more images: these can't settle it"
@@ -53,7 +53,7 @@ def same_as_local(
 
     The value is the share of outputs whose difference rounding does not explain: for float files
     those beyond ``EXACT``, for integer files those off by more than a step, unless ties may grow so
-    on another architecture (``MOST_GROWN``), or all that differ if more than ``MOST_ROUNDED`` do. A
+    on another architecture (``MAX_GROWN``), or all that differ if more than ``MAX_ROUNDED`` do. A
     dynamic range file rounds each input by itself, so that small differences grow; there the value
     is the share of samples with another class.
 
@@ -107,7 +107,7 @@ def _value(
         text = f"of {plural(beside.images, 'sample')} get another class than here; {differ}"
         return beside.moved / beside.images, beside.moved_interval, text
     count = beside.beyond
-    if arithmetic == "integer" and beside.differing > max(1.0, MOST_ROUNDED * beside.live):
+    if arithmetic == "integer" and beside.differing > max(1.0, MAX_ROUNDED * beside.live):
         count = beside.differing
     elif arithmetic == "integer" and _is_grown(beside):
         count, differ = 0, f"{differ}, as ties do that another architecture rounds otherwise"
@@ -116,7 +116,7 @@ def _value(
 
 def _is_grown(beside: BesideHere) -> bool:
     """Return whether ties that grow explain the values that differ by more than a step."""
-    return beside.unlike and 0 < beside.beyond <= MOST_GROWN * beside.live
+    return beside.unlike and 0 < beside.beyond <= MAX_GROWN * beside.live
 
 
 def described(beside: BesideHere) -> str:
@@ -155,7 +155,7 @@ def _baseline(baseline: BesideHere) -> tuple[str, bool]:
     if baseline.moved:
         text = f"the baseline itself gives {plural(baseline.moved, 'sample')} another class there"
         low = 0.0 if baseline.moved_interval is None else baseline.moved_interval[0]
-        return text, low > MOST_MOVED
+        return text, low > MAX_MOVED
     return f"the baseline's outputs differ by {baseline.largest:.2g} from here", False
 
 

@@ -9,7 +9,7 @@ from edgeq import words
 from edgeq.judge.decide import decide
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.clusters import Clusters, effective
-from edgeq.measure.statistics import FEW, RARE, rules_out_more
+from edgeq.measure.statistics import RARE, RARE_SHARE, rules_out_more
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Lowest:
             "below_limit": self.below,
             "allowed_by_chance": len(self.values) - 1,
             "interval_method": f"Clopper-Pearson: FAIL if more than {RARE:.3%} of images lie below "
-            f"the limit; if some do, PASS if no more than {FEW:.0%}",
+            f"the limit; if some do, PASS if no more than {RARE_SHARE:.0%}",
             "confidence": self.confidence,
         }
 

@@ -16,7 +16,7 @@ FINE_RATE = 0.001
 """A tenth of a point. Rates this close to their limit practically equal it."""
 
 FINE_ROOM = 0.1
-"""Greatest share of the distance between a rate's limit and 1 that may count as this close."""
+"""Maximum share of the distance between a rate's limit and 1 that may count as this close."""
 
 FINE_TIME = 0.01
 """The same for times and their ratios, as a share of the limit."""

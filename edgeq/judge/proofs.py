@@ -18,7 +18,7 @@ from edgeq.judge.verdict import Judgement, failed, passed, undecided
 from edgeq.measure.operators import Compute, Operators
 from edgeq.measure.predictions import OutputFacts, collapsed
 from edgeq.measure.repeats import Repeats
-from edgeq.quantize.recipes import LEAST_WEIGHTS
+from edgeq.quantize.recipes import MIN_WEIGHTS
 from edgeq.samples.lint import Lint
 from edgeq.tflite.wiring import ACTIVATION_TYPES_INTEGER
 from edgeq.words import names, plural, share
@@ -26,10 +26,10 @@ from edgeq.words import names, plural, share
 _INDICES = frozenset({"int32", "int64", "bool"})
 """Types of inputs that hold indices or flags, such as tokens, which no method quantizes."""
 _HEAD_WEIGHTS: Mapping[Classifier, str] = {"int4": "int4", "dynamic": "int8"}
-MOST = 0.5
+MAJORITY = 0.5
 """Share of the weights' bytes above which a type holds most of them."""
-MOST_BESIDE_SOFTMAX = 0.05
-"""Greatest distance of a score from the probability of its logits: 12 steps of an int8 softmax,
+MAX_BESIDE_SOFTMAX = 0.05
+"""Maximum distance of a score from the probability of its logits: 12 steps of an int8 softmax,
 which rounds to one. If the baseline exceeds it, its scores are something else (a softmax with a
 temperature, several sigmoids, or without the background class)."""
 
@@ -246,13 +246,13 @@ def _weights(operators: Operators, method: Method) -> Iterator[str]:
     small = 0 if integer else sum(map(_left_in_float, operators.compute))
     if total == 0:
         yield "no compute operator has weights"
-    elif matching_bytes <= MOST * max(total - small, 0):
+    elif matching_bytes <= MAJORITY * max(total - small, 0):
         heavy = max(
             operators.compute,
             key=lambda layer: 0 if layer.weight_type in method.weight_types else layer.weight_bytes,
         )
         claimed = _listed(sorted(method.weight_types))
-        left = f"; layers below {LEAST_WEIGHTS:,} weights stay float"
+        left = f"; layers below {MIN_WEIGHTS:,} weights stay float"
         yield (
             f"{claimed} holds {share(matching_bytes / total)} of the weights' bytes "
             f"(largest other: {heavy.weight_type} of {heavy.label})"
@@ -265,7 +265,7 @@ def _weights(operators: Operators, method: Method) -> Iterator[str]:
         layer.weight_bytes for layer in routed
     )  # shared weights count with every operator
     dequantized = sum(layer.weight_bytes for layer in routed if layer.dequantized)
-    if (dequantized > MOST * routed_bytes) != method.weights_dequantized:
+    if (dequantized > MAJORITY * routed_bytes) != method.weights_dequantized:
         yield (
             "activations are quantized while running, since operators take the weights as stored"
             if method.weights_dequantized
@@ -275,7 +275,7 @@ def _weights(operators: Operators, method: Method) -> Iterator[str]:
 
 def _left_in_float(operator: Compute) -> int:
     """Return the bytes of an operator's float weights if they are too few to be quantized."""
-    small = operator.weight_bytes < 4 * LEAST_WEIGHTS  # of 4 bytes each
+    small = operator.weight_bytes < 4 * MIN_WEIGHTS  # of 4 bytes each
     return operator.weight_bytes if small and operator.weight_type == "float32" else 0
 
 
@@ -365,9 +365,9 @@ def _unlike_probabilities(own: OutputFacts, baseline: OutputFacts) -> tuple[str,
     Agreement and drift are about logits, which know nothing of what follows the softmax.
     """
     variant, usual = own.beside_softmax, baseline.beside_softmax
-    if variant is None or usual is None or usual > MOST_BESIDE_SOFTMAX:
+    if variant is None or usual is None or usual > MAX_BESIDE_SOFTMAX:
         return None
-    if variant <= MOST_BESIDE_SOFTMAX + 2 * usual:
+    if variant <= MAX_BESIDE_SOFTMAX + 2 * usual:
         return None
     return (
         f"its class scores are not the probabilities of its logits: off by up to {variant:.3g}",

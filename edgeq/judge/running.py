@@ -20,32 +20,32 @@ TIMES = 2.0
 kernels differs by at most the square root of 2 times its own size. Measured on good variants of two
 models and both engines: 0.31 to 0.78 times (benchmarks/kernels.md)."""
 
-LEAST_NOISE = 0.1
+MIN_NOISE = 0.1
 """Relative error between kernels that is always allowed, however good the variant is."""
 
-LEAST_STEPS = 32
-"""Least number of different values that the 256 levels of a pixel must become: 5 bits."""
+MIN_STEPS = 32
+"""Minimum number of different values that the 256 levels of a pixel must become: 5 bits."""
 
-LEAST_FILLED = 0.52
+MIN_FILLED = 0.52
 """Share of the input's range that pixels must be able to reach. Calibration on pixels never gives a
 wider range than they span, and rounding scales up to a power of two less than doubles it."""
 
-ROUNDED = 0.5
-"""Greatest number of steps by which rounding the zero point moves the ends of a range."""
+MAX_ROUNDING_STEPS = 0.5
+"""Maximum number of steps by which rounding the zero point moves the ends of a range."""
 
 SLACK = 1e-3
 """Share of a type's steps by which ends may be off in addition: 0.26 steps of int8."""
 
-MOST_SPARE = 0.01
+MAX_SPARE = 0.01
 """Share of a type's steps that may lie beyond the values of pixels. Means and deviations that
 differ in the third digit leave half as much."""
 
-MOST_APART = 5.0
+MAX_APART = 5.0
 """Steps of 1/255 of the pixels' range by which a declared mean and deviation may move black or
 white. Usual approximations (127 and 128 for 127.5, 1/256 for 1/255, one deviation for three, whole
 numbers) move them by 2.01 at most; other conventions and a contrast of 90 % by 12.8 or more."""
 
-MOST_FAR = 0.05
+MAX_FAR = 0.05
 """Share of the evaluation's values that may lie far outside the input's range."""
 
 
@@ -82,7 +82,7 @@ def strain(noise: KernelNoise) -> tuple[int, float]:
 
     An output that can't be compared, for example because it is always 0, is the farthest.
     """
-    most = max(LEAST_NOISE, TIMES * _error(noise))
+    most = max(MIN_NOISE, TIMES * _error(noise))
     return noise.nonfinite, -1.0 if noise.noise is None else noise.noise / most
 
 
@@ -96,7 +96,7 @@ def _parted(noise: KernelNoise, own: Kernels, other: Kernels) -> tuple[str, str]
         return reason, _step(other)
     if noise.noise is None:
         return f"{own} kernels give nothing to compare on {images}", _step(own)
-    if noise.noise <= max(LEAST_NOISE, TIMES * _error(noise)):
+    if noise.noise <= max(MIN_NOISE, TIMES * _error(noise)):
         return None
     reason = (
         f"{own} and {other} kernels differ by {_shown(noise.noise)}, more than quantization does: "
@@ -121,17 +121,17 @@ def input_range(fit: InputFit | None) -> Judgement:
     whose = f"scale of the {shown}" if fit.name else "input's scale"
     reason = None
     # How wide the range of arrays' values may be, only the calibration samples show.
-    if fit.steps < LEAST_STEPS and not fit.arrays:
+    if fit.steps < MIN_STEPS and not fit.arrays:
         reason = (
             f"the {fit.dtype} input holds {span}: 256 pixel levels become "
             f"{plural(fit.steps, 'step')}"
         )
-    elif fit.far > MOST_FAR:
+    elif fit.far > MAX_FAR:
         reason = (
             f"{share(fit.clipped)} of the evaluation's values are clipped by the {whose}: it "
             f"holds {span}"
         )
-    elif fit.filled < LEAST_FILLED and not fit.arrays:
+    elif fit.filled < MIN_FILLED and not fit.arrays:
         reason = (
             f"the input was made for other values: pixels reach {share(fit.filled)} of the range "
             f"that it holds, {span}"
@@ -177,7 +177,7 @@ def _off_by_steps(fit: InputFit) -> tuple[Verdict, str] | None:
     that is merely shifted has no such excuse.
     """
     levels = float(np.iinfo(fit.dtype).max) - float(np.iinfo(fit.dtype).min)
-    slack = ROUNDED + SLACK * levels
+    slack = MAX_ROUNDING_STEPS + SLACK * levels
     sentence = f"the {fit.dtype} input holds {_ends(fit.range)}"
     if fit.calibrated is not None and max(map(abs, fit.calibrated)) > slack:
         low, high = fit.calibrated
@@ -194,7 +194,7 @@ def _off_by_steps(fit: InputFit) -> tuple[Verdict, str] | None:
             f"{span}: the zero point {fit.zero_point} is off by about {_steps(max(low, high))}"
         )
     power_of_two = math.frexp(fit.scale)[0] == 0.5  # what frexp gives for one
-    if power_of_two or low + high <= MOST_SPARE * levels:
+    if power_of_two or low + high <= MAX_SPARE * levels:
         return None
     return Verdict.INCONCLUSIVE, (
         f"{span}: {low + high:,.0f} of {levels + 1:,.0f} steps are for values that no pixel gives; "

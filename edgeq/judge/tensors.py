@@ -29,8 +29,8 @@ UNBOUNDED_METHOD = (
 )
 """How the interval of a mean error is computed, and what its high end assumes."""
 
-MOST_DEAD = 0.05
-"""Greatest share of the baseline's variance in values that are constant in the variant."""
+MAX_DEAD = 0.05
+"""Maximum share of the baseline's variance in values that are constant in the variant."""
 
 COST = "beside_finer"
 """Key of the evidence for the cost of a single scale per layer."""
@@ -406,7 +406,7 @@ def _wrong(fit: Fit) -> OutputProblem | None:
             f"{label(fit)} is the same for every image ({images}), the baseline's is not",
             NEXT_STEPS[DEAD],
         )
-    if fit.dead_share > MOST_DEAD:
+    if fit.dead_share > MAX_DEAD:
         return OutputProblem(
             DEAD,
             f"{label(fit)} is partly dead: values that carry {share(fit.dead_share)} of what "

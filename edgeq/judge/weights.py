@@ -14,9 +14,9 @@ from edgeq.measure.stored.finding import ENDINGS, Finding
 from edgeq.words import plural, share
 
 ANOTHER_NETWORK = 0.5
-MOST_LAYERS = 0.8
+MAX_LAYERS = 0.8
 """Share of the layers from which a change counts as general."""
-LEAST_LAYERS = 3
+MIN_LAYERS = 3
 TRAINED_LAYERS = 0.25
 """Share of the layers from which those that differ in nearly all of their channels were trained
 on; damage spares other channels or other layers."""
@@ -25,8 +25,8 @@ THROUGHOUT = 0.9
 FOLDED = 0.5
 """Greatest relative change that another folded normalization explains; beyond it, channels have the
 scales of other channels."""
-SHOWN = 20
-UNLIKE = frozenset({"near", "other", "foreign"})
+MAX_FINDINGS = 20
+UNLIKE_CHANGES = frozenset({"near", "other", "foreign"})
 """Changes to weights that are not a single operation on the baseline's."""
 
 _DECLARE = 'declare `weights = "trained"` for a variant that was trained on after the baseline'
@@ -70,9 +70,9 @@ def weights(comparison: FileComparison, declared: StoredWeights) -> Judgement:
         "weights_distance": round(comparison.weights_distance, 3),
         "weights_layer": comparison.weights_layer,
         "bias_distance": round(comparison.bias_distance, 3),
-        "findings": [msgspec.to_builtins(finding) for finding in findings[:SHOWN]],
+        "findings": [msgspec.to_builtins(finding) for finding in findings[:MAX_FINDINGS]],
         "number_of_findings": len(findings),
-        "unmatched": list(comparison.unmatched[:SHOWN]),
+        "unmatched": list(comparison.unmatched[:MAX_FINDINGS]),
         "declared": declared,
     }
     if comparison.layers and comparison.common_shapes < ANOTHER_NETWORK:
@@ -121,7 +121,7 @@ def headline(findings: Sequence[Finding], comparison: FileComparison) -> str:
     about = f"about {_percent(middle)}"
     if is_general(stored, comparison):
         change, count = Counter(finding.change for finding in stored).most_common(1)[0]
-        if count < len(stored) * MOST_LAYERS or change in UNLIKE:
+        if count < len(stored) * MAX_LAYERS or change in UNLIKE_CHANGES:
             return (
                 f"the weights of {of_all} differ from the baseline's by {about}: another checkpoint"
             )
@@ -161,7 +161,7 @@ def _distance(distance: float) -> str:
 def is_general(stored: Sequence[Finding], comparison: FileComparison) -> bool:
     """Return whether the weights of most layers are affected."""
     layers = {finding.baseline_operator for finding in stored}
-    return len(layers) >= max(LEAST_LAYERS, MOST_LAYERS * comparison.layers)
+    return len(layers) >= max(MIN_LAYERS, MAX_LAYERS * comparison.layers)
 
 
 def are_trained_on(stored: Sequence[Finding], comparison: FileComparison) -> bool:
@@ -169,11 +169,12 @@ def are_trained_on(stored: Sequence[Finding], comparison: FileComparison) -> boo
     throughout = {
         finding.baseline_operator
         for finding in stored
-        if finding.change in UNLIKE and finding.channels >= max(1, THROUGHOUT * finding.of_channels)
+        if finding.change in UNLIKE_CHANGES
+        and finding.channels >= max(1, THROUGHOUT * finding.of_channels)
     }
     layers = {finding.baseline_operator for finding in stored}
     return len(throughout) >= max(
-        LEAST_LAYERS, TRAINED_LAYERS * comparison.layers, MOST_LAYERS * len(layers)
+        MIN_LAYERS, TRAINED_LAYERS * comparison.layers, MAX_LAYERS * len(layers)
     )
 
 

@@ -32,7 +32,7 @@ THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """The IoU thresholds of COCO's mAP50-95."""
 
 RESAMPLES = 1000
-MOST_PER_CLASS = 100
+MAX_PER_CLASS = 100
 """Boxes per image and class that count, as in COCO's evaluation."""
 
 _RECALLS = 101
@@ -294,7 +294,7 @@ def _evaluation(detections: Iterable[Boxes], labels: BoxLabels) -> Any:
 
     evaluation = COCOeval(iouType="bbox")
     evaluation.params.iouThrs = THRESHOLDS
-    evaluation.params.maxDets = [MOST_PER_CLASS]
+    evaluation.params.maxDets = [MAX_PER_CLASS]
     known = set(labels.classes[~labels.crowds].tolist())
     for at in range(len(labels.classes)):
         key = int(labels.images[at]), int(labels.classes[at])
@@ -328,7 +328,7 @@ def _of_class(evaluation: Any, name: int, count: int) -> ClassMatches:
         if not labelled and (image, name) not in evaluation._dts:  # noqa: SLF001
             continue
         evaluation.ious[image, name] = evaluation.computeIoU(image, name)
-        result = evaluation.evaluateImg(image, name, [0, 1e10], MOST_PER_CLASS)
+        result = evaluation.evaluateImg(image, name, [0, 1e10], MAX_PER_CLASS)
         if result is None:
             continue
         given = len(result["dtScores"])

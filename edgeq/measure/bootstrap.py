@@ -13,7 +13,7 @@ from edgeq.measure.statistics import Interval, normal_quantile
 Array = npt.NDArray[np.float64]
 
 RESAMPLES = 4000
-LEAST_IN_TAIL = 20
+MIN_IN_TAIL = 20
 """Resamples beyond each end of an interval, so that the end does not rest on a few extremes."""
 
 _CELLS = 4_000_000
@@ -67,7 +67,7 @@ def median_intervals(
     if names.size < least_blocks(confidence):
         return None
     generator = np.random.default_rng(seed)
-    resamples = max(RESAMPLES, math.ceil(LEAST_IN_TAIL * 2.0 / (1.0 - confidence)))
+    resamples = max(RESAMPLES, math.ceil(MIN_IN_TAIL * 2.0 / (1.0 - confidence)))
     rows = max(1, min(resamples, _CELLS // block_of.size))
     medians = np.concatenate(
         [

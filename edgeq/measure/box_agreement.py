@@ -20,7 +20,7 @@ MATCHING_IOU = 0.5
 WORST = 6
 """Images that are described: those whose boxes differ most."""
 
-_MOST_SHOWN = 20
+_MAX_SHOWN = 20
 """Boxes of an image that are described, the most certain ones."""
 
 
@@ -316,7 +316,7 @@ def _described(
 
 def _drawn(boxes: Boxes, shared: Sequence[bool] | npt.NDArray[np.bool_]) -> tuple[DrawnBox, ...]:
     """Return boxes as they are drawn, those that the other model lacks first."""
-    order = np.lexsort((-boxes.scores, np.asarray(shared)))[:_MOST_SHOWN]
+    order = np.lexsort((-boxes.scores, np.asarray(shared)))[:_MAX_SHOWN]
     return tuple(
         DrawnBox(
             corners=_rounded(boxes.corners[at].tolist()),

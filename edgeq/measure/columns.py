@@ -13,12 +13,12 @@ import numpy.typing as npt
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-LEAST_CORRELATION = 0.25
+MIN_CORRELATION = 0.25
 """Correlation with the baseline's column below which a column is lost. Good int8 variants of two
 detectors keep 0.59 in their worst column, float ones 0.94; columns of other images or classes have
 0."""
 
-LEAST_SLOPE = 0.6
+MIN_SLOPE = 0.6
 """A column whose slope against the baseline's is below this, or above its inverse, no longer suits
 the baseline's thresholds. Quantization noise lowers the correlation rather than the slope: good
 int8 variants of a detector keep 0.86 in columns that many images move."""
@@ -27,10 +27,10 @@ MANY_IMAGES = 16.0
 """Effective number of images behind a column's variation before its slope and shift count. In a
 good int8 detector, rare classes keep a slope of only 0.2."""
 
-LEAST_IMAGES = 4.0
+MIN_IMAGES = 4.0
 """Effective number of images behind a column's variation, so that one rare object can't decide."""
 
-LEAST_FOR_ONE_VALUE = 8.0
+MIN_FOR_ONE_VALUE = 8.0
 """The same for a column of a single value, where few pairs correlate or not by chance."""
 
 SAMPLE = 1000
@@ -46,7 +46,7 @@ class Columns:
         least: Effective number of images that a column's variation must come from.
     """
 
-    def __init__(self, size: int, images: int, least: float = LEAST_IMAGES) -> None:
+    def __init__(self, size: int, images: int, least: float = MIN_IMAGES) -> None:
         self.size, self.images, self.least = size, images, least
         self._crosses, self._ours, self._theirs, self._spread = np.zeros((4, size))
         self._shifts, self._values = np.zeros((2, size))
@@ -92,9 +92,9 @@ class Columns:
         values = np.maximum(self._values, 1.0)
         shift = np.abs(self._shifts) / values
         moves = np.sqrt(self._ours / (values * max(self.images, 1)))
-        scaled = (slope < LEAST_SLOPE) | (slope > 1 / LEAST_SLOPE)
+        scaled = (slope < MIN_SLOPE) | (slope > 1 / MIN_SLOPE)
         moved = (scaled | (shift > np.maximum(moves, least))) & (images >= MANY_IMAGES)
-        lost = shown & (moved | (correlation < LEAST_CORRELATION))
+        lost = shown & (moved | (correlation < MIN_CORRELATION))
         return tuple(int(column) for column in np.flatnonzero(lost))
 
     def _effective_images(self) -> Doubles:

@@ -22,7 +22,7 @@ FARTHEST_APART = 2.0
 """How many times farther from the common ratio an unseen sample may lie than the farthest sample
 that was seen."""
 
-MOST_TIMES = 1000.0
+MAX_TIMES = 1000.0
 """Upper end of an interval that has none, as a multiple of the ratio."""
 
 _BISECTIONS = 40
@@ -171,7 +171,7 @@ def ratio_interval(
 
     Returns:
         None if the denominator's mean is 0, or if there are fewer than two independent samples.
-        ``MOST_TIMES`` the ratio stands for an upper end that does not exist.
+        ``MAX_TIMES`` the ratio stands for an upper end that does not exist.
     """
     n = numerator.size if worth is None else worth
     below = float(denominator.mean()) if denominator.size else 0.0
@@ -193,8 +193,8 @@ def ratio_interval(
     high, step = middle, max(middle, 1e-12)
     while not is_below(high + step):
         step *= 2.0
-        if high + step > MOST_TIMES * max(middle, 1e-12):
-            return low, MOST_TIMES * middle
+        if high + step > MAX_TIMES * max(middle, 1e-12):
+            return low, MAX_TIMES * middle
     return low, _last(is_below, high + step, high)
 
 

@@ -63,7 +63,7 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CEILING = 0.01
-"""Greatest error of a sample that a faithful conversion may have. Converters fold constants and
+"""Maximum error of a sample that a faithful conversion may have. Converters fold constants and
 reorder sums, which costs 1e-6 to 1e-4; faults cost 0.1 and more (benchmarks/conversion.md)."""
 
 

@@ -18,8 +18,8 @@ SETTLING = 4
 """First inferences of a loaded model, which are not judged because its buffers are allocated then.
 """
 
-LEAST_INFERENCES = 12
-"""Least number of judged inferences: three in each quarter."""
+MIN_INFERENCES = 12
+"""Minimum number of judged inferences: three in each quarter."""
 
 QUARTERS = 4
 
@@ -119,7 +119,7 @@ def rise(numbers: Samples, control: Samples) -> Rise | None:
     """
     judged = numbers > SETTLING
     numbers, control = numbers[judged], control[judged]
-    if len(numbers) < LEAST_INFERENCES or control.min() < 0:
+    if len(numbers) < MIN_INFERENCES or control.min() < 0:
         return None
     edges = np.linspace(numbers[0], numbers[-1] + 1, QUARTERS + 1)
     quarter = np.searchsorted(edges, numbers, side="right") - 1

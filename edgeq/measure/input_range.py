@@ -26,7 +26,7 @@ from edgeq.tflite.wiring import Wiring
 FAR = 1 / 8
 """Share of the pixels' span beyond which a value outside the range lies far outside."""
 
-MOST_LOOKED_AT = 200
+MAX_LOOKED_AT = 200
 """Photographs that are counted, evenly chosen; enough to estimate a share of their values."""
 
 STEPS = 0.25
@@ -161,7 +161,7 @@ def input_fit(
     mean, std = _per_channel(preprocessing)
     levels = (np.arange(_LEVELS)[:, None] - mean) / std
     steps, outside, far = _in_steps(levels, scale, np.abs(levels[-1] - levels[0]))
-    step = -(-photographs.shape[0] // MOST_LOOKED_AT)
+    step = -(-photographs.shape[0] // MAX_LOOKED_AT)
     counts = np.zeros((_LEVELS, 3), np.int64)
     clipped_images = 0
     if outside.any():
@@ -195,7 +195,7 @@ def array_fit(
         calibrated: Smallest and largest value of the calibration samples; None if unknown. They are
             those of all inputs together, and say nothing about one of several.
     """
-    step = -(-samples.shape[0] // MOST_LOOKED_AT)
+    step = -(-samples.shape[0] // MAX_LOOKED_AT)
     rows = samples.every(step)[:, slice(*(scale.columns or (None,)))].astype(np.float64)
     fed = (float(rows.min()), float(rows.max()))
     steps, outside, far = _in_steps(rows, scale, fed[1] - fed[0])

@@ -9,10 +9,10 @@ import numpy.typing as npt
 from edgeq.measure.bootstrap import median_intervals
 from edgeq.measure.statistics import percentiles, short
 
-LEAST_FOR_P90 = 64
+MIN_FOR_P90 = 64
 """Runs that a 90th percentile needs for 99 % confidence, by the rule of MLPerf's loadgen."""
 
-MOST_RATIOS = 96
+MAX_RATIOS = 96
 """Most pairs of blocks that a reader can tell apart in a chart."""
 
 
@@ -28,7 +28,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
             too few blocks.
         mean_s: Mean of the timed inferences in seconds.
         p90_s: 90th percentile of the timed inferences in seconds; None with fewer than
-            ``LEAST_FOR_P90`` rounds.
+            ``MIN_FOR_P90`` rounds.
         spread: Median absolute deviation divided by the median; lower is steadier.
         drift: Median of the last third divided by that of the first third, minus 1: above 0 it
             became slower. None with fewer than 6 rounds.
@@ -102,7 +102,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
             looks together.
         taking: How the samples were taken; None if unknown.
         block_ratios: The variant's median divided by the baseline's for each pair of blocks, in
-            order of time; evenly thinned out to ``MOST_RATIOS``.
+            order of time; evenly thinned out to ``MAX_RATIOS``.
     """
 
     baseline: Timing
@@ -167,8 +167,8 @@ def _block_ratios(
     numbers: npt.NDArray[np.int64],
 ) -> tuple[float, ...]:
     names = np.unique(numbers)
-    if names.size > MOST_RATIOS:
-        names = names[np.linspace(0, names.size - 1, MOST_RATIOS, dtype=int)]
+    if names.size > MAX_RATIOS:
+        names = names[np.linspace(0, names.size - 1, MAX_RATIOS, dtype=int)]
     masks = [numbers == name for name in names]
     return short([np.median(variant[mask]) / np.median(baseline[mask]) for mask in masks])
 
@@ -188,7 +188,7 @@ def _timing(
         median_s=median,
         median_interval_s=interval,
         mean_s=float(samples.mean()),
-        p90_s=float(np.quantile(samples, 0.9)) if samples.size >= LEAST_FOR_P90 else None,
+        p90_s=float(np.quantile(samples, 0.9)) if samples.size >= MIN_FOR_P90 else None,
         spread=float(np.median(np.abs(samples - median)) / median),
         drift=float(np.median(samples[-third:]) / np.median(samples[:third]) - 1)
         if third > 1

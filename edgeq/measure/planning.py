@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 from edgeq.measure.statistics import clopper_pearson, normal_quantile, paired_difference
 
-MOST_IMAGES = 10_000_000
+MAX_IMAGES = 10_000_000
 """Number of images beyond which a question counts as one that no set settles."""
 
 LOOKS = 8
 """Planned looks: after 1, 2, 4, ... 128 times the first batch."""
 
-MOST_ROUNDS = 16_384
+MAX_ROUNDS = 16_384
 """Most rounds of any batch; a value still undecided there lies at the limit."""
 
 POWER = 0.8
@@ -27,7 +27,7 @@ def images_needed(rate: float, limit: float, confidence: float) -> int | None:
     """Return the least number of images whose interval excludes the limit if the rate stays.
 
     Returns:
-        None if the rate equals the limit or more than ``MOST_IMAGES`` would be needed.
+        None if the rate equals the limit or more than ``MAX_IMAGES`` would be needed.
     """
 
     def settled(n: int) -> bool:
@@ -49,7 +49,7 @@ def images_needed_for_drop(
         confidence: Confidence level of the two-sided interval.
 
     Returns:
-        None if the drop equals the limit or more than ``MOST_IMAGES`` would be needed.
+        None if the drop equals the limit or more than ``MAX_IMAGES`` would be needed.
     """
     drop = lost_rate - gained_rate
 
@@ -72,13 +72,13 @@ def samples_needed(value: float, half_width: float, n: int, limit: float) -> int
         limit: The limit.
 
     Returns:
-        None if the value equals the limit or more than ``MOST_IMAGES`` would be needed.
+        None if the value equals the limit or more than ``MAX_IMAGES`` would be needed.
     """
     distance = abs(value - limit)
     if distance == 0.0:
         return None
     needed = n * (half_width / distance) ** 2
-    return math.ceil(needed) if needed <= MOST_IMAGES else None
+    return math.ceil(needed) if needed <= MAX_IMAGES else None
 
 
 def drop_to_see(
@@ -114,7 +114,7 @@ def _least(settled: Callable[[int], bool]) -> int | None:
     high = 1
     while not settled(high):
         high *= 2
-        if high > MOST_IMAGES:
+        if high > MAX_IMAGES:
             return None
     low = high // 2
     while high - low > 1:
@@ -148,4 +148,4 @@ def rounds_at(look: int, first: int) -> int:
         look: Number of the look, from 1.
         first: Number of rounds in the first batch.
     """
-    return max(first, min(first << (look - 1), MOST_ROUNDS))
+    return max(first, min(first << (look - 1), MAX_ROUNDS))

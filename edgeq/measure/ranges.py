@@ -14,7 +14,7 @@ from edgeq.measure.statistics import Interval
 
 Place = Literal["input", "inner", "last"]
 
-LEAST_ERROR = 0.01
+MIN_ERROR = 0.01
 """Error of a tensor below which another range gains nothing: about that of 6 bits."""
 
 TIMES = 1.6
@@ -32,7 +32,7 @@ GROSS = 4.0
 """Loss of a range, here two bits, that differences in calibration hardly explain."""
 
 LEFT, LEFT_OF_ONE, LEFT_OF_GROSS = 0.5, 0.45, 0.78
-"""Greatest share of an output's error that may remain after ranges were corrected, if ranges are to
+"""Maximum share of an output's error that may remain after ranges were corrected, if ranges are to
 be the cause: for several, for one alone, and for a gross one alone. Good files keep at least 0.59,
 0.55 and 0.83 of theirs (``benchmarks/ranges.md``)."""
 
@@ -46,13 +46,13 @@ LEFT_OF_GROSS_BOXES = 0.6
 """The same for a gross one alone, of the error of boxes: few boxes lie on so few samples, and of a
 good file of FastestDet chance left 0.77."""
 
-MOST_SAMPLES = 0.75
-"""Least share of the samples that the correction must bring nearer to the baseline. Probabilities
+MAX_SAMPLES = 0.75
+"""Minimum share of the samples that the correction must bring nearer to the baseline. Probabilities
 of two classes have most of their error on one or two samples near the decision, where chance may
 remove it; wrong ranges show on nearly all."""
 
-LEAST_CAUSED = 0.1
-"""Least error of an output that ranges must cause. Quantization to int8 itself costs that much of
+MIN_CAUSED = 0.1
+"""Minimum error of an output that ranges must cause. Quantization to int8 itself costs that much of
 the logits, a cosine of 0.995; the ranges of MLPerf Tiny's person detector cause 0.06."""
 
 REGAINED = 4
@@ -60,7 +60,7 @@ REGAINED = 4
 error, but its best classes tie. MLPerf Tiny's ResNet8 regains 3 of 8 on photographs that it was not
 made for."""
 
-MOST_STEPS = 1.0
+MAX_STEPS = 1.0
 """Steps by which a misread bias may move its layer's output; rounding alone moves it by half."""
 
 STALE = 1e-3
@@ -105,7 +105,7 @@ class RangeFit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def suspicious(self) -> bool:
         """Whether another range would be much better."""
-        return self.error > max(LEAST_ERROR, TIMES * self.best)
+        return self.error > max(MIN_ERROR, TIMES * self.best)
 
     @property
     def clips(self) -> bool:
@@ -115,7 +115,7 @@ class RangeFit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def loss(self) -> float:
         """The error divided by that of the best range."""
-        return self.error / max(self.best, LEAST_ERROR / 100)
+        return self.error / max(self.best, MIN_ERROR / 100)
 
     @property
     def covered(self) -> float:
@@ -156,7 +156,7 @@ class StaleBias(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def matters(self) -> bool:
         """Whether it moves an output by more than rounding may do."""
-        return self.steps > MOST_STEPS
+        return self.steps > MAX_STEPS
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,12 +226,12 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     def _leaves(self, share: float) -> bool:
         """Return whether at most a share of an output's error is left, or classes are restored."""
-        if self.caused < LEAST_CAUSED:
+        if self.caused < MIN_CAUSED:
             return False
         before, after = self.before[self.output], self.after[self.output]
         if before is None or after is None:
             return after is not None
-        if after <= share * before and self.nearer[self.output] >= MOST_SAMPLES:
+        if after <= share * before and self.nearer[self.output] >= MAX_SAMPLES:
             return True
         return self.agreeing is not None and self.agreeing[1] >= self.agreeing[0] + REGAINED
 

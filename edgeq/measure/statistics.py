@@ -38,7 +38,7 @@ RARE = 0.00048
 images disprove. The heaviest tail measured for a good variant (lowest cosine 0.926 of 500 and 0.838
 of 1,300) has 0.00045 below the default limit of 0.75."""
 
-FEW = 0.01
+RARE_SHARE = 0.01
 """Share of images below the limit that a set must rule out if any of its images lie there."""
 
 
@@ -50,7 +50,7 @@ _STRETCH = 2.0
 
 _SINGLE = 32
 _JOINED = 96
-_MOST_DISTINCT = 2 * _SINGLE + _JOINED
+_MAX_DISTINCT = 2 * _SINGLE + _JOINED
 STEPS = 100
 DIGITS = 5
 
@@ -262,7 +262,7 @@ def _weighed(values: Array, worth: float | None) -> tuple[Array, Array]:
     """
     distinct, counts = np.unique(values.astype(np.float64), return_counts=True)
     weights = counts.astype(np.float64) * (1.0 if worth is None else worth / values.size)
-    if distinct.size <= _MOST_DISTINCT:
+    if distinct.size <= _MAX_DISTINCT:
         return distinct, weights
     inner = distinct.size - 2 * _SINGLE
     starts = np.concatenate(
@@ -416,7 +416,7 @@ def lowest(values: Array, confidence: float, worth: float | None = None) -> tupl
 
 
 def rules_out_more(below: int, images: int, worth: float, confidence: float) -> bool:
-    """Return whether none lie below a limit, or the set proves that at most ``FEW`` of all do."""
+    """Return whether none lie below a limit, or at most ``RARE_SHARE`` of all are proven to."""
     if not below:
         return True
-    return clopper_pearson(min(below * worth / images, worth), worth, confidence)[1] <= FEW
+    return clopper_pearson(min(below * worth / images, worth), worth, confidence)[1] <= RARE_SHARE

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.clusters import Clusters, effective
-from edgeq.measure.columns import LEAST_FOR_ONE_VALUE, Columns
+from edgeq.measure.columns import MIN_FOR_ONE_VALUE, Columns
 from edgeq.measure.repeats import same
 from edgeq.measure.statistics import Interval, lowest, unbounded_mean
 
@@ -28,34 +28,34 @@ Integers = npt.NDArray[np.int64]
 BLOCK = 1_000_000
 """Numbers of one model that are in memory at once."""
 
-MOST_COLUMNS = 512
-"""Greatest size of an axis whose positions count as columns; longer axes are cells or anchors."""
+MAX_COLUMNS = 512
+"""Maximum size of an axis whose positions count as columns; longer axes are cells or anchors."""
 
-MOST_SHOWN = 64
+MAX_SHOWN = 64
 """Columns whose steps are listed one by one."""
 
-LEAST_STEPS = 4.0
+MIN_STEPS = 4.0
 """A column that varies by fewer steps of the output's scale has lost its information."""
 
 GAP = 4.0
-"""Least factor by which every other column must vary more than the lost ones. The rare classes of a
+"""Minimum factor by which every other column must vary more than lost ones. The rare classes of a
 detector also vary by few steps of a scale that suits the others, but without such a gap."""
 
-LEAST_RANGE = 0.05
+MIN_RANGE = 0.05
 """A column of the baseline that varies by less may be idle on these images, like the score of a
 class that none of them shows."""
 
-CLOSE = 0.5
+COPY_ERROR = 0.5
 """Relative error below which one output can be a quantized copy of another."""
 
 ROUNDING = 1e-5
 """Relative variation that rounding alone may cause in a constant output, with room to spare."""
 
-MOST_NUMBERS = 64
+MAX_NUMBERS = 64
 """A vector of more values is an embedding, whose individual values mean nothing."""
 
-LEAST_FOR_DEAD = 8
-"""Least number of images for a value that never changes to count as dead."""
+MIN_FOR_DEAD = 8
+"""Minimum number of images for a value that never changes to count as dead."""
 
 
 class Rows(Protocol):
@@ -101,7 +101,7 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
         columns: Steps that each column's range along ``axis`` spans; empty if there are too many.
         axis: The axis of the output, without the batch, along which the columns lie; None if there
             are no columns.
-        lost: Columns that vary by less than ``LEAST_STEPS`` while every other one varies at least
+        lost: Columns that vary by less than ``MIN_STEPS`` while every other one varies at least
             ``GAP`` times as much.
         widest_lost: The greatest range of a lost column in the baseline.
         widest: The greatest range of a column in the baseline.
@@ -204,7 +204,7 @@ def fits(
     ]
     return tuple(
         own_fit
-        if own_fit.error is not None and own_fit.error < CLOSE
+        if own_fit.error is not None and own_fit.error < COPY_ERROR
         else msgspec.structs.replace(own_fit, is_output=swapped(baseline, variant, own_fit.output))
         for own_fit in own_fits
     )
@@ -334,7 +334,7 @@ def swapped(baseline: Sequence[Output], variant: Sequence[Output], place: int) -
         return None
     error, at = min(distances)
     own = next((distance for distance, which in distances if which == place), math.inf)
-    return at if at != place and error < CLOSE and error < own / 2 else None
+    return at if at != place and error < COPY_ERROR and error < own / 2 else None
 
 
 class _Sums:
@@ -356,13 +356,13 @@ class _Sums:
             self._high[axis] = np.full(size, -np.inf)
             if len(baseline.shape) > 1:
                 self._columns[axis] = Columns(size, usable.size)
-            elif size <= MOST_NUMBERS:
-                self._columns[axis] = Columns(size, usable.size, LEAST_FOR_ONE_VALUE)
+            elif size <= MAX_NUMBERS:
+                self._columns[axis] = Columns(size, usable.size, MIN_FOR_ONE_VALUE)
 
     @property
     def dead_share(self) -> float:
         """See ``Fit``."""
-        few = self.usable.size < LEAST_FOR_DEAD
+        few = self.usable.size < MIN_FOR_DEAD
         return 0.0 if few or not self._varying else self._dead / self._varying
 
     def add(self, columns: slice, baseline: Floats, variant: Floats) -> None:
@@ -376,7 +376,7 @@ class _Sums:
         centred = ours - ours.mean(axis=0)
         variances = (centred**2).sum(axis=0)
         self._varying += float(variances.sum())
-        same = (theirs == theirs[:1]).all(axis=0) & (high - low >= LEAST_STEPS * self.step)
+        same = (theirs == theirs[:1]).all(axis=0) & (high - low >= MIN_STEPS * self.step)
         self._dead += float(variances[same].sum())
         self._apart += ((theirs - ours) ** 2).sum(axis=1)
         self._norms += [
@@ -405,8 +405,8 @@ class _Sums:
 
     def lost(self) -> tuple[int | None, tuple[int, ...]]:
         """Return the axis along which columns are lost, and which; the axis with fewer, if two."""
-        least = max(LEAST_RANGE, LEAST_STEPS * self.step)
-        enough = self.usable.size >= LEAST_FOR_DEAD
+        least = max(MIN_RANGE, MIN_STEPS * self.step)
+        enough = self.usable.size >= MIN_FOR_DEAD
         lost_by_axis = [
             (axis, columns_of_axis.lost(least))
             for axis, columns_of_axis in self._columns.items()
@@ -448,11 +448,11 @@ class _Sums:
 
     def _steps_along(self, axis: int, plain: Steps) -> Steps:
         ranges = self._high[axis] - self._low[axis]
-        few = ranges < LEAST_STEPS * self.step
+        few = ranges < MIN_STEPS * self.step
         widest = float(ranges[few].max(initial=0.0))
         apart = not few.all() and float(ranges[~few].min()) >= GAP * widest
-        lost = np.flatnonzero(few) if apart and widest >= LEAST_RANGE else np.empty(0, np.int64)
-        shown = ranges / self.step if ranges.size <= MOST_SHOWN else np.empty(0)
+        lost = np.flatnonzero(few) if apart and widest >= MIN_RANGE else np.empty(0, np.int64)
+        shown = ranges / self.step if ranges.size <= MAX_SHOWN else np.empty(0)
         return msgspec.structs.replace(
             plain,
             columns=tuple(float(f"{value:.3g}") for value in shown),
@@ -479,9 +479,9 @@ def _divisor(varying: float, norms: Doubles) -> float:
 def _axes(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the axes that may have columns: the last one, and the first."""
     if len(shape) <= 1:
-        return (0,) if shape and 1 < shape[0] <= MOST_COLUMNS else ()
+        return (0,) if shape and 1 < shape[0] <= MAX_COLUMNS else ()
     ends = dict.fromkeys((len(shape) - 1, 0))
-    return tuple(axis for axis in ends if 1 < shape[axis] <= MOST_COLUMNS)
+    return tuple(axis for axis in ends if 1 < shape[axis] <= MAX_COLUMNS)
 
 
 def _blocks(rows: Rows) -> Iterator[slice]:

@@ -38,7 +38,7 @@ _REACHES_OUT = re.compile(
 """Operators that TensorFlow treats as plain arithmetic but that reach outside the process."""
 _SAVING = frozenset({"SaveV2", "MergeV2Checkpoints", "Save", "SaveSlices"})
 _RESTORING = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
-_MOST_NAMED = 6
+_MAX_NAMED = 6
 
 
 def require_arithmetic(folder: str, *, allow_code: bool) -> None:
@@ -55,7 +55,7 @@ def require_arithmetic(folder: str, *, allow_code: bool) -> None:
     if operators:
         raise ModelError(
             "its graph has operators that read or write files, or call back: "
-            f"{words.names(sorted(operators), _MOST_NAMED)}; loading it would run them",
+            f"{words.names(sorted(operators), _MAX_NAMED)}; loading it would run them",
             where=folder,
             remedy="Export the model without them; if you trust its maker, set allow_code = true",
         )

@@ -17,16 +17,16 @@ from edgeq.models.export_request import ExportRequest
 from edgeq.models.input_size import ONE_INPUT, fixed_shape
 
 _CONFIG = "config.json"
-_MOST_BYTES = 256 * 2**20
+_MAX_BYTES = 256 * 2**20
 _KERAS = frozenset({"keras", "keras_hub", "keras_cv", "keras_nlp"})
 """Packages in which Keras finds classes by itself."""
 
 _LAMBDA = "__lambda__"
 _UNREADABLE = (KeyError, OSError, RuntimeError, ValueError, NotImplementedError)
-_SHOWN = 3
-MOST_MEMBERS = 10_000
-MOST_BYTES = 64 * 2**30
-MOST_TIMES = 1000
+_MAX_NAMES = 3
+MAX_MEMBERS = 10_000
+MAX_BYTES = 64 * 2**30
+MAX_TIMES = 1000
 """Maximum ratio of unpacked to packed size, for files that unpack to more than 1 GiB."""
 _SMALL_BYTES = 2**30
 
@@ -77,7 +77,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     """Return the configuration, or None if it can't be read; loading the file then says why."""
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.getinfo(_CONFIG).file_size > _MOST_BYTES:
+            if archive.getinfo(_CONFIG).file_size > _MAX_BYTES:
                 return None
             return structs.from_json(archive.read(_CONFIG), dict[str, Any])
     except (*_UNREADABLE, zipfile.BadZipFile, msgspec.MsgspecError):
@@ -113,7 +113,7 @@ def _refuse_custom(config: dict[str, Any], path: Path, key: str) -> None:
     known = f" (of {modules[0]})" if modules and modules[0] else ""
     raise ModelError(
         f"has {'a class' if len(custom) == 1 else 'classes'} that Keras can't locate without your "
-        f"code: {', '.join(list(custom)[:_SHOWN])}{known}",
+        f"code: {', '.join(list(custom)[:_MAX_NAMES])}{known}",
         where=path,
         remedy="Write a function that imports your classes and returns the loaded model, and set "
         f'source = "package.module:function" in {key}',
@@ -150,7 +150,7 @@ def _is_lambda(entry: Mapping[str, Any]) -> bool:
 
 
 def _listed(what: str, names: list[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:_SHOWN])
+    shown = ", ".join(repr(name) for name in names[:_MAX_NAMES])
     return f"{what}{'' if len(names) == 1 else 's'} {shown}" if names else f"a {what}"
 
 
@@ -199,9 +199,9 @@ def check_archive(path: Path) -> None:
             raise _refused(path, f"would unpack {member.filename!r} outside its folder")
     size = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
-    if len(members) > MOST_MEMBERS:
+    if len(members) > MAX_MEMBERS:
         raise _refused(path, f"holds {len(members)} files")
-    if size > MOST_BYTES or (size > _SMALL_BYTES and size > MOST_TIMES * packed):
+    if size > MAX_BYTES or (size > _SMALL_BYTES and size > MAX_TIMES * packed):
         raise _refused(path, f"would unpack {packed} bytes to {size}")
 
 

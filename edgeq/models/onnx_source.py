@@ -41,7 +41,7 @@ _TYPES = {
 }
 """The types that an input may have, in TensorFlow."""
 _STANDARD = ("", "ai.onnx")
-_MOST_NAMED = 6
+_MAX_NAMED = 6
 _ASK_EXPORT = (
     "Export the model without it, or name another source: the Keras model, the PyTorch model "
     '("torch:package.module:function"), or a .tflite file that you converted'
@@ -163,7 +163,7 @@ def _require_known(model: Any, name: str) -> None:
     )
     if unknown:
         raise ModelError(
-            f"has operators that onnx2tf does not convert: {words.names(unknown, _MOST_NAMED)}",
+            f"has operators that onnx2tf does not convert: {words.names(unknown, _MAX_NAMED)}",
             where=name,
             remedy=_ASK_EXPORT,
         )

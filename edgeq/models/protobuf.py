@@ -34,7 +34,7 @@ _HIDDEN = "__saved_model_"
 _GRAPH, _WEIGHTS, _EXTERNAL = 7, 5, 13
 _LOCATION = "location"
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
-_MOST_DIGITS = 10
+_MAX_DIGITS = 10
 
 
 def signatures_of(folder: Path) -> tuple[str, ...] | None:
@@ -235,7 +235,7 @@ def entries(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
     """Return the varint (seven bits per byte) at an offset, and the offset after it."""
     value = 0
-    for shift in range(_MOST_DIGITS):
+    for shift in range(_MAX_DIGITS):
         byte = message[at]
         at += 1
         value |= (byte & 0x7F) << (7 * shift)

@@ -42,7 +42,7 @@ _VALID = (
     'Valid: "keras:NAME", a .keras file, a SavedModel folder, a .tflite file, an .onnx file, '
     f'"package.module:function", "torch:package.module:function", "{lite0.SOURCE}"'
 )
-MOST_BYTES = 64 << 30
+MAX_BYTES = 64 << 30
 """Size limit for each file of a model."""
 EXPORT_RECIPE = 3
 """Incremented when the export itself changes, so that stored files are rebuilt."""
@@ -235,12 +235,12 @@ def content_of(request: ExportRequest) -> str | None:
     """Return the hash of the files that an export reads, or None if the source is code."""
     files = files_of(request)
     if len(files) < 2 and request.kind != "saved_model":  # several, or a folder
-        return sha256_file(files[0], MOST_BYTES) if files else None
+        return sha256_file(files[0], MAX_BYTES) if files else None
     folder = Path(request.name)
     digest = hashlib.sha256()
     for path in files:
         name = path.relative_to(folder if folder.is_dir() else folder.parent).as_posix()
-        digest.update(f"{name}\0{sha256_file(path, MOST_BYTES)}\n".encode())
+        digest.update(f"{name}\0{sha256_file(path, MAX_BYTES)}\n".encode())
     return digest.hexdigest()
 
 

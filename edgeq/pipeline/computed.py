@@ -20,17 +20,17 @@ from edgeq.tflite.model_file import read_model
 if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
 
-FITTED = 24
+FITTED_SAMPLES = 24
 """Number of samples that show what ranges should hold. Running them takes 1.5 s for the 271 tensors
 of EfficientNetV2-B0."""
 
-JUDGED = 8
+JUDGED_SAMPLES = 8
 """Number of other samples that show what ranges cost."""
 
-PAIRED = 128
-"""Greatest number of samples, none of them fitted, that show what a range that clips costs."""
+MAX_PAIRED_SAMPLES = 128
+"""Maximum number of samples, none of them fitted, that show what a range that clips costs."""
 
-VALUES = 512
+VALUES_READ = 512
 """Values to read per tensor and sample, in addition to the smallest and the largest."""
 
 _FORMAT = 2
@@ -73,12 +73,12 @@ def samples_of(count: int) -> Samples:
 
     At most half of the samples are judged, because few samples show ranges badly.
     """
-    step = max(1, count // (FITTED + JUDGED))
-    places = _spread(range(0, count, step), FITTED + JUDGED)
-    judged = _spread(places, min(JUDGED, len(places) // 2))
+    step = max(1, count // (FITTED_SAMPLES + JUDGED_SAMPLES))
+    places = _spread(range(0, count, step), FITTED_SAMPLES + JUDGED_SAMPLES)
+    judged = _spread(places, min(JUDGED_SAMPLES, len(places) // 2))
     fitted = tuple(place for place in places if place not in judged)
-    closer = range(0, count, max(1, count // (FITTED + PAIRED)))
-    paired = _spread([place for place in closer if place not in fitted], PAIRED)
+    closer = range(0, count, max(1, count // (FITTED_SAMPLES + MAX_PAIRED_SAMPLES)))
+    paired = _spread([place for place in closer if place not in fitted], MAX_PAIRED_SAMPLES)
     return Samples(step, fitted, judged, paired)
 
 
@@ -129,7 +129,7 @@ def computed(baseline: VariantUnderTest) -> Values:
             photographs.images.photos[place].sha256 for place in sample_places(baseline).fitted
         ],
         "preprocessing": msgspec.to_builtins(baseline.preprocessing),
-        "values": VALUES,
+        "values": VALUES_READ,
         "kernels": run.spec.run.kernels,
         "target": run.executor.target.name,
         **run.executor.runtime,
@@ -149,7 +149,7 @@ def _ask(baseline: VariantUnderTest, session: Session) -> Values:
     edits = outputs_edits(baseline.path, tensors)
     loaded = baseline.run.executor.load_into(baseline, session, edits=edits)
     pixels = sample_pixels(baseline, sample_places(baseline).fitted)
-    outputs = session.infer(loaded.handle, pixels, baseline.preprocessing, most=VALUES).outputs
+    outputs = session.infer(loaded.handle, pixels, baseline.preprocessing, most=VALUES_READ).outputs
     return {
         output.index: some.reshape(len(some), -1)
         for output, some in zip(loaded.outputs, outputs, strict=True)

@@ -34,7 +34,7 @@ KEEPERS = 4
 """Portions of an evaluation that are written to the store at a time: a disk takes several together
 in the time of one, and a model that is fast does not wait for it."""
 
-MOST_BYTES = 8_000_000
+MAX_BYTES = 8_000_000
 """Limit in bytes on the outputs of one portion. ``KEEPERS`` and two more are in memory at once."""
 
 HELD = "held.json"
@@ -166,7 +166,7 @@ def run_each(
 
 def bounded(portions: Sequence[Sequence[Photo]], row_bytes: int) -> list[Sequence[Photo]]:
     """Return portions, split if the outputs of one would take too much memory."""
-    size = max(1, MOST_BYTES // max(row_bytes, 1))
+    size = max(1, MAX_BYTES // max(row_bytes, 1))
     return [portion[at : at + size] for portion in portions for at in range(0, len(portion), size)]
 
 

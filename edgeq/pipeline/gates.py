@@ -133,7 +133,7 @@ def _is_fed_other_values(variant: VariantUnderTest) -> bool:
     if own.channels != baseline.channels and image is not None and image.channels != GREY:
         return True
     apart = steps_apart(first_values(ours, own), first_values(theirs, baseline))
-    return apart > running.MOST_APART
+    return apart > running.MAX_APART
 
 
 def steady_memory(variant: VariantUnderTest, _: float) -> Judgement:
@@ -285,7 +285,7 @@ def same_as_local(variant: VariantUnderTest, limit: float) -> Judgement:
     return elsewhere.same_as_local(
         variant.beside_here,
         variant.baseline.beside_here,
-        elsewhere.MOST_DYNAMIC if default and of == "dynamic" else limit,
+        elsewhere.MAX_DYNAMIC if default and of == "dynamic" else limit,
         arithmetic=of,
         target=variant.place.name,
     )

@@ -33,7 +33,7 @@ from edgeq.samples.decode import Pixels, Progress, decode, pixel_facts_of
 from edgeq.samples.labels import LabelSet, label_set
 from edgeq.samples.lint import (
     MANY,
-    MOST_PAIRED,
+    MAX_PAIRED,
     Lint,
     PixelFacts,
     lint,
@@ -66,7 +66,7 @@ from edgeq.words import names, plural
 if TYPE_CHECKING:
     from edgeq.pipeline.inputs import ModelInputs
 
-MOST_COMPARED = 200
+MAX_COMPARED = 200
 """Evaluation photographs to compare calibration with; enough to know their mean well."""
 
 
@@ -348,7 +348,7 @@ class ImageSets:
         images, baseline = self._sets.done("evaluation"), self._model.known_baseline()
         if images is None or baseline is None or images.arrays is not None:
             return None
-        size, photos = baseline.input_size, images.photos[:MOST_PAIRED]
+        size, photos = baseline.input_size, images.photos[:MAX_PAIRED]
         stream = self._streams.done((baseline.preprocessing, size, images.content_sha256))
         if stream is None or not stream.has_decoded(photos):
             return None
@@ -546,5 +546,5 @@ def _facts_of(pixels: Pixels) -> PixelFacts:
 
 
 def _facts_of_some(photographs: Stream) -> PixelFacts:
-    """Return facts about photographs, of an even selection if they exceed ``MOST_COMPARED``."""
-    return pixel_facts(photographs.every(-(-photographs.shape[0] // MOST_COMPARED)))
+    """Return facts about photographs, of an even selection if they exceed ``MAX_COMPARED``."""
+    return pixel_facts(photographs.every(-(-photographs.shape[0] // MAX_COMPARED)))

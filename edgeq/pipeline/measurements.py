@@ -87,7 +87,7 @@ from edgeq.pipeline.repeating import (
 from edgeq.pipeline.task_measures import figures_facts, figures_of
 from edgeq.pipeline.timing import memory_of, timed_of
 from edgeq.quantize.edited import folded_model
-from edgeq.quantize.recipes import LEAST_WEIGHTS
+from edgeq.quantize.recipes import MIN_WEIGHTS
 from edgeq.record.feeding import (
     Difference,
     Feeding,
@@ -193,7 +193,7 @@ def _least(variant: VariantUnderTest) -> LeastSize | None:
         for place in unit.operators
         if unit.name in units
     }
-    return least_size(baseline, _narrower(variant.method), least=LEAST_WEIGHTS, others=others)
+    return least_size(baseline, _narrower(variant.method), least=MIN_WEIGHTS, others=others)
 
 
 def _narrower(method: str) -> Narrower:

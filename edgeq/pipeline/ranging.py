@@ -36,7 +36,7 @@ from edgeq.measure.ranges import (
 )
 from edgeq.measure.scales import Doubles, Scale
 from edgeq.measure.statistics import Interval
-from edgeq.pipeline.computed import VALUES, sample_pixels, sample_places
+from edgeq.pipeline.computed import VALUES_READ, sample_pixels, sample_places
 from edgeq.pipeline.dependencies import answers_facts, arithmetic
 from edgeq.pipeline.detecting import boxes_in
 from edgeq.pipeline.evaluating import KeptRows
@@ -55,10 +55,10 @@ from edgeq.tflite.wiring import Wiring
 if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
 
-FEW = 3
+MAX_SINGLE_TRIALS = 3
 """Activations to correct alone, each in its own trial, if correcting all of them helps."""
 
-MOST_NUMBERS = 100_000
+MAX_NUMBERS = 100_000
 """Maximum number of values of an output to compare per sample."""
 
 _BINARY = 2
@@ -116,7 +116,7 @@ def ranges_facts(variant: VariantUnderTest) -> Mapping[str, object]:
             for some in (places.fitted, places.judged, places.paired)
         ],
         "confidence": variant.spec.confidence,
-        "how": [VALUES, MOST_NUMBERS, FEW],
+        "how": [VALUES_READ, MAX_NUMBERS, MAX_SINGLE_TRIALS],
         "reader": sources(tflite),
         **arithmetic(),
     }
@@ -293,7 +293,7 @@ class Ranging:
             if any(trial.recovers for trial in trials):
                 break
         if not self.runs or any(trial.promises and len(trial.tensors) > 1 for trial in trials):
-            for fit in chosen[:FEW]:
+            for fit in chosen[:MAX_SINGLE_TRIALS]:
                 attempt([fit])
         if not any(trial.recovers for trial in trials):
             trials += self._paired_trials(chosen, problems)
@@ -307,7 +307,7 @@ class Ranging:
         clipping = [fit for fit in chosen if fit.gross and fit.clips]
         if not (self.runs and self.variant.classifies):
             return []
-        tried = [self.tried([fit], problems, paired=True) for fit in clipping[:FEW]]
+        tried = [self.tried([fit], problems, paired=True) for fit in clipping[:MAX_SINGLE_TRIALS]]
         return [trial for trials in tried for trial in trials if trial.left is not None]
 
     def tried(
@@ -497,7 +497,7 @@ class Ranging:
             )
         for output in model.readout.judged:
             rows = outputs[output.at].reshape(len(outputs[output.at]), -1)
-            compared.append(rows[:, :: max(1, rows.shape[1] // MOST_NUMBERS)])
+            compared.append(rows[:, :: max(1, rows.shape[1] // MAX_NUMBERS)])
         return _Said(compared, answers)
 
 
@@ -505,7 +505,7 @@ def _some(inputs: Sequence[Floats]) -> Floats:
     """Return each sample's smallest and largest value of an input, and evenly spread ones."""
     values = np.stack([each.ravel() for each in inputs])
     ends = np.stack([values.min(axis=1), values.max(axis=1)], axis=1)
-    return np.concatenate([ends, values[:, :: max(1, values.shape[1] // VALUES)]], axis=1)
+    return np.concatenate([ends, values[:, :: max(1, values.shape[1] // VALUES_READ)]], axis=1)
 
 
 def _errors(ours: _Said, theirs: _Said) -> tuple[float | None, ...]:

@@ -24,9 +24,9 @@ from edgeq.words import plural, share
 if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
 
-MOST_TIMES = 2
+MAX_TIMES = 2
 SPARE_VALUES = 4096
-"""Values that outputs may have beyond ``MOST_TIMES`` the baseline's, for a few more classes."""
+"""Values that outputs may have beyond ``MAX_TIMES`` the baseline's, for a few more classes."""
 _HALF = 0.5
 
 
@@ -239,7 +239,7 @@ def require_outputs_like_baseline(variant: VariantUnderTest) -> None:
         sum(math.prod(output.shape) for output in side.loaded.outputs)
         for side in (variant, variant.baseline)
     )
-    if theirs > MOST_TIMES * ours + SPARE_VALUES:
+    if theirs > MAX_TIMES * ours + SPARE_VALUES:
         raise UnlikeOutputsError(
             f"gives {theirs:,} values for an image, the baseline {ours:,}",
             where=variant.name,

@@ -29,12 +29,12 @@ from edgeq.run.session import Session
 if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
 
-MOST_IMAGES = 4
+MAX_IMAGES = 4
 """Photographs to run with other kernels. The relative error of 1,000 logits hardly differs from
 image to image (0.105 on average, 0.123 at most, for int8 EfficientNetV2-B0), and reference kernels
 take up to a second per image."""
 
-MOST_S = 8.0
+MAX_S = 8.0
 """Seconds after which no further photograph is run with other kernels."""
 
 OTHERS: dict[Kernels, tuple[Kernels, ...]] = {
@@ -110,7 +110,7 @@ def ask_again(variant: VariantUnderTest) -> AskedAgain:
     Raises:
         WorkerError: The model does not run.
     """
-    executor, pixels = variant.run.executor, variant.photographs.first(MOST_IMAGES)
+    executor, pixels = variant.run.executor, variant.photographs.first(MAX_IMAGES)
 
     def make(folder: Path) -> None:
         with blaming(variant), executor.session(variant.name) as session:
@@ -130,7 +130,7 @@ def ask_again(variant: VariantUnderTest) -> AskedAgain:
         answers_again = _Again(batch=batch, repeats=repeats(first, later, again))
         (folder / _FACTS).write_bytes(msgspec.json.encode(answers_again))
 
-    folder = executor.keep("asked_again", variant, MOST_IMAGES, make)
+    folder = executor.keep("asked_again", variant, MAX_IMAGES, make)
     facts_again = structs.from_json((folder / _FACTS).read_bytes(), _Again)
     return AskedAgain(_read(folder), facts_again.repeats, facts_again.batch)
 
@@ -141,7 +141,7 @@ def ask_others(variant: VariantUnderTest) -> OtherKernels:
     Raises:
         WorkerError: None of the other kernels can run it.
     """
-    executor, pixels = variant.run.executor, variant.photographs.first(MOST_IMAGES)
+    executor, pixels = variant.run.executor, variant.photographs.first(MAX_IMAGES)
 
     def make(folder: Path) -> None:
         refusals: list[WorkerError] = []
@@ -162,7 +162,7 @@ def ask_others(variant: VariantUnderTest) -> OtherKernels:
             remedy="Rebuild the variant with the current version of its engine",
         )
 
-    folder = executor.keep("kernels", variant, MOST_IMAGES, make)
+    folder = executor.keep("kernels", variant, MAX_IMAGES, make)
     kernels: Kernels = structs.from_json((folder / _FACTS).read_bytes(), Kernels)
     return OtherKernels(_read(folder), kernels)
 
@@ -173,7 +173,7 @@ def _answers(
     """Return outputs for the photographs, or for fewer of them if they take long."""
     executor = variant.run.executor
     loaded = executor.load_into(variant, session, kernels=kernels, edits=variant.readout.edits)
-    end = time.monotonic() + MOST_S
+    end = time.monotonic() + MAX_S
     parts: list[Sequence[Rows]] = []
     for start in range(0, len(pixels), loaded.batch):
         if start and time.monotonic() > end:
@@ -195,7 +195,7 @@ def _read(folder: Path) -> tuple[Rows, ...]:
 
 def repeated_facts(variant: VariantUnderTest) -> Mapping[str, object]:
     """Return what ``noise`` and ``steadiness`` depend on."""
-    return {**pair_facts(variant), "asked": MOST_IMAGES, "places": variant.readout.defined}
+    return {**pair_facts(variant), "asked": MAX_IMAGES, "places": variant.readout.defined}
 
 
 def noise(variant: VariantUnderTest) -> Noise:

@@ -26,7 +26,7 @@ from edgeq.store.rows import ROWS
 from edgeq.tflite.edits import outputs_edits
 
 ANSWERS, MODEL = "answers", "model.tflite"
-CLOSE = 1e-3
+TOLERANCE = 1e-3
 """Difference allowed between runs of the same file, as a fraction of an output's largest value."""
 
 
@@ -103,7 +103,9 @@ def _alike(
 ) -> bool:
     return len(outputs) == len(stored) and all(
         a.shape == b.shape
-        and np.allclose(a, b, rtol=0, atol=CLOSE * float(np.abs(a).max(initial=0)), equal_nan=True)
+        and np.allclose(
+            a, b, rtol=0, atol=TOLERANCE * float(np.abs(a).max(initial=0)), equal_nan=True
+        )
         for a, b in zip(outputs, stored, strict=True)
     )
 

@@ -70,7 +70,7 @@ def rounded(seconds: float) -> str:
 
 LOOK_S = 0.2
 
-MOST_ELSEWHERE = 64
+MAX_ELSEWHERE = 64
 """Concurrent tasks that other machines do; each is a thread that waits."""
 
 Say = Callable[[str], None]
@@ -157,7 +157,7 @@ def carry_out(tasks: Sequence[Task], relay: ProgressRelay, *, workers: int) -> t
         tasks: The tasks in an order in which they could run one by one.
         relay: A relay created in this thread.
         workers: Maximum number of concurrent tasks, of those that other machines do
-            ``MOST_ELSEWHERE``.
+            ``MAX_ELSEWHERE``.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed; raised once every child process has ended.
@@ -175,7 +175,7 @@ def carry_out(tasks: Sequence[Task], relay: ProgressRelay, *, workers: int) -> t
             task.work()
         stages.append(Stage(task.name, round(began - start, 3), round(time.monotonic() - began, 3)))
 
-    with ThreadPoolExecutor(workers + MOST_ELSEWHERE, thread_name_prefix="edgeq") as pool:
+    with ThreadPoolExecutor(workers + MAX_ELSEWHERE, thread_name_prefix="edgeq") as pool:
         try:
             while waiting or running:
                 for task in _startable(waiting, running.values(), workers):
@@ -200,7 +200,7 @@ def _startable(waiting: Sequence[Task], running: Collection[Task], workers: int)
     busy = Counter(task.elsewhere for task in running)
     startable = []
     for task in _ready(waiting, running):
-        if busy[task.elsewhere] < (MOST_ELSEWHERE if task.elsewhere else workers):
+        if busy[task.elsewhere] < (MAX_ELSEWHERE if task.elsewhere else workers):
             busy[task.elsewhere] += 1
             startable.append(task)
     return startable

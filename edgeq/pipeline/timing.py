@@ -23,7 +23,7 @@ from edgeq.run.results import Feed, MemoryUse, Timed
 from edgeq.run.session import Session
 from edgeq.run.settling import settle
 
-LEAST_SAMPLES = 4
+MIN_SAMPLES = 4
 """Minimum number of photographs for timing and memory, if there are as many."""
 WARMUP_S = 20.0
 """Most seconds of warming up another machine until its clock is steady."""
@@ -244,7 +244,7 @@ def timing_samples(variant: VariantUnderTest) -> npt.NDArray[Any]:
     photographs, and the same scenes from a variant's own samples.
     """
     if variant.inputs.images.evaluation is None:
-        shape = (LEAST_SAMPLES, *variant.sample_shape)
+        shape = (MIN_SAMPLES, *variant.sample_shape)
         if variant.takes_arrays:
             return np.random.default_rng(0).normal(size=shape).astype(np.float32)
         noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
@@ -252,7 +252,7 @@ def timing_samples(variant: VariantUnderTest) -> npt.NDArray[Any]:
         return noise
     first = variant.baseline.photographs.first(SEEN_SAMPLES)
     by_brightness = np.argsort(first.reshape(len(first), -1).mean(axis=1), kind="stable")
-    ends = np.linspace(0, len(first) - 1, min(LEAST_SAMPLES, len(first)))
+    ends = np.linspace(0, len(first) - 1, min(MIN_SAMPLES, len(first)))
     chosen = by_brightness[ends.round().astype(int)]
     samples: npt.NDArray[Any] = variant.photographs.first(SEEN_SAMPLES)[chosen]
     return samples

@@ -14,7 +14,7 @@ from edgeq.record.structs import CaseRecord
 from edgeq.results.joining import sources_sha256
 
 SUBJECT = "edgeq_subject"
-_LONGEST = 300
+_MAX_LENGTH = 300
 
 
 def own_subject(item: pytest.Item) -> str | None:
@@ -135,7 +135,7 @@ def message(report: pytest.TestReport) -> str:
         else str(failure if crash is None else crash.message)
     )
     first = next((line.strip() for line in text.splitlines() if line.strip()), "it says nothing")
-    return first if len(first) <= _LONGEST else f"{first[: _LONGEST - 1]}…"
+    return first if len(first) <= _MAX_LENGTH else f"{first[: _MAX_LENGTH - 1]}…"
 
 
 def _next_step(item: pytest.Item, status: Verdict, *, declared: bool) -> str | None:

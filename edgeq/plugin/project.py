@@ -20,8 +20,8 @@ SHARED_FILE = "pyproject.toml"
 NAME = b"edgeq"
 
 _DEEPEST = 4
-_MOST_FOLDERS = 5000
-_MOST_NAMED = 3
+_MAX_FOLDERS = 5000
+_MAX_NAMED = 3
 _PASSED_OVER = {"node_modules", "site-packages", "venv", "env", "build", "dist", "__pycache__"}
 
 
@@ -120,7 +120,7 @@ def no_spec(config: pytest.Config, test: Path) -> SpecError:
     base = config.rootpath if start.is_relative_to(config.rootpath) else start
     meant = _by_nearness(_specs_below(base), test)
     if meant:
-        names = [os.path.relpath(file, start) for file in meant[:_MOST_NAMED]]
+        names = [os.path.relpath(file, start) for file in meant[:_MAX_NAMED]]
         others = f" (or {', '.join(names[1:])})" if names[1:] else ""
         remedy = (
             f"{names[0]}{others} was probably meant: name it with --edgeq-config {names[0]}, or "
@@ -153,7 +153,7 @@ def two_specs(config: pytest.Config, first: Path | None, second: Path | None) ->
 def _specs_below(base: Path) -> Iterator[Path]:
     """Yield the specs below a folder, limited in depth and without installed packages."""
     for number, (folder, below, _) in enumerate(os.walk(base)):
-        if number >= _MOST_FOLDERS:
+        if number >= _MAX_FOLDERS:
             return
         here = Path(folder)
         deep = len(here.relative_to(base).parts) >= _DEEPEST

@@ -111,7 +111,7 @@ def _width(terminalreporter: pytest.TerminalReporter) -> int:
     if not terminalreporter.isatty:
         return terminal.WIDTH
     columns = shutil.get_terminal_size().columns - 1
-    return max(terminal.LEAST_WIDTH, min(columns, terminal.MOST_WIDTH))
+    return max(terminal.MIN_WIDTH, min(columns, terminal.MAX_WIDTH))
 
 
 def _is_stopped(state: State) -> bool:

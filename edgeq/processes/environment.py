@@ -26,7 +26,7 @@ _SECRET = re.compile(
 )
 _FOLDERS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY"})
 _WITH_PASSWORD = re.compile(r"\w+://[^/\s:@]*:([^/\s@]+)@")
-LEAST_SECRET = 8
+MIN_SECRET = 8
 
 _NUMERIC = (
     r"(OMP|MKL|OPENBLAS|GOMP|KMP|NUMEXPR|VECLIB)_\w+|CUDA_\w+|XLA_FLAGS|"
@@ -99,7 +99,7 @@ def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
 def secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values to hide: those of variables named like secrets, and passwords in addresses.
 
-    Values shorter than ``LEAST_SECRET`` characters are skipped, because they occur in any text.
+    Values shorter than ``MIN_SECRET`` characters are skipped, because they occur in any text.
     """
     named = [
         value
@@ -109,6 +109,6 @@ def secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
     passwords = [
         password for value in environment.values() for password in _WITH_PASSWORD.findall(value)
     ]
-    long_enough = {secret for secret in (*named, *passwords) if len(secret) >= LEAST_SECRET}
+    long_enough = {secret for secret in (*named, *passwords) if len(secret) >= MIN_SECRET}
     # Longest first, so that a secret inside a longer one does not break it up.
     return tuple(sorted(long_enough, key=lambda secret: (-len(secret), secret)))

@@ -29,7 +29,7 @@ from edgeq.tflite.wiring import Wiring
 # With several threads, the order of additions and hence the last bit of a range would depend on the
 # machine's number of cores.
 THREADS = 1
-SHIFT = 128
+UINT8_OFFSET = 128
 """Difference between the zero points of uint8 and int8."""
 
 _UNCALIBRATED = "tensor_name_to_qsv"
@@ -280,7 +280,7 @@ def _unsigned_twin(main: Any, index: int, schema: Any) -> int:
     outer = copy.deepcopy(inner)
     outer.type, outer.buffer = schema.TensorType.UINT8, 0  # the schema's empty buffer
     outer.quantization.zeroPoint = [
-        int(zero_point) + SHIFT for zero_point in inner.quantization.zeroPoint
+        int(zero_point) + UINT8_OFFSET for zero_point in inner.quantization.zeroPoint
     ]
     name = inner.name.decode() if isinstance(inner.name, bytes) else str(inner.name)
     inner.name = f"{name}_int8"

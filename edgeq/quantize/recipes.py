@@ -229,18 +229,18 @@ INT8_PERCENTILE = 90.0
 INT16_PERCENTILE = 100.0
 # Small weights (the first convolution, narrow depthwise ones) are few bytes but cause much of the
 # error. TensorFlow's converter uses the same threshold.
-LEAST_WEIGHTS = 1024
+MIN_WEIGHTS = 1024
 
 LITERT: dict[str, LitertRecipe] = {
-    "dynamic_range": weights_only(8, dynamic=True, least=LEAST_WEIGHTS),
+    "dynamic_range": weights_only(8, dynamic=True, least=MIN_WEIGHTS),
     "float16": LitertRecipe(steps=(Step(op_config=_FLOAT16, algorithm_key="float_casting"),)),
     "int8": static(8, percentile=INT8_PERCENTILE),
     "int8_float_io": static(8, percentile=INT8_PERCENTILE, io="float32"),
     "int8_uint8_io": static(8, percentile=INT8_PERCENTILE, io="uint8"),
     "int8_per_tensor": static(8, percentile=INT8_PERCENTILE, per_channel=False),
-    "weight_only_int8": weights_only(8, dynamic=False, least=LEAST_WEIGHTS),
+    "weight_only_int8": weights_only(8, dynamic=False, least=MIN_WEIGHTS),
     "int16x8": static(16, percentile=INT16_PERCENTILE),
-    "weight_only_int4": weights_only(4, dynamic=False, least=LEAST_WEIGHTS),
+    "weight_only_int4": weights_only(4, dynamic=False, least=MIN_WEIGHTS),
     "dynamic_int2": weights_only(2, dynamic=True),
 }
 

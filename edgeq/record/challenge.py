@@ -15,8 +15,8 @@ SEPARATOR = ", "
 
 Caught = Literal["caught", "INCONCLUSIVE", "missed", "not applicable", "broken"]
 Passed = Literal["PASS", "INCONCLUSIVE", "FAIL", "not applicable", "broken"]
-SEVERAL = 3
-"""Least number of faults with the same reason that are reported together."""
+MIN_ALIKE = 3
+"""Minimum number of faults with the same reason that are reported together."""
 
 UNCOUNTED = frozenset({"not applicable", "broken"})
 """Verdicts that say nothing about the strength of the gate."""
@@ -224,7 +224,7 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
         for fault in self.faults:
             if fault.verdict == "not applicable":
                 shared.setdefault((fault.model, fault.note), []).append(fault)
-        return {key: tuple(ones) for key, ones in shared.items() if len(ones) >= SEVERAL}
+        return {key: tuple(ones) for key, ones in shared.items() if len(ones) >= MIN_ALIKE}
 
     @property
     def passed(self) -> bool:

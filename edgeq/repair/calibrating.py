@@ -24,10 +24,10 @@ from edgeq.repair.table import gate_error
 PERCENTILES = (95.0, 99.0, 100.0)
 """Percentiles of the activation ranges that are tried in place of the method's own."""
 
-LEAST_HELP = 0.05
+MIN_HELP = 0.05
 """A change counts as a help if it removes more than this share of the error."""
 
-LEAST_SAMPLES = 4
+MIN_SAMPLES = 4
 """Number of calibration samples from which the halves of the set are compared."""
 
 _USUAL: Mapping[Precision | None, float] = {
@@ -52,7 +52,7 @@ class Change:
     @property
     def helps(self) -> bool:
         """Whether the error is clearly smaller."""
-        return self.after < (1.0 - LEAST_HELP) * self.before
+        return self.after < (1.0 - MIN_HELP) * self.before
 
     @property
     def sentence(self) -> str:
@@ -78,7 +78,7 @@ class Halves:
     def sentence(self) -> str:
         """What that says about the number of samples, in a sentence without a full stop."""
         first, second = self.halves
-        steady = math.isfinite(self.whole) and max(self.halves) <= (1 + LEAST_HELP) * self.whole
+        steady = math.isfinite(self.whole) and max(self.halves) <= (1 + MIN_HELP) * self.whole
         verdict = "would hardly help" if steady else "may help"
         return (
             f"Ranges of either half of the {self.samples} calibration samples: error "
@@ -151,7 +151,7 @@ def halves(bench: Bench, method: str) -> Halves | None:
         EdgeqError: The method can't be made or run.
     """
     samples, precision = bench.calibration.pixels.shape[0], precision_of(method)
-    if precision is None or precision not in _USUAL or samples < LEAST_SAMPLES:
+    if precision is None or precision not in _USUAL or samples < MIN_SAMPLES:
         return None
     first, second = (bench.error_of_half(precision, start) for start in (0, 1))
     return Halves(samples, bench.error_of(method), (first, second))

@@ -23,7 +23,7 @@ from edgeq.repair.table import Aim, ErrorTable, Mix, Row
 Doubles = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
-MOST_CANDIDATES = 5
+MAX_CANDIDATES = 5
 
 MARGINS = (0.97, 0.87, 0.77, 0.67, 0.55, 0.4, 0.25)
 """The ladder: error budgets as shares of the error that can be proved. The first leaves 3 % for
@@ -33,7 +33,7 @@ TIDY = 0.001
 """Share of the float file's bytes that may be spent on having fewer exceptions."""
 
 CURVE = 60
-"""Greatest number of points of the frontier in a chart."""
+"""Maximum number of points of the frontier in a chart."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def choose_mixes(
     budgets: Sequence[float],
     *,
     base: Precision | None = None,
-    most: int = MOST_CANDIDATES,
+    most: int = MAX_CANDIDATES,
 ) -> Choice:
     """Return the cheapest mix within each error budget."""
     mixes = _Mixes.of(table, aim, base)

@@ -19,7 +19,7 @@ from edgeq.pipeline.schedule import Say
 from edgeq.record.repair import Repair, TriedRecord, UnitRecord, best_of
 from edgeq.repair.bench import Bench
 from edgeq.repair.checking import is_additive
-from edgeq.repair.choosing import MOST_CANDIDATES, Candidate
+from edgeq.repair.choosing import MAX_CANDIDATES, Candidate
 from edgeq.repair.clock import Clock, Stages
 from edgeq.repair.goals import corrected, provable_with
 from edgeq.repair.request import FLOAT_OUTPUTS, Request, model_of, of_variant, precision_of
@@ -45,7 +45,7 @@ def repair(
     """Find the smallest or fastest mix of precisions that passes the gate and reaches the goals.
 
     Units are measured on calibration samples only. The gate then judges at most
-    ``MOST_CANDIDATES`` candidates on the evaluation set, the cheapest first. Their intervals are
+    ``MAX_CANDIDATES`` candidates on the evaluation set, the cheapest first. Their intervals are
     corrected for the number of candidates that might be tried.
 
     Raises:
@@ -127,7 +127,7 @@ def _conditions(
         [(goal.gate, limits[goal.gate.name]) for goal in request.goals],
         independent,
         confidence,
-        MOST_CANDIDATES,
+        MAX_CANDIDATES,
     )
     confidence = corrected(confidence, most)
     figures = Figures(limits, independent, confidence, most)

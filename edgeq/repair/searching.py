@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from edgeq.config.methods import FLOAT32, METHODS
-from edgeq.config.presets import MOST_ERROR
+from edgeq.config.presets import MAX_ERROR
 from edgeq.errors import ConversionError, SpecError, WorkerError
 from edgeq.measure.statistics import unbounded_mean
 from edgeq.record.repair import MixRecord
@@ -211,7 +211,7 @@ class Search:
         """The greatest error that a candidate may have: the goal, or else that of the method."""
         if self._error_goal is not None:
             return self.figures.limits[ERROR]
-        return min(gate_error(self._reference), MOST_ERROR)
+        return min(gate_error(self._reference), MAX_ERROR)
 
     @property
     def _provable_error(self) -> float:

@@ -10,7 +10,7 @@ from edgeq.record.repair import Repair, TriedRecord
 from edgeq.repair.trying import NAME
 from edgeq.report.repair_view import mix_text
 
-MOST_UNITS = 8
+MAX_UNITS = 8
 
 
 def lines(repair: Repair, origin: str) -> Iterator[str]:
@@ -41,7 +41,7 @@ def _units(repair: Repair) -> Iterator[str]:
     names = dict.fromkeys(name for unit in repair.units for name in unit.errors)
     for name in names:
         known = [unit for unit in repair.units if name in unit.errors]
-        worst = sorted(known, key=lambda unit: -unit.errors[name])[:MOST_UNITS]
+        worst = sorted(known, key=lambda unit: -unit.errors[name])[:MAX_UNITS]
         listed = ", ".join(f"{unit.name} {unit.errors[name]:.3f}" for unit in worst)
         yield f"Error alone in {name}: {listed}{', ...' if len(known) > len(worst) else ''}"
 

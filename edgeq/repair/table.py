@@ -26,8 +26,8 @@ Mix = Mapping[str, Precision]
 Aim = Literal["size", "latency"]
 """What to minimize."""
 
-LEAST_SAVING = 0.02
-"""Least share of a unit's float bytes that a precision must save. Less is not worth the error and
+MIN_SAVING = 0.02
+"""Minimum share of a unit's float bytes that a precision must save. Less is not worth the error and
 the type conversions at the unit's borders."""
 
 
@@ -82,7 +82,7 @@ class Row:
         """Return the cost of the unit at a precision, in bytes or seconds, None if it is not known.
 
         ``base`` is a precision that as much of the model as possible should keep. Any other
-        precision costs ``LEAST_SAVING`` of the unit's float bytes, and bytes that it saves do not
+        precision costs ``MIN_SAVING`` of the unit's float bytes, and bytes that it saves do not
         count.
         """
         if aim == "latency":
@@ -91,7 +91,7 @@ class Row:
         usual = None if base is None else self.bytes(base)
         if own is None or usual is None or precision == base:
             return own if base is None or own is None else 0.0
-        return max(own - usual, 0) + LEAST_SAVING * self.weight_bytes
+        return max(own - usual, 0) + MIN_SAVING * self.weight_bytes
 
     def square(self, precision: Precision) -> float:
         """Return the mean squared error of the unit alone at a precision."""
@@ -101,9 +101,9 @@ class Row:
         """Return the precisions that are worth their error, the most exact first.
 
         A precision is left out if its error is not finite, or if it saves no more than
-        ``LEAST_SAVING`` of the unit's float bytes compared with the cheapest more exact one.
+        ``MIN_SAVING`` of the unit's float bytes compared with the cheapest more exact one.
         """
-        saving = LEAST_SAVING * self.weight_bytes if aim == "size" and base is None else 0.0
+        saving = MIN_SAVING * self.weight_bytes if aim == "size" and base is None else 0.0
         every: tuple[Precision, ...] = (FLOAT32, *self.cells)
         exact_first = sorted(
             (self.square(name), cost, name)

@@ -4,7 +4,7 @@ To measure a unit at a precision, a file must be made and run. Before that is do
 counts on bounds: the bytes of the weights alone, and the error of a precision whose arithmetic is
 finer. What the chosen candidates then contain is measured, and they are chosen again, until they
 contain nothing but what was measured. They are the candidates of the complete table as well, up to
-savings that don't count (``LEAST_SAVING``), since what was not measured is at best as good as its
+savings that don't count (``MIN_SAVING``), since what was not measured is at best as good as its
 bound.
 
 For mixes that are to be fast, each unit is also timed at other precisions than the method's.

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 _STEPS = (1.0, 2.0, 5.0, 10.0)
 _EPSILON = 1e-12
-MOST_TICKS = 6
+MAX_TICKS = 6
 BINS = 36
 
 
@@ -69,7 +69,7 @@ def powers_of_ten(low: float, high: float) -> tuple[float, ...]:
 
 
 def series(low: float, high: float) -> tuple[float, ...]:
-    """Return the numbers 1, 2, 5, 10, 20 ... from ``low`` to ``high``, at most ``MOST_TICKS``.
+    """Return the numbers 1, 2, 5, 10, 20 ... from ``low`` to ``high``, at most ``MAX_TICKS``.
 
     If there are more, only powers of ten are returned; if there are still too many, only every
     second, third and so on. At least two always remain, since more than six numbers of the series
@@ -80,9 +80,9 @@ def series(low: float, high: float) -> tuple[float, ...]:
     for steps in ((1, 2, 5), (1,)):
         numbers = [round(power * step, 12) for power in powers for step in steps]
         inside = [number for number in numbers if low * (1 - 1e-9) <= number <= high * (1 + 1e-9)]
-        if len(inside) <= MOST_TICKS:
+        if len(inside) <= MAX_TICKS:
             break
-    return tuple(inside[:: -(-len(inside) // MOST_TICKS)])
+    return tuple(inside[:: -(-len(inside) // MAX_TICKS)])
 
 
 @dataclass(frozen=True)

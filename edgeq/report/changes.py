@@ -16,7 +16,7 @@ from edgeq.words.escape import markdown, printable
 
 TITLE = "What changed since the accepted record"
 SINCE_THE_PREVIOUS = "What changed since the previous run"
-MOST_LINES = 20
+MAX_LINES = 20
 SHA_SHOWN = 8
 
 MARKS = {
@@ -77,7 +77,7 @@ class PreviousView:
     changes: ChangesView
 
 
-def previous_view(record: RunRecord, most: int = MOST_LINES) -> PreviousView | None:
+def previous_view(record: RunRecord, most: int = MAX_LINES) -> PreviousView | None:
     """Return the view of the changes since the previous run, None if there are none.
 
     Changes that are also those since the accepted record are only counted.
@@ -97,7 +97,7 @@ def previous_view(record: RunRecord, most: int = MOST_LINES) -> PreviousView | N
 
 def changes_view(
     changes: Sequence[Change],
-    most: int | None = MOST_LINES,
+    most: int | None = MAX_LINES,
     *,
     cases: Sequence[CaseRecord] = (),
 ) -> ChangesView | None:

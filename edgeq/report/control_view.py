@@ -10,7 +10,7 @@ from edgeq.record.structs import CaseRecord, ModelRecord
 from edgeq.report.words import joined
 from edgeq.words import Kind, duration, size, value
 
-_LEAST_SECONDS = 1.0
+_MIN_SECONDS = 1.0
 """Least seconds that are reported. A control that took less was cached or cost next to nothing."""
 
 
@@ -71,7 +71,7 @@ def _name(control: RecordedControl) -> str:
 def _seconds(control: RecordedControl) -> float | None:
     """Return the seconds of a control made only for comparison, None if not worth reporting."""
     seconds = control.seconds or 0.0
-    return seconds if seconds >= _LEAST_SECONDS and not control.declared else None
+    return seconds if seconds >= _MIN_SECONDS and not control.declared else None
 
 
 def _cost(control: RecordedControl) -> str:

@@ -20,10 +20,10 @@ from edgeq.io import structs
 from edgeq.record.structs import RunRecord, from_json, to_json
 
 PLAIN_BYTES = 1_000_000
-"""Greatest length of a record in bytes that is not packed."""
+"""Maximum length of a record in bytes that is not packed."""
 
 PACKED = "gzip+base64"
-_MOST_BYTES = 500_000_000
+_MAX_BYTES = 500_000_000
 _GZIP = 16 + zlib.MAX_WBITS
 
 _UNSAFE_IN_SCRIPT = {
@@ -33,8 +33,8 @@ _UNSAFE_IN_SCRIPT = {
     "\u2028": "\\u2028",
     "\u2029": "\\u2029",
 }
-MOST_PAGE_BYTES = 500_000_000
-"""Greatest size of a page with its pictures, in bytes."""
+MAX_PAGE_BYTES = 500_000_000
+"""Maximum size of a page with its pictures, in bytes."""
 _EMBEDDED = re.compile(r'<script type="application/json" id="record">(.*?)</script>', re.DOTALL)
 
 
@@ -87,7 +87,7 @@ def embedded_record(page: str, *, where: str | Path | None = None) -> RunRecord:
 def _unpacked(packed: Packed, where: str | Path | None) -> bytes:
     reader = zlib.decompressobj(_GZIP)
     try:
-        data = reader.decompress(base64.b64decode(packed.record, validate=True), _MOST_BYTES)
+        data = reader.decompress(base64.b64decode(packed.record, validate=True), _MAX_BYTES)
     except (binascii.Error, zlib.error, ValueError) as error:
         raise RecordError(f"holds a damaged record: {error}", where=where) from error
     if packed.packed != PACKED or not reader.eof:

@@ -17,7 +17,7 @@ from edgeq.report.view import flat
 from edgeq.words import plural
 from edgeq.words.samples import of_arrays
 
-MOST_FLIPS = 5
+MAX_FLIPS = 5
 """Most images named of those that a variant assigns to another class."""
 
 Line = tuple[str, str]
@@ -101,7 +101,7 @@ def _images(model: ModelRecord, variant: VariantRecord, case: CaseRecord) -> Ite
     for pair in flips.confusions:
         images = plural(pair.images, "image")
         yield "confused", f"{images} from {pair.baseline} to {pair.variant}"
-    for flip in flips.lines[:MOST_FLIPS]:
+    for flip in flips.lines[:MAX_FLIPS]:
         label = f"label {flip.label}, " if flip.label != words.NONE else ""
         yield "image", f"{flip.image}: {label}baseline {flip.baseline}, variant {flip.variant}"
 

@@ -11,9 +11,9 @@ from edgeq.report import words
 from edgeq.report.pictures import ordered
 from edgeq.words import distance, plural, typeset
 
-SHOWN = 20
-"""Greatest number of flips without a picture that are listed."""
-MOST_CONFUSIONS = 10
+MAX_LISTED = 20
+"""Maximum number of flips without a picture that are listed."""
+MAX_CONFUSIONS = 10
 
 _KINDS: dict[FlipKind, str] = {
     "right_to_wrong": "right to wrong",
@@ -90,9 +90,9 @@ class FlipsView:
         summary: The counts in one sentence.
         spread: How much the logits differ, as names and texts.
         confusions: The pairs of classes between which at least two images changed, the most
-            frequent first, at most ``MOST_CONFUSIONS``.
+            frequent first, at most ``MAX_CONFUSIONS``.
         cards: The flips with a picture, the most harmful first.
-        lines: The first ``SHOWN`` flips without a picture.
+        lines: The first ``MAX_LISTED`` flips without a picture.
         worst: The images with the lowest cosine, the worst first.
     """
 
@@ -123,8 +123,8 @@ def flips_view(
         spread=_spread(agreement),
         confusions=_confusions(agreement.flips),
         cards=cards,
-        lines=others[:SHOWN],
-        more=max(0, len(others) - SHOWN),
+        lines=others[:MAX_LISTED],
+        more=max(0, len(others) - MAX_LISTED),
         worst=tuple(_worst(worst_image, pictures or {}) for worst_image in agreement.worst_images),
     )
 
@@ -190,7 +190,7 @@ def _confusions(flips: Sequence[NamedFlip]) -> tuple[ConfusionLine, ...]:
             lost=sum(flip.kind == "right_to_wrong" for flip in pair),
             gained=sum(flip.kind == "wrong_to_right" for flip in pair),
         )
-        for pair in frequent[:MOST_CONFUSIONS]
+        for pair in frequent[:MAX_CONFUSIONS]
     )
 
 

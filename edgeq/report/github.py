@@ -12,10 +12,10 @@ from edgeq.report.model_sentences import about_model
 from edgeq.report.words import sentence
 from edgeq.words.escape import printable
 
-MOST = 10
+MAX_ANNOTATIONS = 10
 """Number of errors, and of warnings, that GitHub shows per step."""
 
-_LONGEST = 2000
+_MAX_LENGTH = 2000
 _IN_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _IN_PROPERTY = {**_IN_DATA, ":": "%3A", ",": "%2C"}
 
@@ -77,15 +77,15 @@ def _commands(kind: str, groups: dict[str, list[str]]) -> list[str]:
     for why, about in groups.items():
         more = f" and {len(about) - 1} more" if len(about) > 1 else ""
         lines.append(_command(kind, f"{about[0]}{more}", why))
-    if len(lines) > MOST:
-        rest = f"{len(lines) - MOST + 1} more are in the report"
-        lines[MOST - 1 :] = [_command(kind, "edgeq", rest)]
+    if len(lines) > MAX_ANNOTATIONS:
+        rest = f"{len(lines) - MAX_ANNOTATIONS + 1} more are in the report"
+        lines[MAX_ANNOTATIONS - 1 :] = [_command(kind, "edgeq", rest)]
     return lines
 
 
 def _command(kind: str, title: str, message: str) -> str:
     text = printable(message)
-    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    text = text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"
     return f"::{kind} title={_escaped(printable(title), _IN_PROPERTY)}::{_escaped(text, _IN_DATA)}"
 
 

@@ -17,7 +17,7 @@ from edgeq.report.trends import VariantTrends
 from edgeq.report.words import Mark
 from edgeq.words import duration, plural, utc
 
-MOST_COLUMNS = 12
+MAX_COLUMNS = 12
 LATEST = "latest/report.html"
 _SHA_SHOWN = 8
 
@@ -98,7 +98,7 @@ def index_view(past: Past, history: Sequence[VariantTrends], *, latest: bool) ->
         damaged=past.damaged,
         runs=tuple(_line(run, link) for run, link in zip(past.runs, links, strict=True))[::-1],
         trends=tuple(history),
-        tables=_tables(past.runs[-MOST_COLUMNS:][::-1]),
+        tables=_tables(past.runs[-MAX_COLUMNS:][::-1]),
         edgeq=edgeq.__version__,
     )
 

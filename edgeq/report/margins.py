@@ -23,8 +23,8 @@ ROW = 36
 """Height of a row: a line of text, and a bar below it."""
 FOOT = 26
 """Height of the axis below the rows."""
-MOST_ROWS = 24
-"""Greatest number of rows of a panel. Cases that did not pass come before those that did."""
+MAX_ROWS = 24
+"""Maximum number of rows of a panel. Cases that did not pass come before those that did."""
 
 _LETTER = 6.6
 _GAP = 3
@@ -107,7 +107,7 @@ def _panel(cases: Sequence[CaseRecord], *, several: bool) -> Panel:
 
 
 def _most_telling(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
-    """Return at most ``MOST_ROWS`` cases in their order: first what failed, then what was close."""
+    """Return at most ``MAX_ROWS`` cases in their order: first what failed, then what was close."""
     ranked = sorted(
         range(len(cases)),
         key=lambda place: (
@@ -115,7 +115,7 @@ def _most_telling(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
             abs((cases[place].value or 0.0) - (cases[place].limit or 0.0)),
         ),
     )
-    return [cases[place] for place in sorted(ranked[:MOST_ROWS])]
+    return [cases[place] for place in sorted(ranked[:MAX_ROWS])]
 
 
 def _numbers(case: CaseRecord) -> tuple[float, ...]:

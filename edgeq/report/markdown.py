@@ -15,12 +15,12 @@ from edgeq.report.words import Mark
 from edgeq.words import typeset
 from edgeq.words.escape import markdown
 
-MOST_CASES = 40
-MOST_ROWS = 60
-MOST_UNFOLDED = 12
-MOST_MOVED = 10
-_LONGEST = 300
-_LONGEST_FINDING = 1200
+MAX_CASES = 40
+MAX_ROWS = 60
+MAX_UNFOLDED = 12
+MAX_MOVED = 10
+_MAX_LENGTH = 300
+_MAX_FINDING_LENGTH = 1200
 
 
 def render(record: RunRecord, shown: ReportView | None = None) -> str:
@@ -30,13 +30,13 @@ def render(record: RunRecord, shown: ReportView | None = None) -> str:
     blocks = [
         f"## {shown.mark.symbol} {_text(shown.headline)}",
         "\n".join(
-            f"- {_text(finding, _LONGEST_FINDING)}." for finding in shown.findings[:MOST_ROWS]
+            f"- {_text(finding, _MAX_FINDING_LENGTH)}." for finding in shown.findings[:MAX_ROWS]
         ),
         f"{_text(shown.verdict)}.",
         counts,
         _trouble(shown),
-        "\n".join(f"- **Note:** {_text(note)}" for note in shown.notes[:MOST_CASES]),
-        *(_model(model) for model in shown.models[:MOST_ROWS]),
+        "\n".join(f"- **Note:** {_text(note)}" for note in shown.notes[:MAX_CASES]),
+        *(_model(model) for model in shown.models[:MAX_ROWS]),
         _targets(shown),
         _changes(shown),
         _previous(record),
@@ -52,9 +52,9 @@ def _model(model: ModelView) -> str:
         "",
         f"| {' | '.join(['Variant', *columns.values(), 'Answer'])} |",
         f"|:--|{'--:|' * len(columns)}:--|",
-        *(_row(variant, columns) for variant in (model.baseline, *model.variants[:MOST_ROWS])),
+        *(_row(variant, columns) for variant in (model.baseline, *model.variants[:MAX_ROWS])),
     ]
-    more = len(model.variants) - MOST_ROWS
+    more = len(model.variants) - MAX_ROWS
     if more > 0:
         lines += ["", f"{more} more variants are in the report."]
     return "\n".join(lines)
@@ -72,7 +72,7 @@ def _targets(shown: ReportView) -> str:
             *("" if cell.mark is None else _marked(cell.mark) for cell in row.cells),
             _marked(row.mark),
         ]
-        for row in shown.targets.rows[:MOST_ROWS]
+        for row in shown.targets.rows[:MAX_ROWS]
     ]
     table = [head, [":--"] * len(head), *rows]
     notes = [
@@ -105,11 +105,11 @@ def _trouble(shown: ReportView) -> str:
         return ""
     cases.sort(key=lambda case: _ORDER.index(case.status))
     groups = troubles(cases)
-    lines = [_case(group) for group in groups[:MOST_CASES]]
-    if len(groups) > MOST_CASES:
-        lines.append(f"- {len(groups) - MOST_CASES} more are in the report")
+    lines = [_case(group) for group in groups[:MAX_CASES]]
+    if len(groups) > MAX_CASES:
+        lines.append(f"- {len(groups) - MAX_CASES} more are in the report")
     body = "\n".join(lines)
-    unfolded = " open" if len(lines) <= MOST_UNFOLDED else ""
+    unfolded = " open" if len(lines) <= MAX_UNFOLDED else ""
     return f"<details{unfolded}><summary>What did not pass</summary>\n\n{body}\n\n</details>"
 
 
@@ -120,7 +120,7 @@ def _changes(shown: ReportView) -> str:
 
 
 def _previous(record: RunRecord) -> str:
-    comparison = changes.previous_view(record, most=MOST_MOVED)
+    comparison = changes.previous_view(record, most=MAX_MOVED)
     if comparison is None:
         return ""
     summary = f"{markdown(comparison.when)}: {comparison.changes.summary}"
@@ -143,7 +143,7 @@ def _case(trouble: Trouble) -> str:
     return f"- {head}: {_text(typeset(case.reason))}{cause}{step}{able}"
 
 
-def _text(text: str, longest: int = _LONGEST) -> str:
+def _text(text: str, longest: int = _MAX_LENGTH) -> str:
     return markdown(text if len(text) <= longest else f"{text[:longest]}…")
 
 

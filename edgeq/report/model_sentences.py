@@ -15,8 +15,8 @@ from edgeq.report import words
 from edgeq.words import about, change, every, names, plural, typeset
 from edgeq.words.samples import of_arrays
 
-MOST_NAMES = 3
-"""Greatest number of variants that a clause names; more are only counted."""
+MAX_NAMES = 3
+"""Maximum number of variants that a clause names; more are only counted."""
 
 Variants = Sequence[VariantRecord]
 
@@ -137,7 +137,7 @@ def _are(model: ModelRecord, group: Variants) -> str:
         return f"{group[0].name} is"
     if len(group) == _count(model):
         return f"{every(len(group)).lower()} variants are"
-    if len(group) > MOST_NAMES:
+    if len(group) > MAX_NAMES:
         return f"{len(group)} variants are"
     return f"{words.joined([variant.name for variant in group])} are"
 

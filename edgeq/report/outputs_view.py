@@ -14,7 +14,7 @@ from edgeq.report.axis import Axis, Tick, powers_of_ten
 from edgeq.words import plural
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 446, 14, 150
-_LEAST, _MOST = 1e-4, 100.0
+_MIN_ERROR, _MAX_ERROR = 1e-4, 100.0
 _LARGEST = 3
 
 
@@ -133,7 +133,7 @@ def network_view(network: RecordedNetwork | None) -> NetworkView | None:
     names, kinds = network.names or (), network.operators or ()
     if not errors or not len(errors) == len(places) == len(names) == len(kinds):
         return None
-    shown = [min(max(error, _LEAST), _MOST) for error in errors]
+    shown = [min(max(error, _MIN_ERROR), _MAX_ERROR) for error in errors]
     powers = powers_of_ten(min(shown), max(shown))
     up = Axis(powers[0], powers[-1], _BOTTOM, _TOP, log=True)
     along = Axis(0, max(1.0, *places), _LEFT, _RIGHT)

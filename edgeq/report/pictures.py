@@ -18,7 +18,7 @@ from edgeq.measure.flips import FlipKind
 from edgeq.record.measured import NamedFlip, RecordedAgreement
 from edgeq.record.structs import ModelRecord, RunRecord
 from edgeq.record.thumbnails import Sheet
-from edgeq.report.embedded_record import MOST_PAGE_BYTES
+from edgeq.report.embedded_record import MAX_PAGE_BYTES
 from edgeq.report.words import sentence
 from edgeq.words import plural
 
@@ -30,13 +30,13 @@ SUFFIX = ".webp"
 _OWN = re.compile(r"[0-9a-f]{64}\.webp")
 _EMBEDDED = re.compile(r'href="data:image/webp;base64,([A-Za-z0-9+/=]+)"')
 _HASH = re.compile(r"[0-9a-f]{64}")
-_MOST_BYTES = 40_000
+_MAX_BYTES = 40_000
 
 Pictures = Mapping[str, bytes]
 """WebP files by their sha256."""
 PER_MODEL = 24
 PER_RUN = 144
-"""Greatest number of pictures in a report. At about 4 kB each, it keeps the page of a dozen models
+"""Maximum number of pictures in a report. At about 4 kB each, it keeps the page of a dozen models
 below 1.5 MB."""
 
 KINDS: tuple[FlipKind, ...] = ("right_to_wrong", "wrong_to_right", "wrong_to_wrong")
@@ -172,7 +172,7 @@ def read(record: RunRecord, file: Path) -> dict[str, bytes]:
     for name in known:
         with suppress(OSError):
             path = file.parent / FOLDER / f"{name}{SUFFIX}"
-            data = read_whole(path, _MOST_BYTES)
+            data = read_whole(path, _MAX_BYTES)
             if is_webp(data) and sha256_bytes(data) == name:
                 pictures[name] = data
     return pictures
@@ -181,7 +181,7 @@ def read(record: RunRecord, file: Path) -> dict[str, bytes]:
 def _in_page(file: Path) -> dict[str, bytes]:
     pictures = {}
     with suppress(OSError, UnicodeDecodeError):
-        for text in _EMBEDDED.findall(read_text(file, MOST_PAGE_BYTES)):
+        for text in _EMBEDDED.findall(read_text(file, MAX_PAGE_BYTES)):
             with suppress(ValueError):
                 data = base64.b64decode(text, validate=True)
                 if is_webp(data):

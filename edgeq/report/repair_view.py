@@ -11,7 +11,7 @@ from edgeq.report.words import Mark
 from edgeq.words import percentage, plural, size, utc, value
 
 WIDTH, HEIGHT = 620, 300
-MOST_NAMES = 8
+MAX_NAMES = 8
 
 LEFT, RIGHT, TOP, BOTTOM = 58, 600, 24, 246
 
@@ -99,7 +99,7 @@ def repair_view(outcome: Repair | None) -> RepairView | None:
 def mix_text(candidate: TriedRecord) -> str:
     """Return a candidate's method and units, for example ``"int8, with a, b in float32"``.
 
-    More than ``MOST_NAMES`` units of a precision are only counted.
+    More than ``MAX_NAMES`` units of a precision are only counted.
     """
     by_precision: dict[str, list[str]] = {}
     for unit, precision in candidate.units.items():
@@ -110,7 +110,7 @@ def mix_text(candidate: TriedRecord) -> str:
     if candidate.percentile is not None:
         own += f" with ranges at the {candidate.percentile:g}th percentile"
     parts = [
-        f"{', '.join(units) if len(units) <= MOST_NAMES else plural(len(units), 'unit')} in {name}"
+        f"{', '.join(units) if len(units) <= MAX_NAMES else plural(len(units), 'unit')} in {name}"
         for name, units in by_precision.items()
     ]
     return f"{own}, with {' and '.join(parts)}" if parts else f"{own} everywhere"

@@ -24,7 +24,7 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 600, 34, 322
 
 _DISC = 15.0
 """Radius of the disc for a latency ratio of 1. The area of a disc is proportional to the time."""
-MOST_RATIO = 4.0
+MAX_RATIO = 4.0
 
 _MARK = 11.0
 _CLOSEST = 0.002
@@ -222,8 +222,8 @@ def _point(variant: VariantView, place: tuple[float, float], label: Label, *, fr
 
 
 def radius(ratio: float) -> float:
-    """Return the radius of the disc for a latency ratio; it stays the same above ``MOST_RATIO``."""
-    return round(_DISC * math.sqrt(min(ratio, MOST_RATIO)), 1)
+    """Return the radius of the disc for a latency ratio; it stays the same above ``MAX_RATIO``."""
+    return round(_DISC * math.sqrt(min(ratio, MAX_RATIO)), 1)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from edgeq.words import plural
 HEIGHT, BASE = 130, 84
 _START, _END, _TOP = 14, 446, 66
 _CLOSEST = 1e-6
-LEAST = 2
-"""Least number of percentiles in a distribution: its two ends."""
+MIN_PERCENTILES = 2
+"""Minimum number of percentiles in a distribution: its two ends."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def spreads(agreement: RecordedAgreement | None) -> tuple[SpreadView, ...]:
 
 def _spread(agreement: RecordedAgreement, distance: _Distance) -> SpreadView | None:
     values: tuple[float, ...] = getattr(agreement, distance.field).percentiles
-    if len(values) < LEAST:
+    if len(values) < MIN_PERCENTILES:
         return None
     worst = [getattr(image, distance.field) for image in agreement.worst_images]
     axis = Axis(_CLOSEST, distance.most, _START, _END, log=True)

@@ -18,8 +18,8 @@ from edgeq.words.escape import columns, fitted, printable, wrapped
 
 WIDTH = 100
 """Columns if the terminal's width is not known."""
-LEAST_WIDTH, MOST_WIDTH = 60, 160
-MOST_LINES = 20
+MIN_WIDTH, MAX_WIDTH = 60, 160
+MAX_LINES = 20
 
 _HEAD_WIDTH = 21
 _CELL_WIDTHS = (10, 20)
@@ -163,8 +163,8 @@ def _trouble(shown: ReportView, errors: tuple[str, ...]) -> str:
             f"{text}." for text in (case.reason, case.cause, case.next_step) if text
         )
         lines.append(f"{case.mark.word}{declared} {trouble.ids}: {sentences}")
-    if len(lines) > MOST_LINES:
-        lines[MOST_LINES:] = [f"and {len(lines) - MOST_LINES} more in the report"]
+    if len(lines) > MAX_LINES:
+        lines[MAX_LINES:] = [f"and {len(lines) - MAX_LINES} more in the report"]
     return "\n".join(printable(line) for line in lines)
 
 

@@ -13,7 +13,7 @@ from edgeq.report.axis import Axis, Histogram, Tick, bars, round_numbers
 
 HEIGHT, BASE = 182, 78
 _START, _END, _TALL = 14, 446, 56
-_SHOWN = 97
+_MAX_PERCENTILE = 97
 """Highest percentile that is drawn: the slowest few would squeeze all others into one bar."""
 _TOP, _BOTTOM = 12, 112
 
@@ -78,9 +78,9 @@ def times_view(latency: Latency | None, case: CaseRecord | None = None) -> Times
 
 def _chart(latency: Latency) -> Histogram | None:
     sides = [side.percentiles_s for side in (latency.baseline, latency.variant)]
-    if any(len(side) <= _SHOWN for side in sides):
+    if any(len(side) <= _MAX_PERCENTILE for side in sides):
         return None
-    shown = [side[: _SHOWN + 1] for side in sides]
+    shown = [side[: _MAX_PERCENTILE + 1] for side in sides]
     low, high = min(side[0] for side in shown), max(side[-1] for side in shown)
     steps = round_numbers(low * 1000, high * 1000)
     axis = Axis(steps[0] / 1000, steps[-1] / 1000, _START, _END)

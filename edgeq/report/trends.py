@@ -23,7 +23,7 @@ _DAY = slice(5, 10)
 """Month and day in a time as text."""
 ACCURACY = "min_accuracy"
 """The gate whose figures are a variant's accuracy."""
-_FAR = 1.5
+_MAX_LIMIT_DISTANCE = 1.5
 """A limit is drawn if it is at most this many spans of the values away; otherwise only its text
 appears."""
 
@@ -183,7 +183,7 @@ def _trend(
 def _near(limit: float | None, low: float, high: float) -> bool:
     if limit is None:
         return False
-    room = _FAR * (high - low)
+    room = _MAX_LIMIT_DISTANCE * (high - low)
     return low - room <= limit <= high + room
 
 

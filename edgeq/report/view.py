@@ -20,10 +20,10 @@ from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_
 from edgeq.report.words import Mark
 from edgeq.words import duration, plural, utc
 
-MOST_FOUND = 3
-"""Greatest number of models of which the head says what was found about each."""
-MOST_UNFOLDED = 3
-"""Greatest number of variants that are shown unfolded; of more, a reader opens one at a time."""
+MAX_FOUND = 3
+"""Maximum number of models of which the head says what was found about each."""
+MAX_UNFOLDED = 3
+"""Maximum number of variants that are shown unfolded; of more, a reader opens one at a time."""
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -111,7 +111,7 @@ class ReportView:
     @property
     def first_findings(self) -> tuple[str, ...]:
         """The findings, without models whose variants are all cleared if there are many models."""
-        if len(self.models) <= MOST_FOUND:
+        if len(self.models) <= MAX_FOUND:
             return self.findings
         cleared = [
             finding
@@ -129,7 +129,7 @@ class ReportView:
             for variant in model.variants
             if variant.answer is not ShipDecision.CLEARED
         ]
-        return len(open_) <= MOST_UNFOLDED
+        return len(open_) <= MAX_UNFOLDED
 
 
 def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:

@@ -21,18 +21,18 @@ from edgeq.store.content import Store
 
 KIND = "sheets"
 FILE = "sheet.webp"
-MOST = 24
-"""Greatest number of images on a sheet."""
+MAX_IMAGES = 24
+"""Maximum number of images on a sheet."""
 PER_RUN = 8
-"""Greatest number of sheets in a report. It keeps a page of twenty models, each with its own
+"""Maximum number of sheets in a report. It keeps a page of twenty models, each with its own
 images, within the limit of 6 MB."""
 
 COLUMNS = 8
 SIDE = 48
 """Length of an image's longer side in pixels."""
-MOST_BYTES = 15_000
+MAX_BYTES = 15_000
 QUALITIES = (60, 45, 30, 20, 10, 0)
-"""WebP qualities to try: the first that fits into ``MOST_BYTES`` is used, or else the last."""
+"""WebP qualities to try: the first that fits into ``MAX_BYTES`` is used, or else the last."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def contact_sheet(
     facts = {
         "photographs": [images.photos[place].sha256 for place in places],
         "pixels": pixel_facts_of(preprocessing, size),
-        "sheet": [columns, *tile, MOST_BYTES, *QUALITIES],
+        "sheet": [columns, *tile, MAX_BYTES, *QUALITIES],
     }
 
     def make(folder: Path) -> None:
@@ -109,8 +109,8 @@ def contact_sheet(
 
 
 def evenly(count: int) -> tuple[int, ...]:
-    """Return at most ``MOST`` indices below ``count``, evenly spread."""
-    shown = min(MOST, count)
+    """Return at most ``MAX_IMAGES`` indices below ``count``, evenly spread."""
+    shown = min(MAX_IMAGES, count)
     return tuple((2 * place + 1) * count // (2 * shown) for place in range(shown))
 
 
@@ -139,7 +139,7 @@ def drawn(pixels: npt.NDArray[np.uint8], columns: int, tile: tuple[int, int]) ->
         file = io.BytesIO()
         sheet.save(file, "webp", quality=quality, method=6)
         data = file.getvalue()
-        if len(data) <= MOST_BYTES:
+        if len(data) <= MAX_BYTES:
             break
     return data
 

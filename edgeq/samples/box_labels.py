@@ -36,7 +36,7 @@ from edgeq.words.escape import printable
 YOLO_COLUMNS = 5
 JSON_ENDING = ".json"
 TOLERANCE = 0.01
-"""Greatest share of a side by which a box may extend beyond the photograph; rounding explains
+"""Maximum share of a side by which a box may extend beyond the photograph; rounding explains
 it."""
 
 

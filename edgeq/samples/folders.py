@@ -28,7 +28,7 @@ from edgeq.words import names as names_of
 from edgeq.words.escape import printable
 
 LABELS_FILE = "labels.csv"
-_SHOWN = 3
+_MAX_NAMES = 3
 _SPLITS = frozenset(
     ("train", "training", "val", "valid", "validation", "test", "testing", "eval", "evaluation")
 )
@@ -323,8 +323,8 @@ def _meaning(names: list[str], where: Path, classes: LabelSet | None) -> ClassFo
 
 
 def _counted(names: list[str]) -> str:
-    shown = ", ".join(f"{at} is {printable(name)!r}" for at, name in enumerate(names[:_SHOWN]))
-    more = ", ..." if len(names) > _SHOWN else ""
+    shown = ", ".join(f"{at} is {printable(name)!r}" for at, name in enumerate(names[:_MAX_NAMES]))
+    more = ", ..." if len(names) > _MAX_NAMES else ""
     return (
         "no label set is named, so its class folders are numbered in alphabetical order: "
         f"{shown}{more}. If the model's outputs are in another order, set `labels`"

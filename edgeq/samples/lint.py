@@ -16,10 +16,10 @@ from edgeq.words import plural
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
-FEW = 100
+MIN_USUAL = 100
 """TensorFlow's guide on post-training quantization asks for about 100 to 500 photographs."""
 
-LEAST_SIDE = 16
+MIN_SIDE = 16
 """Images with a shorter side have too few neighbouring pixels to tell noise from photographs."""
 
 NOISE = 0.2
@@ -29,7 +29,7 @@ at 224 x 224 is 0.64, independent pixels have 0."""
 FLAT = 3.0
 """Range of levels below which an image shows nothing."""
 
-NEAR = 2.0
+NEAR_DUPLICATE = 2.0
 """Root mean square difference in levels, on a grid, below which two images are nearly the same: a
 photograph saved again as a JPEG of quality 40 differs by 0.8, the closest two of 100 by 16."""
 
@@ -40,7 +40,7 @@ chance."""
 SPREADS = 2.0
 """Ratio of the standard deviations of two sets that counts as a clear difference."""
 
-MOST_PAIRED = 1000
+MAX_PAIRED = 1000
 """Evaluation images that are compared with each other, the first by name: scenes of a film, and
 copies of a photograph, have names that follow each other."""
 
@@ -125,7 +125,7 @@ def lint_arrays(rows: npt.NDArray[np.float32]) -> Lint:
         notes.append(f"{plural(flat, 'sample')} of {n} consist of a single value")
     if not problems and distinct < n:
         notes.append(f"{n - distinct} of {n} samples repeat others")
-    if n < FEW:
+    if n < MIN_USUAL:
         notes.append(f"only {plural(n, 'calibration sample')}; 100 to 500 are usual")
     return Lint(n, tuple(problems), tuple(notes), {"distinct": distinct, "flat": flat})
 
@@ -162,9 +162,9 @@ def lint(calibration: ImageSet, pixels: PixelFacts, evaluation: PixelFacts | Non
         problems.append(f"all {n} calibration images are identical: {names[0]}")
     elif repeated and len(flat) < n:
         notes.append(f"{_of(repeated, n)} the same as another, or nearly so: {some(repeated)}")
-    if n < FEW:
+    if n < MIN_USUAL:
         notes.append(
-            f"only {n} calibration {'image' if n == 1 else 'images'}; {FEW} to 500 are usual"
+            f"only {n} calibration {'image' if n == 1 else 'images'}; {MIN_USUAL} to 500 are usual"
         )
     labels = {photo.label for photo in calibration.photos}
     if n > 1 and calibration.labelled and len(labels) == 1:
@@ -197,7 +197,7 @@ def _look(picture: Bytes) -> tuple[Floats, Floats, float, float, npt.NDArray[np.
         shares[:, 0],
         shares[:, 1],
         float(picture.max()) - float(picture.min()),
-        _correlation(grey) if min(height, width) >= LEAST_SIDE else math.nan,
+        _correlation(grey) if min(height, width) >= MIN_SIDE else math.nan,
         (cells - cells.mean()).ravel().astype(np.float32),
     )
 
@@ -226,7 +226,7 @@ def _copies(images: ImageSet, pixels: PixelFacts) -> list[tuple[int, int]]:
             index = start + offset
             earlier = first.setdefault(images.photos[index].sha256, index)
             if earlier == index and clear[index]:
-                close = np.flatnonzero((distances[:index] < NEAR**2) & clear[:index])
+                close = np.flatnonzero((distances[:index] < NEAR_DUPLICATE**2) & clear[:index])
                 apart = np.abs(pixels.means[close] - pixels.means[index]).max(axis=1)
                 earlier = int(next(iter(close[apart < FLAT]), index))
             if earlier != index:

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "MPO", "PPM", "AVIF", "JPEG2000", "TGA")
 JPEGS = ("JPEG", "MPO")
-MOST_SCANS = 200
+MAX_SCANS = 200
 """Maximum number of scans in a JPEG; encoders write 1 to 15 per image."""
-MOST_BYTES = 500_000_000
+MAX_BYTES = 500_000_000
 """Size limit for a file: the largest that is decoded has 270 MB of plain pixels."""
 JPEG_STEPS = (8, 4, 2)
 """Factors by which the JPEG decoder can reduce both sides: it computes fewer pixels per block."""
@@ -171,7 +171,7 @@ def _opened(path: Path, sha256: str | None) -> Iterator[Image.Image]:
 
 def _content(path: Path, sha256: str | None) -> bytes:
     """Return a file's content, read once so that the decoded bytes are the hashed ones."""
-    content = read_whole(path, MOST_BYTES)
+    content = read_whole(path, MAX_BYTES)
     if sha256 is not None and sha256_bytes(content) != sha256:
         raise _refused(path, "has changed since the set was loaded", "Run again")
     if not content:
@@ -189,7 +189,7 @@ def _refuse_many_scans(path: Path, image: Image.Image, content: bytes) -> None:
     The marker of a scan can't occur inside one. Other embedded images, such as previews, count too.
     """
     scans = content.count(b"\xff\xda") if image.format in JPEGS else 0
-    if scans > MOST_SCANS:
+    if scans > MAX_SCANS:
         raise _refused(
             path,
             f"is encoded in {scans:,} passes",

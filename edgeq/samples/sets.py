@@ -22,7 +22,7 @@ from edgeq.io.files import sha256_bytes, sha256_file
 from edgeq.samples.arrays import ArrayFile, StoredArrays, find_arrays, row_of
 from edgeq.samples.folders import Photographs, SampleFile, find_photos
 from edgeq.samples.labels import LabelSet
-from edgeq.samples.photo import MOST_BYTES
+from edgeq.samples.photo import MAX_BYTES
 from edgeq.samples.sources import ROLES, NamedSet, Role, find_named
 from edgeq.words import size
 
@@ -374,9 +374,9 @@ def _hash(digest: Callable[[Path], str], item: SampleFile) -> str:
         if not item.path.is_file():
             problem = "not a regular file" if item.path.exists() else "a broken symbolic link"
             raise ImageError(f"is {problem}", where=item.path, remedy="Replace or remove it")
-        if item.path.stat().st_size > MOST_BYTES:
+        if item.path.stat().st_size > MAX_BYTES:
             raise ImageError(
-                f"is larger than {size(MOST_BYTES)}, too large for a photograph",
+                f"is larger than {size(MAX_BYTES)}, too large for a photograph",
                 where=item.path,
                 remedy="Replace or remove it",
             )

@@ -15,7 +15,7 @@ from edgeq.io import structs
 from edgeq.io.files import Stamp, is_settled, read_whole, sha256_file, stamp_of, write_bytes
 
 FILE = "digests.json"
-MOST_BYTES = 1_000_000_000
+MAX_BYTES = 1_000_000_000
 """Size limit for the cache's file; a million photographs take a quarter of it."""
 
 
@@ -70,7 +70,7 @@ class Digests:
     def _kept(self) -> dict[str, _Known]:
         if self._old is None:
             try:
-                self._old = structs.from_json(read_whole(self._path, MOST_BYTES), dict[str, _Known])
+                self._old = structs.from_json(read_whole(self._path, MAX_BYTES), dict[str, _Known])
             except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 self._old = {}
         return self._old

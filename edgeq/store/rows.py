@@ -15,7 +15,7 @@ from pathlib import Path
 from edgeq.store.content import Entry, Store, key_of
 
 ROWS = "photographs"
-_MOST_ROWS = 1 << 32
+_MAX_ROWS = 1 << 32
 """Maximum number of rows in a portion."""
 
 
@@ -127,14 +127,14 @@ class Ledger:
     def _note(self, entry: Entry, photographs: Sequence[str]) -> None:
         self._seen.add(entry.key)
         self._portions.pop(entry.key, None)
-        first = len(self._folders) * _MOST_ROWS
+        first = len(self._folders) * _MAX_ROWS
         self._folders.append(entry.folder)
         for row, key in enumerate(photographs):
             self._places.setdefault(key, first + row)
             self._listed.pop(key, None)
 
     def _place(self, photograph: str) -> tuple[Path, int]:
-        portion, row = divmod(self._places[photograph], _MOST_ROWS)
+        portion, row = divmod(self._places[photograph], _MAX_ROWS)
         return self._folders[portion], row
 
 

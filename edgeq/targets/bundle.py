@@ -56,7 +56,7 @@ _UNUSED = re.compile(
 TOO_OLD = 78
 """Exit code of a Python that is too old for the worker."""
 
-MOST_CHARACTERS = 9000
+MAX_CHARACTERS = 9000
 """Longest command that dropbear takes, the ssh server of many small boards."""
 
 

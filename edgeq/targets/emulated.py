@@ -21,7 +21,7 @@ from edgeq.targets.parts import Supply
 from edgeq.targets.root import Root
 
 KIND = "emulated"
-LEAST_QEMU = 8
+MIN_QEMU = 8
 
 
 def start(name: str, settings: Emulated) -> Target:
@@ -77,7 +77,7 @@ def _own_emulator(machine: str) -> Path | None:
     """Return an emulator on PATH that is recent enough, None if there is none."""
     for name in (f"qemu-{machine}", f"qemu-{machine}-static"):
         path = shutil.which(name)
-        if path is not None and _version(path) >= LEAST_QEMU:
+        if path is not None and _version(path) >= MIN_QEMU:
             return Path(path)
     return None
 

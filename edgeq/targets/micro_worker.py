@@ -18,7 +18,7 @@ from typing import Any
 from edgeq.run import worker
 from edgeq.targets.gpu_worker import captured
 
-TIMES_THE_FILE, LEAST_ARENA = 16, 1 << 22
+TIMES_THE_FILE, MIN_ARENA = 16, 1 << 22
 """Arena size, as a multiple of the file's size and at least in bytes, that is never the limit."""
 
 _ARENA = re.compile(r"Arena allocation total (\d+) bytes")
@@ -40,7 +40,7 @@ class Interpreter:
         model = runtime.convert_bytearray_to_object(bytearray(content))
         self._graph = model.subgraphs[0]
         self._names = [_name(runtime.schema_fb, code) for code in model.operatorCodes]
-        arena = max(LEAST_ARENA, TIMES_THE_FILE * len(content))
+        arena = max(MIN_ARENA, TIMES_THE_FILE * len(content))
         create = partial(runtime.Interpreter.from_bytes, content, arena_size=arena)
         interpreter, printed = captured(create, prints=False)
         if isinstance(interpreter, Exception):

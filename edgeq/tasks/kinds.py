@@ -35,7 +35,7 @@ Labels = Literal["classes", "sets", "values", "masks", "pictures"]
 
 _MEASURES = "edgeq.measure.tasks"
 
-_LEAST_SIDE = 8
+_MIN_SIDE = 8
 """Least height and width of a map; smaller ones may be grids of something else."""
 
 _EMBEDDING_NAMES = ("embedding", "feature_vector")
@@ -178,7 +178,7 @@ def is_vector(shape: Shape) -> bool:
 
 def is_map(shape: Shape) -> bool:
     """Return whether an output is a map: height and width, and channels or none."""
-    return len(shape) in {2, 3} and min(shape[:2]) >= _LEAST_SIDE
+    return len(shape) in {2, 3} and min(shape[:2]) >= _MIN_SIDE
 
 
 def _outputs(model: ModelFile) -> list[tuple[int, Shape]]:

@@ -12,7 +12,7 @@ from edgeq.tflite.model_file import ModelFile, Tensor
 RANK = 4
 GREY, RGB = 1, 3
 LEVELS = 256
-LEAST_LEVELS = 200
+MIN_LEVELS = 200
 """Different values that a quantized input must make of the 256 levels of a pixel. Deviations that
 differ between channels, as ImageNet's, leave 234."""
 _SIGNED = 128
@@ -122,4 +122,4 @@ def holds_pixels(entry: Tensor, mean: Sequence[float], std: Sequence[float]) -> 
         return bool((inside & (real == np.rint(real))).all())
     stored = np.rint(real / float(entry.scales[0])) + entry.zero_point
     stored = np.clip(stored, ends.min, ends.max)
-    return min(len(np.unique(column)) for column in stored.T) >= LEAST_LEVELS
+    return min(len(np.unique(column)) for column in stored.T) >= MIN_LEVELS

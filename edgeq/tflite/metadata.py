@@ -36,8 +36,8 @@ _WHITE = 255.0
 _CLOSE = 0.02
 """Share of the range up to which normalizations count as equal: mean 127 and deviation 128 mean
 127.5 and 127.5."""
-MOST_ATTACHED_BYTES = 4_000_000
-"""Greatest size of an attached file. A million classes fit, and anything larger is not a label
+MAX_ATTACHED_BYTES = 4_000_000
+"""Maximum size of an attached file. A million classes fit, and anything larger is not a label
 file."""
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """Compression methods of metadata writers; others may take any amount of memory to unpack."""
@@ -214,7 +214,7 @@ def _attached_text(path: Path, data: bytes, name: str) -> str:
         raise ModelError(f"the file {shown!r} inside it can't be read", where=path) from error
     if content is None:
         raise ModelError(f"the file {shown!r} inside it is packed unusually", where=path)
-    if len(content) > MOST_ATTACHED_BYTES:
+    if len(content) > MAX_ATTACHED_BYTES:
         raise ModelError(f"the file {shown!r} inside it is too large", where=path)
     try:
         return content.decode("utf-8-sig")
@@ -229,4 +229,4 @@ def _unpacked(data: bytes, name: str) -> bytes | None:
         if entry.compress_type not in _METHODS:
             return None
         with archive.open(entry) as file:
-            return file.read(MOST_ATTACHED_BYTES + 1)
+            return file.read(MAX_ATTACHED_BYTES + 1)

@@ -234,16 +234,16 @@ def read_content(path: Path, content: bytes) -> ModelFile:
     model = _parsed(path, content, key[1])
     with _guard:
         _latest[key] = model
-        while len(_latest) > MOST_LATEST:
+        while len(_latest) > MAX_LATEST:
             _latest.popitem(last=False)
     return model
 
 
-MOST_LATEST = 8
+MAX_LATEST = 8
 """Parsed files that are kept, 1 or 2 MB each: a baseline, and a variant for each of a few cores."""
 
 
-@lru_cache(maxsize=MOST_LATEST)
+@lru_cache(maxsize=MAX_LATEST)
 def _read_settled(path: Path, _: files.Stamp) -> ModelFile:
     """Read a file; the result is kept by the stamp, which any write would change."""
     return read_content(path, read_whole(path))
@@ -360,7 +360,7 @@ def read_whole(path: Path) -> bytes:
         ModelError: The file is missing or can't be read.
     """
     try:
-        return files.read_whole(path, files.MOST_MODEL_BYTES)
+        return files.read_whole(path, files.MAX_MODEL_BYTES)
     except FileNotFoundError:
         raise ModelError("no such file", where=path, remedy="Check the path in the spec") from None
     except OSError as error:

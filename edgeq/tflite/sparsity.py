@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from edgeq.errors import ModelError
 from edgeq.tflite.flatbuffer import Table, damaged
 
-MOST_VALUES = 1 << 25
-"""Greatest number of values of a sparse tensor; a few bytes can stand for any number of them."""
+MAX_VALUES = 1 << 25
+"""Maximum number of values of a sparse tensor; a few bytes can stand for any number of them."""
 
 _SPARSE = 1
 _INDEX_TYPES = {1: "<i4", 2: "<u2", 3: "u1"}
@@ -62,12 +62,12 @@ class SparseLayout:
 
         Raises:
             ModelError: The layout contradicts itself, the shape or the number of values, or the
-                tensor has more than ``MOST_VALUES``.
+                tensor has more than ``MAX_VALUES``.
         """
         count = int(np.prod(shape, dtype=np.int64))
-        if count > MOST_VALUES:
+        if count > MAX_VALUES:
             raise ModelError(
-                f"a sparse tensor stands for {count:,} values, which is more than {MOST_VALUES:,}",
+                f"a sparse tensor stands for {count:,} values, which is more than {MAX_VALUES:,}",
                 where=path,
                 remedy="Store it densely",
             )

@@ -22,7 +22,7 @@ Interval = tuple[float, float]
 _Text = tuple[str, str]
 """A number and its unit, with the space before it."""
 
-_MOST_DECIMALS = 12
+_MAX_DECIMALS = 12
 _LIMIT_DIGITS = 10
 _SIZE_DIGITS = 3
 _TIME_DIGITS = 3
@@ -75,7 +75,7 @@ def bound(kind: Kind, number: float, sense: Sense, *, beside: float | None = Non
 
 def interval(kind: Kind, ends: Interval, *, beside: float | None = None) -> str:
     """Return an interval, for example ``"94.1 to 97.7 %"``."""
-    for least in range(_MOST_DECIMALS):
+    for least in range(_MAX_DECIMALS):
         low, high = (_value(kind, end, beside, least) for end in ends)
         if low != high or ends[0] == ends[1]:
             break
@@ -204,7 +204,7 @@ def _value(kind: Kind, number: float, beside: float | None = None, least: int = 
     if kind == "size":
         return _apart(kind, number, beside)[0]
     exact, other = _exact(kind, number), _shown_limit(kind, beside, number)
-    texts = (_digits(kind, exact, more) for more in range(least, _MOST_DECIMALS))
+    texts = (_digits(kind, exact, more) for more in range(least, _MAX_DECIMALS))
     distinct = (text for text in texts if _side(_read(text), other) == _side(exact, other))
     return _dressed(kind, next(distinct, _plain(exact)))
 
@@ -212,7 +212,7 @@ def _value(kind: Kind, number: float, beside: float | None = None, least: int = 
 def _apart(kind: Kind, before: float, other: float) -> tuple[_Text, _Text]:
     """Return two numbers with their units, whose texts are equal only if the numbers are."""
     exact = _exact(kind, before), _exact(kind, other)
-    for more in range(_MOST_DECIMALS):
+    for more in range(_MAX_DECIMALS):
         texts = _written(kind, exact[0], more), _written(kind, exact[1], more)
         if texts[0] != texts[1] or before == other:
             return texts
@@ -283,7 +283,7 @@ def _share(number: Decimal, more: int) -> str:
     """Return percents or points that read 0 or 100 only if they are exactly that."""
     if abs(number) in _NOTHING_OR_ALL:
         return _fixed(number, 0)
-    for places in range(1, _MOST_DECIMALS):
+    for places in range(1, _MAX_DECIMALS):
         if abs(round(number, places)) not in _NOTHING_OR_ALL:
             return _fixed(number, places + more)
     return _plain(number)
@@ -309,7 +309,7 @@ def _fixed(number: Decimal, places: int) -> str:
 
 def _plain(number: Decimal) -> str:
     """Return all digits of a number without trailing zeros."""
-    if number and number.adjusted() < -_MOST_DECIMALS:
+    if number and number.adjusted() < -_MAX_DECIMALS:
         return f"{number.normalize():g}"
     text = f"{number:,f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text

@@ -8,7 +8,7 @@ from edgeq.words.escape import line
 
 BAR = 20
 """Width of a bar in columns."""
-LEAST_WIDTH = 60
+MIN_WIDTH = 60
 """Columns of a terminal from which there is room for a bar."""
 
 _COUNTED = re.compile(r"(?<![\d,.])(\d+) of (\d+)(?![,.]?\d)")
@@ -22,7 +22,7 @@ def status_line(text: str, width: int) -> str:
     if not text:
         return ""
     counted = _COUNTED.search(text)
-    bar = "" if counted is None or width < LEAST_WIDTH else _bar(int(counted[1]), int(counted[2]))
+    bar = "" if counted is None or width < MIN_WIDTH else _bar(int(counted[1]), int(counted[2]))
     return f"edgeq: {bar}{line(text)}"[:width]
 
 

@@ -16,7 +16,7 @@ from tests.end_to_end.projects import ROOT, RUN_S
 PAGE = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"```(python|toml|console)\n(.*?)```", re.DOTALL)
 NUMBER = re.compile(r"\d[\d,.]*")
-MOST_COMMANDS = 10
+MAX_COMMANDS = 10
 RED = 1
 """Exit code of the first `edgeq gate` on the page."""
 
@@ -91,5 +91,5 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
                 with spec.open("a", encoding="utf-8") as file:
                     file.write(f"\n{found[0]}")
     assert codes == [0, 0, RED, 0, 0, 0, 0, 0]
-    assert len(codes) + 2 <= MOST_COMMANDS  # and two that install
+    assert len(codes) + 2 <= MAX_COMMANDS  # and two that install
     assert (tmp_path / "reports" / "bundle" / "manifest.json").is_file()

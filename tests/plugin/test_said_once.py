@@ -13,7 +13,7 @@ import pytest
 from edgeq.judge.verdict import Verdict
 from tests.plugin.projects import Project, Table, case, save_photographs, statuses, text_of
 
-MOST_LINES = 5
+MAX_LINES = 5
 FOUR = ["dynamic_range", "float16", "int8", "weight_only_int8"]
 PYTESTS_OWN = ("=====", "platform ", "benchmark: ", "rootdir: ", "plugins: ", "collected ")
 
@@ -90,7 +90,7 @@ def test_one_mistake_is_one_line_before_anything_is_made(
     project.spec["variants"] = {}
     mistake(project)
     lines = refused(project)
-    assert len(lines) <= MOST_LINES
+    assert len(lines) <= MAX_LINES
     one_line(lines, MISTAKES[mistake])
     record = project.record
     assert len(record.errors) == 1
@@ -118,7 +118,7 @@ def test_methods_and_models_add_no_lines(project: Project, methods: list[str], m
     project.spec["methods"] = methods
     project.spec["models"] = {f"net{n}": {"source": "nowhere.tflite"} for n in range(models)}
     lines = refused(project)
-    assert len(lines) <= MOST_LINES
+    assert len(lines) <= MAX_LINES
     for number in range(models):
         one_line(lines, f"nowhere.tflite: no such file. Correct `source` in [models.net{number}]")
 
@@ -128,7 +128,7 @@ def test_three_mistakes_are_three_lines(project: Project) -> None:
     sources = ("nowhere.tflite", "nowhere:build", "nowhere.keras")
     project.spec["models"] = {f"net{n}": {"source": source} for n, source in enumerate(sources)}
     lines = refused(project)
-    assert len(lines) <= MOST_LINES
+    assert len(lines) <= MAX_LINES
     assert len(project.record.errors) == len(sources)
 
 
@@ -138,7 +138,7 @@ def test_edgeq_gate_is_as_brief(project: Project) -> None:
     result = project.gate()
     assert result.ret == 2
     lines = edgeqs_lines(result)
-    assert len(lines) <= MOST_LINES
+    assert len(lines) <= MAX_LINES
     one_line(lines, MISTAKES[wrong_model])
 
 

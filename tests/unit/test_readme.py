@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 NOT_WRITTEN = {"root", "origin"}
 """Fields of the spec that are not keys."""
-LONGEST = 130
+MAX_LINES = 130
 """Lines of the README: what and for whom; the rest is documentation."""
 
 
@@ -102,6 +102,6 @@ def test_the_readme_is_short_and_what_it_links_to_exists() -> None:
     if not README.is_file() or not README.with_name("docs").is_dir():
         pytest.skip("a source distribution holds no docs")
     text = README.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= LONGEST
+    assert len(text.splitlines()) <= MAX_LINES
     for link in re.findall(r"\]\(([^)#:]+)", text):
         assert (README.parent / link).exists(), link

@@ -24,8 +24,8 @@ from edgeq.tflite.matching import Pair
 from edgeq.tflite.model_file import Tensor
 from edgeq.tflite.skeleton import CLAMPS, Node
 
-MOST_STEPS = 1.5
-"""Greatest distance in steps that rounding explains; plain rounding gives at most 0.5."""
+MAX_STEPS = 1.5
+"""Maximum distance in steps that rounding explains; plain rounding gives at most 0.5."""
 FITTING_UNITS = 0.02
 """Greatest relative difference that runtimes allow between a bias's step and the product of the
 input's and the weights' steps."""
@@ -37,7 +37,7 @@ happens in channels with tiny weights, which give the same value for every image
 words model of MLPerf Tiny such biases were off by up to 28 steps, and the model gave the baseline's
 class on 199 of 200 photographs. When a hard sigmoid's 3.0 was lost, it was the whole range.
 """
-NEAR = 0.1
+NEAR_DISTANCE = 0.1
 """Relative distance up to which biases are reported as near the baseline's."""
 _WHOLE = ("int32", "int64")
 _END = 2.0**31 - 2
@@ -120,7 +120,7 @@ def _compare_whole(
     if cut_off.any():
         harmless = _effect(files[1], pair, (ours, theirs), cut_off) <= HARMLESS
         distance[cut_off & harmless] = 0.0
-    bad = ~(distance <= MOST_STEPS)
+    bad = ~(distance <= MAX_STEPS)
     units = named.size and (np.abs(named - steps) > FITTING_UNITS * steps).any()
     how = None
     if units and not affine.nodes:
@@ -141,7 +141,7 @@ def _add(  # noqa: PLR0917 - what is known of one layer's biases
     """Add a finding for biases that rounding does not explain."""
     greatest = float(np.nan_to_num(distance, nan=np.inf).max(initial=0.0))
     tally.bias_distance = max(tally.bias_distance, min(greatest, 1e9))
-    bad = ~(distance <= MOST_STEPS)
+    bad = ~(distance <= MAX_STEPS)
     if not bad.any():
         return
     ours, theirs = values[0], finite(values[1])
@@ -184,7 +184,7 @@ def _change(ours: Doubles, theirs: Doubles, steps: Doubles) -> tuple[str, str]:
     if len(ours) > 1 and scaled and abs(factor - 1) > NO_FACTOR:
         return "scaled", f"are the baseline's times {factor:.3g}"
     relative = float(np.linalg.norm(theirs - ours) / max(float(np.linalg.norm(ours)), _TINY))
-    if relative < NEAR:
+    if relative < NEAR_DISTANCE:
         return "near", f"differ from the baseline's by {100 * relative:.2g} %"
     if len(ours) > 1 and (np.abs(np.sort(theirs) - np.sort(ours)) <= near.max()).all():
         return "reordered", "are the baseline's in another order"

@@ -32,16 +32,16 @@ Change = Literal[
 
 EXPLAINED = 1.6
 """Multiple of the rounding error that an explanation may leave."""
-NEAR = 0.9
+NEAR_COSINE = 0.9
 MOVED = 0.98
 FOREIGN = 0.3
 TOWARDS_ZERO = (0.35, 0.65)
 """Average number of steps that truncation removes; rounding removes none on average."""
 NEGATED = 0.05
-MOST_CHANNELS = 64
+MAX_CHANNELS = 64
 """Most channels that are examined; what happened to a layer happened to all of them."""
-LEAST_CHANNEL = 9
-"""Least size of a channel whose own extremes tell where its values were clipped."""
+MIN_CHANNEL = 9
+"""Minimum size of a channel whose own extremes tell where its values were clipped."""
 COARSELY = 0.6
 COARSE = 64
 """Most levels of an 8-bit type that count as coarse: fewer than 7 bits."""
@@ -78,7 +78,7 @@ def what_happened(
     """
     if not variant.any():
         return Changed("zeroed")
-    looked_at = np.unique(np.linspace(0, len(baseline) - 1, MOST_CHANNELS).astype(int))
+    looked_at = np.unique(np.linspace(0, len(baseline) - 1, MAX_CHANNELS).astype(int))
     weights = _Weights(baseline[looked_at], variant[looked_at], steps[looked_at])
     explained = next(
         (explanation for explanation in _explanations(weights) if explanation is not None), None
@@ -144,7 +144,7 @@ def _by_likeness(weights: _Weights, stored: npt.NDArray[np.generic]) -> Changed:
     levels = int(np.unique(stored).size) if stored.dtype.kind != "f" else stored.size
     if levels <= COARSE < stored.size and cosine > COARSELY:
         return Changed("coarse", levels=levels)
-    if cosine > NEAR:
+    if cosine > NEAR_COSINE:
         return Changed("near")
     return Changed("foreign" if abs(cosine) < FOREIGN else "other")
 
@@ -167,7 +167,7 @@ def _per_channel(baseline: Doubles, variant: Doubles) -> Doubles:
 def _clipped(baseline: Doubles, variant: Doubles) -> Doubles:
     """Return the baseline's weights clipped to the range of each channel of the variant."""
     rest = tuple(range(1, baseline.ndim))
-    if baseline[0].size < LEAST_CHANNEL:
+    if baseline[0].size < MIN_CHANNEL:
         rest = tuple(range(baseline.ndim))  # in small channels most values are extremes
     ends = (of(variant, axis=rest, keepdims=True) for of in (np.min, np.max))
     return np.asarray(np.clip(baseline, *ends))

@@ -18,7 +18,7 @@ from edgeq.measure.stored.steps import (
     COARSEST,
     FLOAT32_STEP,
     HALF_A_STEP,
-    LEAST_CHANNEL,
+    MIN_CHANNEL,
     NO_FACTOR,
     Distance,
     Doubles,
@@ -33,29 +33,29 @@ from edgeq.tflite.model_file import Tensor
 from edgeq.tflite.skeleton import DENSE, Exchange, Node, squeezed
 from edgeq.tflite.wiring import Places
 
-MOST_OF_A_CHANNEL = 2.2
-"""Greatest distance of a channel. Plain rounding never exceeds sqrt(3) = 1.73; the rest is room for
+MAX_OF_A_CHANNEL = 2.2
+"""Maximum distance of a channel. Plain rounding never exceeds sqrt(3) = 1.73; the rest is room for
 a second rounding."""
-MOST_OF_A_SMALL_CHANNEL = 2.9
-"""Greatest distance of a small channel: one of nine weights rounded the other way moves it that
+MAX_OF_A_SMALL_CHANNEL = 2.9
+"""Maximum distance of a small channel: one of nine weights rounded the other way moves it that
 far."""
 SMALL_CHANNEL = 32
-MOST_OF_A_LAYER = 1.5
-"""Greatest distance of a layer. Plain rounding gives 1.0, good files at most 1.1, truncation 2."""
-MOST_OF_A_LAYER_OF_SMALL_CHANNELS = 1.75
+MAX_OF_A_LAYER = 1.5
+"""Maximum distance of a layer. Plain rounding gives 1.0, good files at most 1.1, truncation 2."""
+MAX_OF_A_LAYER_OF_SMALL_CHANNELS = 1.75
 """The same with small channels: clipping the greatest of nine weights from 128 steps to 127 gives
 1.5."""
 STEPS_OF_FLOAT16 = 1.5
-"""Greatest error of a float16 weight: truncation moves it by less than a step, double rounding by
+"""Maximum error of a float16 weight: truncation moves it by less than a step, double rounding by
 at most this. No output reveals 1.5 steps of 1 in 2048."""
-MOST_OF_FLOAT16 = 5.2
+MAX_OF_FLOAT16 = 5.2
 """Distance of a channel in which every weight is off by ``STEPS_OF_FLOAT16``."""
-MANY = 100
+MIN_WEIGHTS = 100
 FEWEST_STEPS = 8.0
 """A channel whose greatest weight spans fewer steps has at most 4 bits left."""
-FEW = 0.1
+MAX_COARSE_CHANNELS = 0.1
 """Share of a layer's channels that may keep so few steps if a single scale is usual."""
-MOST_CHANNELS = 0.8
+MAX_CHANNELS = 0.8
 """Share of the channels from which the whole layer counts as affected: the rest may be dead."""
 FLOAT16_END = 65504.0
 INT32_ROOM = 2.0**30
@@ -114,7 +114,11 @@ class _Weights:
     def bad(self, apart: Distance) -> npt.NDArray[np.bool_]:
         """Return which channels rounding does not explain; all if the layer as a whole is off."""
         bad = ~(apart.channels <= self.limit)
-        if not bad.any() and self.baseline.size >= MANY and not apart.whole <= self.limit_of_all:
+        if (
+            not bad.any()
+            and self.baseline.size >= MIN_WEIGHTS
+            and not apart.whole <= self.limit_of_all
+        ):
             return ~bad
         return bad
 
@@ -122,15 +126,15 @@ class _Weights:
     def limit(self) -> float:
         """The greatest distance of a channel that rounding explains."""
         if self.is_nearly_float16:
-            return MOST_OF_FLOAT16
-        return MOST_OF_A_SMALL_CHANNEL if self.has_small_channels else MOST_OF_A_CHANNEL
+            return MAX_OF_FLOAT16
+        return MAX_OF_A_SMALL_CHANNEL if self.has_small_channels else MAX_OF_A_CHANNEL
 
     @property
     def limit_of_all(self) -> float:
         """The greatest distance of the layer as a whole that rounding explains."""
         if self.is_nearly_float16:
-            return MOST_OF_FLOAT16
-        return MOST_OF_A_LAYER_OF_SMALL_CHANNELS if self.has_small_channels else MOST_OF_A_LAYER
+            return MAX_OF_FLOAT16
+        return MAX_OF_A_LAYER_OF_SMALL_CHANNELS if self.has_small_channels else MAX_OF_A_LAYER
 
     @property
     def has_small_channels(self) -> bool:
@@ -163,7 +167,7 @@ class _Weights:
     @property
     def steps_left(self) -> Doubles:
         """Steps that one scale leaves each channel, without channels of tiny weights."""
-        alive = self._greatest > LEAST_CHANNEL * self._greatest.max()
+        alive = self._greatest > MIN_CHANNEL * self._greatest.max()
         return np.asarray(self._greatest[alive] / float(self.scales[0]), np.float64)
 
     @property
@@ -307,11 +311,11 @@ def _compare_weights(file: StoredModel, pair: Pair, weights: _Weights, tally: Ta
         tally.add(
             pair,
             "weights",
-            (word, detail + (few if len(chosen) < MOST_CHANNELS * len(bad) else "")),
+            (word, detail + (few if len(chosen) < MAX_CHANNELS * len(bad) else "")),
             distances=(apart.greatest, apart.relative),
             channels=(len(chosen), len(bad)),
         )
-    elif usual and (weights.steps_left < FEWEST_STEPS).mean() > FEW:
+    elif usual and (weights.steps_left < FEWEST_STEPS).mean() > MAX_COARSE_CHANNELS:
         _add_one_scale(pair, weights, apart, tally)
 
 
@@ -331,7 +335,7 @@ def _add_one_scale(pair: Pair, weights: _Weights, apart: Distance, tally: Tally)
         ("one scale", detail),
         distances=(apart.greatest, apart.relative),
         channels=(int((left < FEWEST_STEPS).sum()), len(weights.baseline)),
-        certain=not usual or bool((left < FEWEST_STEPS).mean() > FEW),
+        certain=not usual or bool((left < FEWEST_STEPS).mean() > MAX_COARSE_CHANNELS),
     )
 
 

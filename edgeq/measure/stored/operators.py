@@ -27,8 +27,8 @@ from edgeq.measure.stored.finding import (
 from edgeq.measure.stored.folding import Affine, changes_nothing
 from edgeq.measure.stored.layers import (
     FLOAT16_END,
-    MOST_OF_A_SMALL_CHANNEL,
-    MOST_OF_FLOAT16,
+    MAX_OF_A_SMALL_CHANNEL,
+    MAX_OF_FLOAT16,
     both,
 )
 from edgeq.measure.stored.steps import Reals, distance
@@ -38,7 +38,7 @@ from edgeq.tflite.model_file import Tensor
 from edgeq.tflite.skeleton import COMMUTATIVE, DENSE, Node, Skeleton, Source
 
 SAME_REAL = 1e-6
-SHOWN = 8
+MAX_SHOWN = 8
 _NONE = "NONE"
 _WHOLE_NUMBERS = frozenset({"int32", "int64", "bool"})
 _SHAPES = frozenset({("FILL", 0), ("BROADCAST_TO", 1), ("STRIDED_SLICE", 2)})
@@ -235,7 +235,7 @@ def _compare_constant(
         tensorwise=True,
         baseline_steps=tensors[0].scales if tensors[0].scales.size == 1 else None,
     )
-    limit = MOST_OF_FLOAT16 if given.dtype == "float16" else MOST_OF_A_SMALL_CHANNEL
+    limit = MAX_OF_FLOAT16 if given.dtype == "float16" else MAX_OF_A_SMALL_CHANNEL
     if apart.greatest <= limit:
         return
     same = same_output(files[1].model, pair.variant, inverse)
@@ -271,7 +271,10 @@ def _compare_parameter(
     )
     tally.tensors += 1
     if ours != theirs:
-        what = "other parameter", f"is {theirs[:SHOWN]}, in the baseline {ours[:SHOWN]}"
+        what = (
+            "other parameter",
+            f"is {theirs[:MAX_SHOWN]}, in the baseline {ours[:MAX_SHOWN]}",
+        )
         tally.add(pair, "parameter", what)
 
 

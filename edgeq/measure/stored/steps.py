@@ -23,9 +23,9 @@ ROUNDING = float(np.sqrt(12))
 COARSEST = 1.5
 """Multiple of a sensible step up to which a file's own step counts, to allow for narrow ranges and
 powers of two."""
-LEAST_CHANNEL = 1e-3
+MIN_CHANNEL = 1e-3
 """Least greatest weight of a channel as a share of the layer's; smaller channels count as that."""
-LEAST_RANGE = 5e-7
+MIN_RANGE = 5e-7
 """Smallest range that TensorFlow's converter gives a channel (``kSmallestHalfRange`` in its
 quantization utilities). Layers that a factor of 1e-6 was folded into keep fewer steps."""
 FLOAT32_STEP = 1e-5
@@ -37,7 +37,7 @@ NO_FACTOR = 0.005
 """Deviation of a factor from 1 up to which numbers are described as near the baseline's."""
 BITS = {"int8": 8, "uint8": 8, "int16": 16, "int4": 4, "int2": 2}
 HALF_A_STEP = 0.51
-"""Greatest error in steps of rounding to the nearest step."""
+"""Maximum error in steps of rounding to the nearest step."""
 _LAST_BUT_ONE = 65472.0
 """The last float16 but one. After the last comes infinity, so that its step would be infinite."""
 _TINY = 1e-30
@@ -130,7 +130,7 @@ def distance(
 def _are_least(steps: Doubles, dtype: str) -> npt.NDArray[np.bool_]:
     """Return which steps are the least that converters write, of weights or of constants."""
     highest = max(2 ** (BITS[dtype] - 1) - 1, 1)
-    least = [LEAST_RANGE / highest, LEAST_RANGE / (highest + 0.5)]  # weights, constants
+    least = [MIN_RANGE / highest, MIN_RANGE / (highest + 0.5)]  # weights, constants
     alike = np.isclose(steps[:, np.newaxis], least, rtol=1e-3, atol=0)
     return np.asarray(alike.any(axis=1), np.bool_)
 
@@ -200,7 +200,7 @@ def finite(values: npt.NDArray[np.floating]) -> Doubles:
 
 def _floored(greatest: npt.NDArray[np.floating]) -> Doubles:
     values = greatest.astype(np.float64)
-    least = max(LEAST_CHANNEL * float(values.max(initial=0.0)), _TINY)
+    least = max(MIN_CHANNEL * float(values.max(initial=0.0)), _TINY)
     return np.asarray(np.maximum(values, least))
 
 

@@ -19,8 +19,8 @@ Integers = npt.NDArray[np.int64]
 BINS = 15
 """Bins of the calibration error, as in Guo et al., ICML 2017, section 4.2."""
 
-LEAST_OF_CLASS = 10
-"""Least number of images of a class whose recall is judged."""
+MIN_OF_CLASS = 10
+"""Minimum number of images of a class whose recall is judged."""
 
 
 def measure(
@@ -54,11 +54,11 @@ def measure(
     if labels is not None:
         before, after = baseline.predicted == labels, (variant.predicted == labels) & ~variant.tied
         classes = _recalls(labels, before, after)
-        judged = [row for row in classes if row.count >= LEAST_OF_CLASS]
+        judged = [row for row in classes if row.count >= MIN_OF_CLASS]
         if judged:
             figures.append(_recall_drop(data, labels, before, after, judged))
         else:
-            absent["class_recall_drop"] = f"no class has {LEAST_OF_CLASS} images"
+            absent["class_recall_drop"] = f"no class has {MIN_OF_CLASS} images"
         figures.append(
             data.drop(
                 "calibration_error_rise",
@@ -139,7 +139,7 @@ def _recall_drop(
         name="class_recall_drop",
         value=(worst.baseline or 0.0) - worst.variant,
         interval=(max(low for low, _ in ends), max(high for _, high in ends)),
-        text=f"greatest drop of a class's recall, of {len(judged):,} classes with {LEAST_OF_CLASS} "
+        text=f"greatest drop of a class's recall, of {len(judged):,} classes with {MIN_OF_CLASS} "
         f"images or more, is class {worst.class_index}'s on {worst.count:,} images: recall",
         images=data.images,
         method="Gaffke's bounds of paired differences, for all classes at once",

@@ -33,16 +33,16 @@ FALSE_ACCEPT_RATE = 0.01
 LOW = 0.1
 """Quantile of the cosines that counts as a low one."""
 
-_LEAST_GALLERY = 4
-"""Least number of samples for each neighbour: with fewer, chance alone shares a quarter."""
+_MIN_GALLERY = 4
+"""Minimum number of samples for each neighbour: with fewer, chance alone shares a quarter."""
 
 _SAME = 0.9999
 """Mean cosine of a baseline's embeddings above which they hardly depend on the sample."""
 
-MOST = 1000
+MAX_COMPARED = 1000
 """Samples whose neighbours are compared; of more, some are taken, as pairs grow with the square."""
 
-MOST_VERIFIED = 400
+MAX_VERIFIED = 400
 """The same for verification, which weighs all pairs again in each resample."""
 
 _PARTS = 30
@@ -70,10 +70,10 @@ def measure(data: TaskData) -> TaskFigures:
     cosines = (ours * theirs).sum(axis=1)
     figures, absent = [_low_cosine(data, cosines)], dict[str, str]()
     count = data.options.neighbours or NEIGHBOURS
-    near = np.arange(0, data.images, -(-data.images // MOST))
+    near = np.arange(0, data.images, -(-data.images // MAX_COMPARED))
     similar, other = (side[near] @ side[near].T for side in (ours, theirs))
     apart = similar[~np.eye(near.size, dtype=np.bool_)]
-    if near.size < _LEAST_GALLERY * count + 1:
+    if near.size < _MIN_GALLERY * count + 1:
         absent["neighbour_recall"] = (
             f"the {count} nearest of {near.size - 1} other samples are hardly a choice"
         )
@@ -124,16 +124,16 @@ def shared_neighbours(similar: Doubles, other: Doubles, count: int) -> Doubles:
 
 
 def some_identities(identities: Integers) -> Integers:
-    """Return samples of whole identities, drawn at random, up to ``MOST_VERIFIED``.
+    """Return samples of whole identities, drawn at random, up to ``MAX_VERIFIED``.
 
     Args:
         identities: The identity of each sample, shape ``(n,)``.
     """
-    if len(identities) <= MOST_VERIFIED:
+    if len(identities) <= MAX_VERIFIED:
         return np.arange(len(identities))
     names, counts = np.unique(identities, return_counts=True)
     order = np.random.default_rng(0).permutation(len(names))
-    chosen = names[order[np.cumsum(counts[order]) <= max(MOST_VERIFIED, counts[order[:2]].sum())]]
+    chosen = names[order[np.cumsum(counts[order]) <= max(MAX_VERIFIED, counts[order[:2]].sum())]]
     samples: Integers = np.flatnonzero(np.isin(identities, chosen))
     return samples
 

@@ -15,7 +15,7 @@ from edgeq.measure.figures import (
     weighted_mean,
 )
 
-MOST = 100.0
+MAX_PSNR = 100.0
 """PSNR in dB of two pictures that are equal, or nearly."""
 
 _SIGMA = 1.5
@@ -52,13 +52,13 @@ def measure(data: TaskData) -> TaskFigures:
         psnrs[image], ssims[image] = psnr(ours, theirs, peak), ssim(ours, theirs, peak)
         apart = np.abs(ours - theirs).reshape(*ours.shape[:2], -1).mean(axis=2) / peak
         most = max(float(np.quantile(apart, _STRONG)), np.finfo(np.float64).tiny)
-        maps.add(image, MOST - psnrs[image], np.clip(apart / most, 0, 1))
+        maps.add(image, MAX_PSNR - psnrs[image], np.clip(apart / most, 0, 1))
         if data.labels is not None:
             target = low + np.asarray(data.labels[image], np.float64) / 255 * peak
             before[image], after[image] = psnr(ours, target, peak), psnr(theirs, target, peak)
     figures = [
         data.resampled(
-            "psnr", partial(weighted_mean, psnrs), "mean PSNR with the baseline's", best=MOST
+            "psnr", partial(weighted_mean, psnrs), "mean PSNR with the baseline's", best=MAX_PSNR
         ),
         data.mean("ssim", np.clip(ssims, 0, 1), "mean SSIM with the baseline's pictures"),
     ]
@@ -79,7 +79,7 @@ def measure(data: TaskData) -> TaskFigures:
 
 
 def psnr(first: Doubles, second: Doubles, peak: float) -> float:
-    """Return the peak signal to noise ratio of two pictures in dB, at most ``MOST``.
+    """Return the peak signal to noise ratio of two pictures in dB, at most ``MAX_PSNR``.
 
     Args:
         first: A picture.
@@ -87,7 +87,7 @@ def psnr(first: Doubles, second: Doubles, peak: float) -> float:
         peak: Difference of the greatest and the least value that a picture can have.
     """
     error = float(((first - second) ** 2).mean())
-    return MOST if error == 0 else min(MOST, 10 * float(np.log10(peak**2 / error)))
+    return MAX_PSNR if error == 0 else min(MAX_PSNR, 10 * float(np.log10(peak**2 / error)))
 
 
 def ssim(first: Doubles, second: Doubles, peak: float) -> float:

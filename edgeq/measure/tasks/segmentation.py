@@ -20,11 +20,11 @@ Integers = npt.NDArray[np.int64]
 IGNORED = 255
 """Value of pixels of a mask that do not count, as in PASCAL VOC, if the spec names none."""
 
-LEAST_SHARE = 0.001
+MIN_SHARE = 0.001
 """Share of all pixels below which a class is listed but does not count: a few pixels more or less
 would decide about as much of the mean as a class that fills the images."""
 
-_MOST_CLASSES = 4096
+_MAX_CLASSES = 4096
 
 
 def measure(data: TaskData) -> TaskFigures:
@@ -35,7 +35,7 @@ def measure(data: TaskData) -> TaskFigures:
     - ``iou_drop``: with masks, the mean IoU of the baseline's maps and the masks minus that of the
       variant's.
 
-    A class counts if it covers at least ``LEAST_SHARE`` of the pixels of the baseline's maps, or of
+    A class counts if it covers at least ``MIN_SHARE`` of the pixels of the baseline's maps, or of
     the masks.
 
     Source of the mean IoU: Everingham et al., International Journal of Computer Vision 111 (2015),
@@ -103,7 +103,7 @@ class _Sums:
     def counted(self) -> npt.NDArray[np.bool_]:
         """Which classes count, shape ``(c,)``."""
         pixels = self.first.sum(axis=0)
-        counts: npt.NDArray[np.bool_] = pixels >= max(LEAST_SHARE * pixels.sum(), 1)
+        counts: npt.NDArray[np.bool_] = pixels >= max(MIN_SHARE * pixels.sum(), 1)
         return counts
 
     def add(self, image: int, first: Integers, second: Integers) -> None:
@@ -175,7 +175,7 @@ class _Reader:
             return best
         flat = values.reshape(values.shape[:2])
         if self._whole:
-            return np.clip(np.rint(flat), 0, _MOST_CLASSES).astype(np.int64)
+            return np.clip(np.rint(flat), 0, _MAX_CLASSES).astype(np.int64)
         return (flat >= self._bar).astype(np.int64)
 
 

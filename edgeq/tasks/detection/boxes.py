@@ -11,11 +11,11 @@ Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
-MOST_BOXES = 300
-"""Greatest number of boxes of an image, the most certain ones; Ultralytics keeps as many."""
+MAX_BOXES = 300
+"""Maximum number of boxes of an image, the most certain ones; Ultralytics keeps as many."""
 
-MOST_CANDIDATES = 2000
-"""Greatest number of boxes of an image that enter suppression, the most certain ones."""
+MAX_CANDIDATES = 2000
+"""Maximum number of boxes of an image that enter suppression, the most certain ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ def iou(first: Floats, second: Floats) -> Floats:
     return ratios
 
 
-def suppress(boxes: Boxes, overlap: float, most: int = MOST_BOXES) -> Boxes:
+def suppress(boxes: Boxes, overlap: float, most: int = MAX_BOXES) -> Boxes:
     """Return the boxes without those that overlap a more certain box of their class.
 
     Greedy suppression, class by class: the most certain box stays, and every box of the same class
@@ -78,7 +78,7 @@ def suppress(boxes: Boxes, overlap: float, most: int = MOST_BOXES) -> Boxes:
     Returns:
         The boxes in order of falling score.
     """
-    left = np.argsort(-boxes.scores, kind="stable")[:MOST_CANDIDATES]
+    left = np.argsort(-boxes.scores, kind="stable")[:MAX_CANDIDATES]
     stays = list[int]()
     while len(left) and len(stays) < most:
         best, left = left[0], left[1:]

@@ -13,7 +13,7 @@ from edgeq.errors import SpecError
 from edgeq.io.files import sha256_bytes
 from edgeq.tasks.detection.boxes import Boxes, Floats, Integers, suppress
 from edgeq.tasks.detection.decoders import Decode
-from edgeq.tasks.detection.heads import LEAST_SCORE
+from edgeq.tasks.detection.heads import MIN_SCORE
 
 Place = tuple[float, float, float, float]
 
@@ -112,7 +112,7 @@ def _checked(decoded: object, image: int, where: str) -> Boxes:
             remedy="Return corners (n, 4), scores (n,) and classes (n,), see docs/extending.md",
         ) from error
     finite = np.isfinite(boxes.corners).all(axis=1) & np.isfinite(boxes.scores)
-    return boxes.take(finite).above(LEAST_SCORE)
+    return boxes.take(finite).above(MIN_SCORE)
 
 
 def _as_boxes(decoded: Any) -> Boxes:

@@ -2,7 +2,7 @@
 
 Every function takes the outputs of one image in the model's order, as real values without the
 batch dimension, and the input's height and width. It returns all boxes whose score is at least
-``LEAST_SCORE``, before suppression, with corners relative to the input.
+``MIN_SCORE``, before suppression, with corners relative to the input.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from edgeq.tasks.detection.boxes import Boxes, Floats, Integers, from_centres
 
-LEAST_SCORE = 0.01
+MIN_SCORE = 0.01
 """Scores below this are not boxes. Average precision counts boxes far below an application's
 threshold, and the recipes of these networks evaluate from here on."""
 
@@ -52,7 +52,7 @@ def fastestdet(outputs: Outputs, _: Size) -> Boxes:
     cells = head.reshape(rows * columns, -1)
     classes = cells[:, 5:]
     scores = np.clip(cells[:, 0], 0, None) ** 0.6 * np.clip(classes.max(axis=1), 0, None) ** 0.4
-    certain = scores >= LEAST_SCORE
+    certain = scores >= MIN_SCORE
     cells, places = cells[certain], np.stack([across.ravel(), down.ravel()], axis=1)[certain]
     centres = (places + np.tanh(cells[:, 1:3])) / np.array([columns, rows], np.float32)
     sizes = (1 + np.tanh(cells[:, 3:5] / 2)) / 2  # the sigmoid, without an overflow
@@ -72,7 +72,7 @@ def yolov5(outputs: Outputs, size: Size) -> Boxes:
     Source: ``non_max_suppression`` in ``utils/general.py`` of github.com/ultralytics/yolov5.
     """
     (head,) = outputs
-    hopeful = head[head[:, 4] >= LEAST_SCORE]
+    hopeful = head[head[:, 4] >= MIN_SCORE]
     return _best_class(hopeful[:, :4], hopeful[:, 4:5] * hopeful[:, 5:], size)
 
 
@@ -85,7 +85,7 @@ def yolov8(outputs: Outputs, size: Size) -> Boxes:
     github.com/ultralytics/ultralytics.
     """
     (head,) = outputs
-    hopeful = head[:, head[4:].max(axis=0) >= LEAST_SCORE].T
+    hopeful = head[:, head[4:].max(axis=0) >= MIN_SCORE].T
     return _best_class(hopeful[:, :4], hopeful[:, 4:], size)
 
 
@@ -105,7 +105,7 @@ def ssd(outputs: Outputs, _: Size) -> Boxes:
         scores.ravel()[:number],
         classes.ravel()[:number].astype(np.int64),
     )
-    return boxes.above(LEAST_SCORE)
+    return boxes.above(MIN_SCORE)
 
 
 def ultraface(outputs: Outputs, size: Size) -> Boxes:
@@ -128,7 +128,7 @@ def ultraface(outputs: Outputs, size: Size) -> Boxes:
             f"{len(offsets)} offsets and {len(scores)} scores do not belong to the {len(priors)} "
             f"priors of an input of {size[0]} x {size[1]}"
         )
-    certain = scores[:, 1] >= LEAST_SCORE
+    certain = scores[:, 1] >= MIN_SCORE
     offsets, priors = offsets[certain], priors[certain]
     centres = priors[:, :2] + 0.1 * priors[:, 2:] * offsets[:, :2]
     sizes = priors[:, 2:] * np.exp(0.2 * offsets[:, 2:])
@@ -170,7 +170,7 @@ def mediapipe(outputs: Outputs, size: Size) -> Boxes:
         )
     # The sigmoid, without an overflow.
     scores = ((1 + np.tanh(logits[:, 0] / 2)) / 2).astype(np.float32)
-    certain = scores >= LEAST_SCORE
+    certain = scores >= MIN_SCORE
     centres = (values[certain, :4] / np.array([size[1], size[0]] * 2)).astype(np.float32)
     centres[:, :2] += mediapipe_anchors(len(logits))[certain]
     return Boxes(from_centres(centres), scores[certain], np.zeros(len(centres), np.int64))
@@ -202,4 +202,4 @@ def _best_class(centres: Floats, scores: Floats, size: Size) -> Boxes:
     corners = from_centres(centres)
     if np.median(np.abs(centres)) > _PIXELS:
         corners = (corners / np.array([size[1], size[0]] * 2)).astype(np.float32)
-    return Boxes(corners, scores[np.arange(len(scores)), classes], classes).above(LEAST_SCORE)
+    return Boxes(corners, scores[np.arange(len(scores)), classes], classes).above(MIN_SCORE)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from edgeq.cli import main
-from edgeq.cli.detect import MANY, DetectedArrays, detect
+from edgeq.cli.detect import MANY_PHOTOGRAPHS, DetectedArrays, detect
 from edgeq.config.load import load_spec
 from edgeq.config.structs import ReadyVariant, Samples
 from tests.unit.tiny_model import Op, Tensor, build, classifier
@@ -99,7 +99,7 @@ def test_of_many_calibration_images_some_are_taken(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edgeq.cli.detect.MANY", 3)
-    assert MANY == 500
+    assert MANY_PHOTOGRAPHS == 500
     keras_file(here / "net.keras")
     photographs(here / "train", 4)
     assert main(["init"]) == 0

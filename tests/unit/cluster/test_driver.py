@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeq.cluster.driver import AHEAD, MOST_LOSSES, PATIENCE_S, Deck, Done, Homes, run_on
+from edgeq.cluster.driver import AHEAD, MAX_LOSSES, PATIENCE_S, Deck, Done, Homes, run_on
 from edgeq.cluster.work import Answer, Portion, Unseen
 from edgeq.errors import ClusterError, ImageError, ModelRefusedError, WorkerCrashedError
 from tests.unit.cluster.clusters import JOB, FakeNodes, photos, portions, rows
@@ -48,7 +48,7 @@ def test_each_photograph_comes_back_once_with_its_own_row(
     try:
         done = ran(cluster, count)
     except WorkerCrashedError:
-        assert len(losing) >= MOST_LOSSES
+        assert len(losing) >= MAX_LOSSES
         return
     assert names(done) == [photo.name for photo in photos(2 * count)]
     for portion in done:

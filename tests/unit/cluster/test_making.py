@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.cluster.driver import MOST_LOSSES, PATIENCE_S
+from edgeq.cluster.driver import MAX_LOSSES, PATIENCE_S
 from edgeq.cluster.making import MakingElsewhere
 from edgeq.config.structs import Make
 from edgeq.errors import ConversionError
@@ -84,7 +84,7 @@ def test_another_node_does_the_work_of_a_lost_one(folder: Path) -> None:
 
 
 def test_work_that_costs_too_many_nodes_is_the_models_fault(folder: Path) -> None:
-    names = "abcd"[: MOST_LOSSES + 1]
+    names = "abcd"[: MAX_LOSSES + 1]
     nodes = FakeMakers(*names, losing=names)
     with (
         children_elsewhere(on(nodes)),

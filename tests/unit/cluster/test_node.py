@@ -109,7 +109,7 @@ def test_files_that_are_not_here_or_are_others_must_be_sent(
 def test_what_does_not_fit_into_memory_leaves_what_came_first(
     job: Job, model: Bytes, portion: Portion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgeq.cluster.node.MOST_PIXELS", 2 * 3 * SIZE[0] * SIZE[1])
+    monkeypatch.setattr("edgeq.cluster.node.MAX_PIXELS", 2 * 3 * SIZE[0] * SIZE[1])
     first, last = Portion(portion.photos[:2]), Portion(portion.photos[2:])
     bgr = replace(job, preprocessing=Preprocessing(channels="bgr"))
     cropped = replace(job, preprocessing=Preprocessing(resize="centre_crop"))

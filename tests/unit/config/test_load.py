@@ -18,7 +18,7 @@ from edgeq.errors import SpecError
 from edgeq.pipeline import run
 from tests.unit.config.writing import ORIGIN, ROOT, table
 
-LEAST = '[models.net]\nsource = "net.tflite"\n'
+MINIMAL = '[models.net]\nsource = "net.tflite"\n'
 SHARED = '[tool.edgeq.models.shared]\nsource = "net.tflite"\n'
 
 
@@ -34,7 +34,7 @@ def write(path: Path, text: str | bytes) -> Path:
 
 
 def test_a_file_of_its_own_is_found_from_below(tmp_path: Path) -> None:
-    file = write(tmp_path / "edgeq.toml", LEAST)
+    file = write(tmp_path / "edgeq.toml", MINIMAL)
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
     found = load_spec(below)
@@ -43,13 +43,13 @@ def test_a_file_of_its_own_is_found_from_below(tmp_path: Path) -> None:
 
 
 def test_the_own_file_comes_before_the_shared_one(tmp_path: Path) -> None:
-    write(tmp_path / "edgeq.toml", LEAST)
+    write(tmp_path / "edgeq.toml", MINIMAL)
     write(tmp_path / "pyproject.toml", SHARED)
     assert list(load_spec(tmp_path).models) == ["net"]
 
 
 def test_the_nearest_file_wins(tmp_path: Path) -> None:
-    write(tmp_path / "edgeq.toml", LEAST)
+    write(tmp_path / "edgeq.toml", MINIMAL)
     write(tmp_path / "a" / "pyproject.toml", SHARED)
     found = load_spec(tmp_path / "a")
     assert list(found.models) == ["shared"]
@@ -58,7 +58,7 @@ def test_the_nearest_file_wins(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("other", ["", "[tool.other]\n", "tool = 3\n", "[project]\n"])
 def test_a_shared_file_without_our_table_is_passed_over(tmp_path: Path, other: str) -> None:
-    write(tmp_path / "edgeq.toml", LEAST)
+    write(tmp_path / "edgeq.toml", MINIMAL)
     write(tmp_path / "a" / "pyproject.toml", other)
     assert list(load_spec(tmp_path / "a").models) == ["net"]
 
@@ -68,8 +68,8 @@ def test_without_any_file_the_built_in_spec_holds(tmp_path: Path) -> None:
 
 
 def test_a_file_can_be_named(tmp_path: Path) -> None:
-    write(tmp_path / "edgeq.toml", LEAST)
-    other = write(tmp_path / "ci" / "strict.toml", LEAST.replace("net]", "strict]"))
+    write(tmp_path / "edgeq.toml", MINIMAL)
+    other = write(tmp_path / "ci" / "strict.toml", MINIMAL.replace("net]", "strict]"))
     found = load_spec(tmp_path, file=other)
     assert list(found.models) == ["strict"]
     assert found.root == tmp_path / "ci"
@@ -78,15 +78,15 @@ def test_a_file_can_be_named(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
-    write(tmp_path / "edgeq.toml", b"\xef\xbb\xbf" + LEAST.encode())
+    write(tmp_path / "edgeq.toml", b"\xef\xbb\xbf" + MINIMAL.encode())
     assert list(load_spec(tmp_path).models) == ["net"]
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (LEAST.encode("utf-16"), "is not UTF-8 (byte 0). Save it as UTF-8"),
-        (LEAST.encode("utf-16-le"), "is not valid TOML"),
+        (MINIMAL.encode("utf-16"), "is not UTF-8 (byte 0). Save it as UTF-8"),
+        (MINIMAL.encode("utf-16-le"), "is not valid TOML"),
         (bytes(range(256)), "is not UTF-8 (byte 128)"),
         (b"\x00\x01", "is not valid TOML"),
         (b"[models", "is not valid TOML: Expected"),

@@ -226,7 +226,7 @@ def test_a_case_of_no_model_is_damage(tmp_path: Path) -> None:
 
 
 def test_many_flips_are_not_kept_by_name() -> None:
-    many = flips(**{f"n{number}": None for number in range(past.MOST_FLIPS + 1)})
+    many = flips(**{f"n{number}": None for number in range(past.MAX_FLIPS + 1)})
     (model,) = past_run(run(agreement=many)).models.values()
     assert model.variants["int8"].flips is None
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgeq.judge.running import (
-    MOST_APART,
+    MAX_APART,
     copy_of_baseline,
     fed_other_values,
     input_range,
@@ -466,4 +466,4 @@ def test_approximations_of_a_range_are_told_from_other_ranges(
         FirstValues((np.array([[0.0] * 3, [255.0] * 3]) - mean) / std)
         for mean, std in (declared, due)
     )
-    assert (steps_apart(first, other) <= MOST_APART) is alike
+    assert (steps_apart(first, other) <= MAX_APART) is alike

@@ -11,7 +11,7 @@ from scipy.stats import t as student
 
 from edgeq.measure import bootstrap
 from edgeq.measure.bootstrap import (
-    LEAST_IN_TAIL,
+    MIN_IN_TAIL,
     _weighted_medians,
     least_blocks,
     median_intervals,
@@ -92,7 +92,7 @@ def test_a_strict_interval_has_resamples_beyond_its_ends(monkeypatch: pytest.Mon
     strict = median_intervals(*times, 0.999, 0)
     assert loose is not None
     assert strict is not None
-    assert sum(drawn) >= 2 * LEAST_IN_TAIL / 0.001 - 1
+    assert sum(drawn) >= 2 * MIN_IN_TAIL / 0.001 - 1
     assert strict.ratio[0] < loose.ratio[0] < loose.ratio[1] < strict.ratio[1]
 
 
@@ -184,7 +184,7 @@ def test_portions_are_as_many_resamples_as_one_draw(monkeypatch: pytest.MonkeyPa
     rows.clear()
     monkeypatch.setattr(bootstrap, "_CELLS", 1)
     monkeypatch.setattr(bootstrap, "RESAMPLES", 3)
-    monkeypatch.setattr(bootstrap, "LEAST_IN_TAIL", 0)
+    monkeypatch.setattr(bootstrap, "MIN_IN_TAIL", 0)
     median_intervals(*times, 0.95, 0)
     assert rows == [1, 1, 1]
 

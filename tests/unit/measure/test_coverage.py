@@ -25,7 +25,7 @@ from edgeq.measure.statistics import (
 )
 
 LEAST = 0.94
-LEAST_SIDE = 0.97
+MIN_SIDE = 0.97
 RATES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.9)
 ROUNDING = 1e-9
 
@@ -40,8 +40,8 @@ def require_coverage(outcomes: Iterable[tuple[float, Interval]], truth: float) -
         above += chance * (low > truth + ROUNDING)
         below += chance * (high < truth - ROUNDING)
     assert total == pytest.approx(1.0)
-    assert above <= 1 - LEAST_SIDE, (truth, above)
-    assert below <= 1 - LEAST_SIDE, (truth, below)
+    assert above <= 1 - MIN_SIDE, (truth, above)
+    assert below <= 1 - MIN_SIDE, (truth, below)
     assert above + below <= 1 - LEAST, (truth, above + below)
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeq.measure.growth import LEAST_INFERENCES, SETTLING, Samples, growth, rise
+from edgeq.measure.growth import MIN_INFERENCES, SETTLING, Samples, growth, rise
 
-Numbers = st.integers(SETTLING + LEAST_INFERENCES, 400)
+Numbers = st.integers(SETTLING + MIN_INFERENCES, 400)
 BASE = 50_000_000
 
 
@@ -70,7 +70,7 @@ def test_samples_may_be_left_out_but_not_long_stretches_of_them() -> None:
 
 
 def test_too_few_inferences_and_unknown_sizes_tell_nothing() -> None:
-    numbers = np.arange(1, SETTLING + LEAST_INFERENCES + 1)
+    numbers = np.arange(1, SETTLING + MIN_INFERENCES + 1)
     assert rise(numbers, np.full(len(numbers), BASE)) is not None
     assert rise(numbers[:-1], np.full(len(numbers) - 1, BASE)) is None
     assert rise(numbers, np.full(len(numbers), -1)) is None
@@ -96,7 +96,7 @@ def test_nothing_is_known_of_nothing() -> None:
 
 
 def test_the_first_inference_that_is_judged_belongs_to_the_first_quarter() -> None:
-    numbers = np.arange(1, SETTLING + LEAST_INFERENCES + 40)
+    numbers = np.arange(1, SETTLING + MIN_INFERENCES + 40)
     values = np.full(len(numbers), BASE + 1000)
     values[: SETTLING + 1] = BASE
     found = rise(numbers, values)

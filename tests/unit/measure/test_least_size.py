@@ -10,7 +10,7 @@ from edgeq.config.methods import METHODS, MethodChoice
 from edgeq.measure.least_size import Narrower, least_size
 from edgeq.measure.size import measure_size
 from edgeq.quantize.make import make_variant
-from edgeq.quantize.recipes import LEAST_WEIGHTS
+from edgeq.quantize.recipes import MIN_WEIGHTS
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model
 from tests.unit.quantize.network import CLASSES, WIDTH, calibration, float_model, network
@@ -37,7 +37,7 @@ def baseline(folder: Path) -> ModelFile:
 def test_weights_shrink_by_what_their_type_is_narrower(
     tmp_path: Path, types: set[str], weights: int, *, integer: bool
 ) -> None:
-    found = least_size(baseline(tmp_path), Narrower(types, integer), least=LEAST_WEIGHTS)
+    found = least_size(baseline(tmp_path), Narrower(types, integer), least=MIN_WEIGHTS)
     assert (found.weights, found.float_weights) == (weights, 4 * WEIGHTS)
     assert found.others == found.bytes - weights > 0
 
@@ -73,7 +73,7 @@ def test_what_is_made_of_a_small_network_needs_no_more(
     need = least_size(
         read_model(model.path),
         Narrower(method.weight_types, "float32" not in method.activation_types),
-        least=LEAST_WEIGHTS,
+        least=MIN_WEIGHTS,
     )
     assert measure_size(own).bytes <= need.bytes
     # Room for scales and graph must not be room for weights that are not quantized.

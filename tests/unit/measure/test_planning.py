@@ -13,7 +13,7 @@ from scipy.stats import norm
 from edgeq.measure import planning
 from edgeq.measure.planning import (
     LOOKS,
-    MOST_ROUNDS,
+    MAX_ROUNDS,
     POWER,
     drop_to_see,
     images_needed,
@@ -159,7 +159,7 @@ def test_the_confidence_counts_in_every_plan(confidence: float) -> None:
 def test_plans_end_at_ten_million_images(monkeypatch: pytest.MonkeyPatch) -> None:
     assert planning._least(lambda n: n >= 8_388_608) == 8_388_608
     assert planning._least(lambda n: n >= 8_388_609) is None  # 16,777,216 is not tried
-    monkeypatch.setattr(planning, "MOST_IMAGES", 16)
+    monkeypatch.setattr(planning, "MAX_IMAGES", 16)
     found = [planning._least(functools.partial(operator.le, at)) for at in range(1, 18)]
     assert found == [*range(1, 17), None]
 
@@ -212,5 +212,5 @@ def test_every_look_doubles_the_rounds_until_there_are_many() -> None:
     assert [rounds_at(look, 64) for look in range(1, LOOKS + 1)] == [
         64, 128, 256, 512, 1024, 2048, 4096, 8192,
     ]  # fmt: skip
-    assert rounds_at(2, 10_000) == MOST_ROUNDS
-    assert rounds_at(2, 2 * MOST_ROUNDS) == 2 * MOST_ROUNDS
+    assert rounds_at(2, 10_000) == MAX_ROUNDS
+    assert rounds_at(2, 2 * MAX_ROUNDS) == 2 * MAX_ROUNDS

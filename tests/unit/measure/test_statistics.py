@@ -13,8 +13,8 @@ from scipy.stats import binom
 from edgeq.measure import statistics
 from edgeq.measure.statistics import (
     FARTHEST,
-    FEW,
     RARE,
+    RARE_SHARE,
     WHOLE,
     best_provable_rate,
     binomial_tail,
@@ -152,7 +152,7 @@ def test_the_ends_are_quantiles_of_randomly_weighted_means() -> None:
 def test_many_values_are_joined_without_moving_the_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     errors = np.random.default_rng(1).lognormal(0, 0.6, 700)
     joined = unbounded_mean(errors, 0.95)
-    monkeypatch.setattr(statistics, "_MOST_DISTINCT", 1000)
+    monkeypatch.setattr(statistics, "_MAX_DISTINCT", 1000)
     assert joined == pytest.approx(unbounded_mean(errors, 0.95), rel=1e-4)
 
 
@@ -444,7 +444,7 @@ def test_one_more_than_chance_allows_is_rare_in_a_good_variant(n: int) -> None:
 
 @pytest.mark.parametrize("n", [500, 1300, 5000, 50_000])
 def test_a_share_of_a_hundredth_is_seen(n: int) -> None:
-    assert binom.sf(most_by_chance(n, 0.95), n, FEW) >= 0.7
+    assert binom.sf(most_by_chance(n, 0.95), n, RARE_SHARE) >= 0.7
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=400), st.integers(1, 5))

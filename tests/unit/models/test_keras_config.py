@@ -127,15 +127,15 @@ def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(keras_config, "_SMALL_BYTES", 1_000_000)
     with pytest.raises(ModelError, match=r"would unpack .* bytes to 3000000"):
         check_archive(bomb)
-    monkeypatch.setattr(keras_config, "MOST_TIMES", 10**9)
+    monkeypatch.setattr(keras_config, "MAX_TIMES", 10**9)
     check_archive(bomb)
-    monkeypatch.setattr(keras_config, "MOST_BYTES", 2_000_000)
+    monkeypatch.setattr(keras_config, "MAX_BYTES", 2_000_000)
     with pytest.raises(ModelError, match="would unpack"):
         check_archive(bomb)
 
 
 def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keras_config, "MOST_MEMBERS", 2)
+    monkeypatch.setattr(keras_config, "MAX_MEMBERS", 2)
     with pytest.raises(ModelError, match="holds 3 files"):
         check_archive(archive(tmp_path / "a.keras", "a", "b", "c"))
 

@@ -23,10 +23,10 @@ from edgeq.measure.contrast import contrast
 from edgeq.measure.ranges import LEFT_OF_CLIPPING
 from edgeq.pipeline import gates, ranging
 from edgeq.pipeline.computed import (
-    FITTED,
-    JUDGED,
-    PAIRED,
-    VALUES,
+    FITTED_SAMPLES,
+    JUDGED_SAMPLES,
+    MAX_PAIRED_SAMPLES,
+    VALUES_READ,
     sample_pixels,
     sample_places,
     samples_of,
@@ -121,7 +121,7 @@ def test_a_gross_range_that_clips_is_found_by_pairs_if_a_few_samples_do_not_show
     root: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if the error of the few samples were that of other ranges."""
-    monkeypatch.setattr("edgeq.measure.ranges.LEAST_CAUSED", float("inf"))
+    monkeypatch.setattr("edgeq.measure.ranges.MIN_CAUSED", float("inf"))
     run = changed(root, content, scaled(1 / 12, 1))
     (single,) = (trial for trial in run.variants[0].ranges.trials if trial.recovers)
     count = run.variants[0].photographs.shape[0]
@@ -221,7 +221,7 @@ def test_the_baseline_is_looked_into_once_on_a_few_samples(root: Path, content: 
     places = sample_places(run.baseline("net")).fitted
     for some in values.values():
         assert len(some) == len(places)
-        assert some.shape[1] <= VALUES + 2
+        assert some.shape[1] <= VALUES_READ + 2
         assert (some[:, 0] == some.min(axis=1)).all()
         assert (some[:, 1] == some.max(axis=1)).all()
     before = sorted((run.store.root / "computed").iterdir())
@@ -233,9 +233,9 @@ def test_the_baseline_is_looked_into_once_on_a_few_samples(root: Path, content: 
 def test_ranges_are_judged_on_other_samples_than_they_fit(count: int) -> None:
     places = samples_of(count)
     assert set(places.fitted).isdisjoint(places.judged + places.paired)
-    assert len(set(places.paired)) == min(PAIRED, count - len(places.fitted))
-    assert len(places.fitted) + len(places.judged) == min(count, FITTED + JUDGED)
-    assert len(places.judged) == min(JUDGED, count // 2)
+    assert len(set(places.paired)) == min(MAX_PAIRED_SAMPLES, count - len(places.fitted))
+    assert len(places.fitted) + len(places.judged) == min(count, FITTED_SAMPLES + JUDGED_SAMPLES)
+    assert len(places.judged) == min(JUDGED_SAMPLES, count // 2)
     assert all(place % places.step == 0 for place in places.fitted + places.judged)
     assert max(places.fitted + places.judged) >= count - 2 * max(places.step, count // 32)
 

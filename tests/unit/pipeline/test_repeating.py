@@ -11,7 +11,7 @@ from edgeq.faults.faulty_worker import marked
 from edgeq.faults.inject import faulty_target
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline import repeating
-from edgeq.pipeline.repeating import MOST_IMAGES, ask_again, ask_others
+from edgeq.pipeline.repeating import MAX_IMAGES, ask_again, ask_others
 from edgeq.pipeline.run import Run
 from edgeq.results.judging import judge
 from edgeq.run.session import Session
@@ -38,7 +38,7 @@ def test_other_kernels_answer_a_few_photographs_once(
     found = ask_others(model)
     whole = variant(run, "same").predictions
     assert found.kernels == "reference"
-    assert found.outputs[0] == pytest.approx(whole.scores[:MOST_IMAGES], abs=0.01)
+    assert found.outputs[0] == pytest.approx(whole.scores[:MAX_IMAGES], abs=0.01)
     monkeypatch.setattr(run.executor.workers, "fresh", None)
     assert ask_others(model).kernels == "reference"
 
@@ -46,7 +46,7 @@ def test_other_kernels_answer_a_few_photographs_once(
 def test_time_ends_the_comparison_after_the_first_photograph(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repeating, "MOST_S", -1.0)
+    monkeypatch.setattr(repeating, "MAX_S", -1.0)
     run = Run(spec(project, store=str(tmp_path)))
     model = variant(run, "same")
     found = ask_others(model)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from edgeq.quantize.fitting import fitted
-from edgeq.quantize.recipes import LEAST_WEIGHTS, LITERT, TENSORFLOW, LitertRecipe
+from edgeq.quantize.recipes import LITERT, MIN_WEIGHTS, TENSORFLOW, LitertRecipe
 from tests.unit.quantize.network import float_model
 from tests.unit.tiny_model import Op, Tensor, build
 
@@ -25,7 +25,7 @@ def least_of(recipe: object) -> set[int]:
 def test_small_weights_are_quantized_if_there_are_no_others(tmp_path: Path) -> None:
     small, large = float_model(tmp_path, dense(341)), LITERT["dynamic_range"]
     assert least_of(fitted(large, small)) == {0}
-    assert least_of(fitted(large, float_model(tmp_path, dense(342)))) == {LEAST_WEIGHTS}
+    assert least_of(fitted(large, float_model(tmp_path, dense(342)))) == {MIN_WEIGHTS}
 
 
 def test_other_recipes_stay_as_they_are(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from edgeq.config.methods import MethodChoice
 from edgeq.errors import ConversionError, ModelError
-from edgeq.quantize.litert_child import SHIFT, Quantize, finished, quantize
+from edgeq.quantize.litert_child import UINT8_OFFSET, Quantize, finished, quantize
 from edgeq.quantize.make import make_variant
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
@@ -47,10 +47,10 @@ def test_unsigned_borders_change_no_answer(tmp_path: Path) -> None:
     generator = np.random.default_rng(1)
     given = generator.integers(-128, 128, (IMAGES, *SIZE, 3)).astype(np.int8)
     ours = answers(signed, given)
-    theirs = answers(unsigned, (given.astype(np.int16) + SHIFT).astype(np.uint8))
+    theirs = answers(unsigned, (given.astype(np.int16) + UINT8_OFFSET).astype(np.uint8))
     assert (str(ours.dtype), str(theirs.dtype)) == ("int8", "uint8")
     assert np.unique(ours).size > 1
-    np.testing.assert_array_equal(ours.astype(np.int16) + SHIFT, theirs)
+    np.testing.assert_array_equal(ours.astype(np.int16) + UINT8_OFFSET, theirs)
 
 
 def test_unsigned_borders_keep_their_names_and_scales(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_unsigned_borders_keep_their_names_and_scales(tmp_path: Path) -> None:
         before, after = signed.tensors[ours], unsigned.tensors[theirs]
         assert (before.name, before.shape) == (after.name, after.shape)
         np.testing.assert_array_equal(before.scales, after.scales)
-        np.testing.assert_array_equal(before.zero_points + SHIFT, after.zero_points)
+        np.testing.assert_array_equal(before.zero_points + UINT8_OFFSET, after.zero_points)
     names = [one.name for one in unsigned.operators]
     assert (names[0], names[-1], names.count("QUANTIZE")) == ("QUANTIZE", "QUANTIZE", 2)
     assert len({one.name for one in unsigned.tensors}) == len(unsigned.tensors)

@@ -15,7 +15,7 @@ from edgeq.pipeline.run import Run
 from edgeq.record.repair import RESULT, Repair
 from edgeq.repair import checking, repairing
 from edgeq.repair.bench import Bench, QuantizedUnit
-from edgeq.repair.choosing import MOST_CANDIDATES
+from edgeq.repair.choosing import MAX_CANDIDATES
 from edgeq.repair.goals import corrected, parse_goal
 from edgeq.repair.repairing import repair
 from edgeq.repair.request import Request
@@ -59,7 +59,7 @@ def test_the_smallest_variant_that_reaches_the_goal_is_found(smallest: Repair) -
     assert variant.bytes is not None
     assert variant.bytes < 0.6 * smallest.float_bytes
     assert (smallest.samples, smallest.evaluation) == (CALIBRATION, EVALUATION)
-    assert smallest.confidence == pytest.approx(corrected(0.95, MOST_CANDIDATES))
+    assert smallest.confidence == pytest.approx(corrected(0.95, MAX_CANDIDATES))
 
 
 def test_the_table_names_every_unit_with_its_errors(smallest: Repair) -> None:

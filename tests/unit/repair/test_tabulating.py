@@ -13,7 +13,7 @@ from edgeq.repair.bench import Bench, Cells, Key, QuantizedUnit
 from edgeq.repair.choosing import TIDY, Candidate, choose_mixes, ladder
 from edgeq.repair.clock import Clock
 from edgeq.repair.request import Request
-from edgeq.repair.table import LEAST_SAVING, Cell, ErrorTable, Row
+from edgeq.repair.table import MIN_SAVING, Cell, ErrorTable, Row
 from edgeq.repair.tabulating import bound, complete_table, necessary_table
 from edgeq.tflite.units import Unit
 from tests.unit.repair.tables import IMAGES, cell
@@ -129,6 +129,6 @@ def test_the_choice_is_that_of_the_complete_table(
     best = candidates(complete_table(Measured(known).bench, ANY, Clock()), budgets)
     assert len(measured.measured) == len(set(measured.measured))
     assert bool(chosen) == bool(best)
-    slack = LEAST_SAVING * WEIGHTS * len(units) + TIDY * FLOAT_BYTES
+    slack = MIN_SAVING * WEIGHTS * len(units) + TIDY * FLOAT_BYTES
     for own in best[:1]:
         assert chosen[0].bytes <= own.bytes + slack

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edgeq.report.axis import BINS, MOST_TICKS, Axis, bars, powers_of_ten, round_numbers, series
+from edgeq.report.axis import BINS, MAX_TICKS, Axis, bars, powers_of_ten, round_numbers, series
 
 
 def test_numbers_lie_between_the_ends_in_order() -> None:
@@ -34,7 +34,7 @@ def test_round_numbers_enclose_what_is_drawn(low: float, factor: float) -> None:
 def test_two_to_six_of_the_series_lie_on_any_axis(low: float, factor: float) -> None:
     high = low * factor
     found = series(low, high)
-    assert 2 <= len(found) <= MOST_TICKS
+    assert 2 <= len(found) <= MAX_TICKS
     assert list(found) == sorted(set(found))
     assert len(Axis(low, high, 0.0, 100.0, log=True).ticks(found, str)) == len(found)
 

@@ -8,7 +8,7 @@ from edgeq.record.structs import RunRecord
 from edgeq.report import html, markdown, terminal
 from edgeq.report.changes import (
     MARKS,
-    MOST_LINES,
+    MAX_LINES,
     TITLE,
     ChangesView,
     changes_view,
@@ -39,7 +39,7 @@ def with_changes(*changes: Change) -> RunRecord:
     return msgspec.structs.replace(full_record(), changes=changes)
 
 
-def shown(*changes: Change, most: int | None = MOST_LINES) -> ChangesView:
+def shown(*changes: Change, most: int | None = MAX_LINES) -> ChangesView:
     view = changes_view(changes, most)
     assert view is not None
     return view
@@ -91,8 +91,8 @@ def test_cases_with_one_reason_share_a_line() -> None:
 
 
 def test_a_long_list_is_cut_and_says_so() -> None:
-    view = shown(*(change(WORSE, gate=f"g{number}") for number in range(MOST_LINES + 3)))
-    assert len(view.lines) == MOST_LINES
+    view = shown(*(change(WORSE, gate=f"g{number}") for number in range(MAX_LINES + 3)))
+    assert len(view.lines) == MAX_LINES
     assert view.more == 3
     assert "and 3 more in the report" in terminal_lines(view)
     assert "- 3 more are in the report" in markdown_lines(view)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from edgeq.report.flips import SHOWN, flips_view
+from edgeq.report.flips import MAX_LISTED, flips_view
 from tests.unit.report.records import agreement_of
 
 
@@ -17,8 +17,8 @@ def test_counts_kinds_and_ties_in_words() -> None:
         "473 of 500 images agree: 27 right to wrong, 0 wrong to right, 0 wrong to another wrong, "
         "2 with a tie (counted against)"
     )
-    assert len(found.lines) == SHOWN
-    assert found.more == 27 - SHOWN
+    assert len(found.lines) == MAX_LISTED
+    assert found.more == 27 - MAX_LISTED
     assert found.lines[0].kind == "right to wrong, tied"
     assert found.lines[0].variant.startswith("class 282 (44.0")
 

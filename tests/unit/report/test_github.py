@@ -98,7 +98,7 @@ def test_cases_of_one_reason_share_an_annotation_and_many_are_cut() -> None:
     assert parts(line)[1].endswith("s0/made and 2 more")
     many = [records.case(f"v{n}", "made", Verdict.FAIL, reason=f"no {n}") for n in range(30)]
     lines = github.commands(records.record((), many))
-    assert len(lines) == github.MOST
+    assert len(lines) == github.MAX_ANNOTATIONS
     assert parts(lines[-1])[2] == "21 more are in the report"
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from edgeq.judge.verdict import Verdict
 from edgeq.record.structs import CaseRecord
-from edgeq.report.margins import END, MOST_ROWS, ROW, START, Panel, Row, panels
+from edgeq.report.margins import END, MAX_ROWS, ROW, START, Panel, Row, panels
 from tests.unit.report import records
 
 
@@ -91,13 +91,13 @@ def test_each_gate_with_a_limit_and_a_value_has_a_panel() -> None:
 def test_of_many_cases_those_that_decide_are_shown_in_their_order() -> None:
     far = [
         records.case(f"far-{n}", "top1_agreement", value=0.99, limit=0.5)
-        for n in range(MOST_ROWS + 3)
+        for n in range(MAX_ROWS + 3)
     ]
     failed = records.case("failed", "top1_agreement", Verdict.FAIL, value=0.1, limit=0.5)
     near = records.case("near", "top1_agreement", value=0.51, limit=0.5)
     panel = only(near, *far, failed)
     names = [row.name for row in panel.rows]
-    assert len(names) == MOST_ROWS
+    assert len(names) == MAX_ROWS
     assert panel.more == 5
     assert (names[0], names[-1]) == ("\u2713 near", "\u2717 failed")
 

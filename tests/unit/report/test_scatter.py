@@ -81,7 +81,7 @@ def test_the_front_leaves_out_what_is_rejected() -> None:
 
 def test_the_disc_stands_for_the_time() -> None:
     assert scatter.radius(0.25) == scatter.radius(1.0) / 2
-    assert scatter.radius(100.0) == scatter.radius(scatter.MOST_RATIO)
+    assert scatter.radius(100.0) == scatter.radius(scatter.MAX_RATIO)
     chart = view(records.full_record()).models[0].chart
     assert chart is not None
     at = {point.name: point for point in chart.points}

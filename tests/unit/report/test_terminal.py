@@ -66,7 +66,7 @@ def test_a_long_list_of_failures_is_cut() -> None:
     names = [f"v{number}" for number in range(30)]
     cases = [records.case(name, "made", Verdict.FAIL, reason=f"no {name}") for name in names]
     text = terminal.render(records.record([records.variant(n, 10) for n in names], cases))
-    assert text.count("FAIL efficientnetv2-b0/") == terminal.MOST_LINES
+    assert text.count("FAIL efficientnetv2-b0/") == terminal.MAX_LINES
     assert "and 10 more in the report" in text
 
 
@@ -100,7 +100,7 @@ def test_bad_input_is_left_to_its_own_section() -> None:
 
 
 def test_it_is_as_wide_as_it_may_be() -> None:
-    for width in (terminal.LEAST_WIDTH, 80, terminal.MOST_WIDTH):
+    for width in (terminal.MIN_WIDTH, 80, terminal.MAX_WIDTH):
         lines = terminal.render(records.full_record(), width=width).splitlines()
         assert max(map(len, lines)) <= width
     assert len(lines) < len(terminal.render(records.full_record(), width=60).splitlines())

@@ -6,7 +6,7 @@ import pytest
 from edgeq.io.structs import Json
 from edgeq.judge.verdict import Verdict
 from edgeq.record.structs import VariantRecord
-from edgeq.report.view import MOST_FOUND, flat, view
+from edgeq.report.view import MAX_FOUND, flat, view
 from tests.unit.report import records
 
 GOOD = records.case("int8", "made")
@@ -122,7 +122,7 @@ def test_the_first_step_of_a_variant_is_the_one_that_goes_with_a_cause() -> None
 
 def test_of_many_models_the_head_describes_those_that_are_not_cleared() -> None:
     record = records.record((records.variant("int8", 10),), records.passing("int8"))
-    names = [f"net-{number}" for number in range(MOST_FOUND + 1)]
+    names = [f"net-{number}" for number in range(MAX_FOUND + 1)]
     variants = tuple(
         msgspec.structs.replace(each, answer=None) for each in record.models[0].variants
     )
@@ -131,7 +131,7 @@ def test_of_many_models_the_head_describes_those_that_are_not_cleared() -> None:
     )
     cases = tuple(
         msgspec.structs.replace(case, id=f"{name}/int8/{case.gate}", model=name, status=status)
-        for name, status in zip(names, [Verdict.FAIL, *[Verdict.PASS] * MOST_FOUND], strict=True)
+        for name, status in zip(names, [Verdict.FAIL, *[Verdict.PASS] * MAX_FOUND], strict=True)
         for case in record.cases
     )
     shown = view(msgspec.structs.replace(record, models=models, cases=cases))

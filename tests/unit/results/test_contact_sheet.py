@@ -12,8 +12,8 @@ from PIL import Image
 from edgeq.config.structs import Preprocessing
 from edgeq.results.contact_sheet import (
     COLUMNS,
-    MOST,
-    MOST_BYTES,
+    MAX_BYTES,
+    MAX_IMAGES,
     SIDE,
     Drawn,
     contact_sheet,
@@ -59,7 +59,7 @@ def test_the_same_images_give_the_same_sheet_in_every_store(tmp_path: Path) -> N
     assert first == second
     assert first.sheet.images == 30
     assert first.sheet.places == evenly(30)
-    assert opened(first).size == (COLUMNS * SIDE, MOST // COLUMNS * 36)
+    assert opened(first).size == (COLUMNS * SIDE, MAX_IMAGES // COLUMNS * 36)
 
 
 def test_a_few_images_are_all_shown(tmp_path: Path, store: Store) -> None:
@@ -101,10 +101,10 @@ def test_a_sheet_is_of_what_the_model_sees(tmp_path: Path, store: Store) -> None
     assert (evaluated.data, evaluated.sheet.role) == (first.data, "evaluation")
 
 
-@pytest.mark.parametrize("count", [1, MOST - 1, MOST, MOST + 1, 100, 1000])
+@pytest.mark.parametrize("count", [1, MAX_IMAGES - 1, MAX_IMAGES, MAX_IMAGES + 1, 100, 1000])
 def test_places_are_spread_over_the_whole_set(count: int) -> None:
     places = evenly(count)
-    assert len(places) == min(MOST, count)
+    assert len(places) == min(MAX_IMAGES, count)
     steps = {b - a for a, b in pairwise(places)}
     assert all(step >= 1 for step in steps)
     assert not steps or max(steps) - min(steps) <= 1
@@ -119,8 +119,10 @@ def test_small_and_long_inputs_keep_their_shape() -> None:
 
 def test_a_busy_sheet_is_drawn_coarser() -> None:
     random = np.random.default_rng(0)
-    smooth = random.integers(0, 256, (MOST, 1, 1, 3), np.uint8) + np.zeros((96, 96, 1), np.uint8)
-    busy = random.integers(0, 256, (MOST, 96, 96, 3), np.uint8)
+    smooth = random.integers(0, 256, (MAX_IMAGES, 1, 1, 3), np.uint8) + np.zeros(
+        (96, 96, 1), np.uint8
+    )
+    busy = random.integers(0, 256, (MAX_IMAGES, 96, 96, 3), np.uint8)
     sheets = [drawn(pixels, COLUMNS, (SIDE, SIDE)) for pixels in (smooth, busy)]
-    assert [len(one) <= MOST_BYTES for one in sheets] == [True, True]
+    assert [len(one) <= MAX_BYTES for one in sheets] == [True, True]
     assert all(one[8:12] == b"WEBP" for one in sheets)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from edgeq.samples.lint import FEW, Lint, lint, near_copies, pixel_facts
+from edgeq.samples.lint import MIN_USUAL, Lint, lint, near_copies, pixel_facts
 from edgeq.samples.sets import ImageSet, Photo
 
 Bytes = npt.NDArray[np.uint8]
@@ -49,9 +49,13 @@ def looked(pixels: Bytes, labels: list[int] | None = None, other: Bytes | None =
 
 
 def test_photographs_like_the_evaluation_set_are_clean() -> None:
-    found = looked(photographs(FEW), [i % 2 for i in range(FEW)], photographs(200, seed=1))
+    found = looked(
+        photographs(MIN_USUAL),
+        [i % 2 for i in range(MIN_USUAL)],
+        photographs(200, seed=1),
+    )
     assert (found.problems, found.notes) == ((), ())
-    assert found.images == FEW
+    assert found.images == MIN_USUAL
     assert found.facts["noise"] == 0
 
 
@@ -71,9 +75,11 @@ def test_near_copies_of_other_photographs_are_named() -> None:
 
 
 def test_few_photographs_are_a_note() -> None:
-    found = looked(photographs(FEW - 1))
+    found = looked(photographs(MIN_USUAL - 1))
     assert found.problems == ()
-    assert found.notes == (f"only {FEW - 1} calibration images; {FEW} to 500 are usual",)
+    assert found.notes == (
+        f"only {MIN_USUAL - 1} calibration images; {MIN_USUAL} to 500 are usual",
+    )
 
 
 def test_noise_is_a_problem() -> None:

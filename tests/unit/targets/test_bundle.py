@@ -17,7 +17,7 @@ from edgeq.run.targets import WORKER, Ended
 from edgeq.targets import bundle, root
 from edgeq.targets.bundle import (
     COMPLETE,
-    MOST_CHARACTERS,
+    MAX_CHARACTERS,
     TOO_OLD,
     Bundle,
     _bare,
@@ -104,7 +104,7 @@ def test_what_was_received_is_started_by_its_own_loader(received: Bundle) -> Non
 
 def test_its_command_is_short_enough_for_dropbear(packed: Bundle) -> None:
     quoted = shlex.join(["exec", "sh", "-c", f"{packed.starting}; exit $?"])
-    assert len(quoted) + len("~/.cache/edgeq") < MOST_CHARACTERS
+    assert len(quoted) + len("~/.cache/edgeq") < MAX_CHARACTERS
 
 
 def test_it_is_received_once(received: Bundle) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from edgeq.config.target_kinds import Ssh
 from edgeq.run.targets import WORKER, Ended
-from edgeq.targets.bundle import MOST_CHARACTERS, TOO_OLD, travelling
+from edgeq.targets.bundle import MAX_CHARACTERS, TOO_OLD, travelling
 from edgeq.targets.parts import Supply
 from edgeq.targets.ssh import SSH_FAILED, explain, prepare, start
 
@@ -42,7 +42,7 @@ def test_the_remote_shell_starts_the_worker_whatever_its_pythons_name() -> None:
 
 
 def test_the_command_line_is_short_enough_for_every_system() -> None:
-    assert len(start("pi", BOARD).command[-1]) < MOST_CHARACTERS
+    assert len(start("pi", BOARD).command[-1]) < MAX_CHARACTERS
 
 
 @pytest.mark.parametrize(

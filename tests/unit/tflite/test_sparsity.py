@@ -16,7 +16,7 @@ from edgeq.errors import ModelError
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.model_file import ModelFile, read_model
 from edgeq.tflite.prepared import halves, widened
-from edgeq.tflite.sparsity import MOST_VALUES, Level, SparseLayout
+from edgeq.tflite.sparsity import MAX_VALUES, Level, SparseLayout
 from edgeq.tflite.wiring import Wiring
 from tests.unit.tiny_model import Op, Tensor, build, packed
 
@@ -183,7 +183,7 @@ SEGMENTS, INDICES = np.array([0, 1, 3]), np.array([2, 0, 1])
         (SparseLayout((0, 1), (), (Level(3), Level(0, SEGMENTS, INDICES))), 3, (3, 3)),
         (SparseLayout((0, 1), (), (Level(2), Level(0, SEGMENTS[::-1], INDICES))), 3, (2, 3)),
         (SparseLayout((0, 0), (), (Level(2), Level(0, SEGMENTS, INDICES))), 3, (2, 3)),
-        (SparseLayout((0, 1), (), (Level(2), Level(3))), 6, (2, MOST_VALUES)),
+        (SparseLayout((0, 1), (), (Level(2), Level(3))), 6, (2, MAX_VALUES)),
         (SparseLayout((0,), (), (Level(2**30),)), 2, (2,)),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from edgeq.measure.stored.steps import (
     COARSEST,
-    LEAST_CHANNEL,
+    MIN_CHANNEL,
     Distance,
     are_float16,
     bias_distance,
@@ -186,7 +186,7 @@ def test_channels_of_next_to_nothing_cause_no_alarm() -> None:
     values[3] = 0
     real, scales, _ = plain(values, 8)
     real[2:4] = 0  # the quantizer gave them a step that is far too great
-    scales[2:4] = scales[0] * np.float32(LEAST_CHANNEL)
+    scales[2:4] = scales[0] * np.float32(MIN_CHANNEL)
     assert of_int8(values, real, scales).greatest < MOST
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgeq.measure.tasks.pictures import MOST, measure, psnr, ssim
+from edgeq.measure.tasks.pictures import MAX_PSNR, measure, psnr, ssim
 from tests.unit.measure.test_figures import data
 
 
@@ -19,7 +19,7 @@ def photographs(count: int = 12) -> np.ndarray[tuple[int, ...], np.dtype[np.floa
 
 def test_psnr_of_a_known_error() -> None:
     assert psnr(np.zeros((4, 4)), np.full((4, 4), 0.1), 1.0) == pytest.approx(20)
-    assert psnr(np.zeros((4, 4)), np.zeros((4, 4)), 1.0) == MOST
+    assert psnr(np.zeros((4, 4)), np.zeros((4, 4)), 1.0) == MAX_PSNR
 
 
 def test_ssim_of_equal_noisy_and_constant_pictures() -> None:

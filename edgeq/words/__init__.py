@@ -75,7 +75,7 @@ def bound(kind: Kind, number: float, sense: Sense, *, beside: float | None = Non
 
 def interval(kind: Kind, ends: Interval, *, beside: float | None = None) -> str:
     """Return an interval, for example ``"94.1 to 97.7 %"``."""
-    for least in range(_MAX_DECIMALS):
+    for least in (*range(_MAX_DECIMALS), 0):  # ends that no decimals tell apart get the fewest
         low, high = (_value(kind, end, beside, least) for end in ends)
         if low != high or ends[0] == ends[1]:
             break

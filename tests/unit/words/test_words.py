@@ -77,6 +77,21 @@ def test_limits_are_as_a_person_writes_them() -> None:
     assert words.bound("points", -0.01, "max") == "at least 1 point gained"
 
 
+@pytest.mark.parametrize(
+    ("kind", "ends", "text"),
+    [
+        ("percent", (0.941, 0.977), "94.1 to 97.7 %"),
+        ("number", (1e-9, 2e-9), "0.000000001 to 0.000000002"),
+        ("number", (-1e-17, 1e-17), "0.000 to 0.000"),
+        ("percent", (0.5, 0.5 + 2e-16), "50.0 to 50.0 %"),
+    ],
+)
+def test_the_ends_of_an_interval_have_as_many_decimals_as_tell_them_apart(
+    kind: Kind, ends: tuple[float, float], text: str
+) -> None:
+    assert words.interval(kind, ends) == text
+
+
 def test_a_value_beside_its_limit() -> None:
     said = words.against("percent", 0.962, 0.93, "min", (0.941, 0.977))
     assert said == "96.2 % (94.1 to 97.7 %; limit: at least 93 %)"

@@ -36,6 +36,7 @@ from edgeq.tflite.image_input import image_input
 from edgeq.tflite.matching import Matching, Pair
 from edgeq.tflite.model_file import Tensor
 from edgeq.tflite.skeleton import COMMUTATIVE, DENSE, Node, Skeleton, Source
+from edgeq.tflite.wiring import COMPUTE
 
 SAME_REAL = 1e-6
 MAX_SHOWN = 8
@@ -122,6 +123,9 @@ def compare_graphs(
             continue
         alike = len(kinds) == 1 or any(kinds <= family for family in _ALIKE)
         detail = f"stands where the baseline has {pair.baseline.label}"
+        ours, theirs = (_weights_shape(node) for node in (pair.baseline, pair.variant))
+        if len(kinds) == 1 and None not in {ours, theirs} and ours != theirs:
+            detail += f", and its weights have the shape {theirs} instead of {ours}"
         tally.add(pair, "operator", ("another operator", detail), certain=not alike)
     missing = [
         node
@@ -143,6 +147,13 @@ def compare_graphs(
         for node in nodes
     ]
     _compare_outputs(matching, {*endings[1], *folded[1]}, tally)
+
+
+def _weights_shape(node: Node) -> str | None:
+    """Return the shape of an operator's weights, such as ``"10 x 64"``; None if it has none."""
+    stored = COMPUTE.get(node.operator.name)
+    weights = None if stored is None else node.constant(stored.weights)
+    return None if weights is None else " x ".join(map(str, weights.shape))
 
 
 def _of_one_file(node: Node, side: int, output: int | None, *, certain: bool) -> Finding:

@@ -16,7 +16,16 @@ from tests.unit.graphs import (
     graph,
     whole,
 )
-from tests.unit.measure.stored.nets import OPS, RELU, RELU6, Comparer, floats, of, only
+from tests.unit.measure.stored.nets import (
+    OPS,
+    RELU,
+    RELU6,
+    Comparer,
+    constant,
+    floats,
+    of,
+    only,
+)
 from tests.unit.tiny_model import Op, Tensor
 
 FLOATS = floats()
@@ -218,6 +227,19 @@ def test_a_replaced_operator_is_found(compare: Comparer) -> None:
     assert found.layer.startswith("LEAKY_RELU 1")
     assert found.detail == "stands where the baseline has LOGISTIC 1 (z)"
     assert found.certain
+
+
+def test_a_layer_of_another_shape_gives_both_shapes(compare: Comparer) -> None:
+    fewer = {
+        **FLOATS,
+        "dense": constant("dense", drawn(9, 24)),
+        "dense_bias": constant("dense_bias", drawn(9)),
+        "l": Tensor("l", (1, 9)),
+        "y": Tensor("y", (1, 9)),
+    }
+    (detail,) = (found.detail for found in compare(FLOATS, fewer).findings if found.operator == 4)
+    assert detail.startswith("stands where the baseline has FULLY_CONNECTED 4 (dense), ")
+    assert detail.endswith("and its weights have the shape 9 x 24 instead of 10 x 24")
 
 
 @pytest.mark.parametrize(

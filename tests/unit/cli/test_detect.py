@@ -98,7 +98,7 @@ def test_without_calibration_images_nothing_that_needs_them_is_declared(here: Pa
 def test_of_many_calibration_images_some_are_taken(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgeq.cli.detect.MANY", 3)
+    monkeypatch.setattr("edgeq.cli.detect.MANY_PHOTOGRAPHS", 3)
     assert MANY_PHOTOGRAPHS == 500
     keras_file(here / "net.keras")
     photographs(here / "train", 4)

@@ -27,6 +27,11 @@ AUTOMATIC = "ray"
 KNOCK_S = 10.0
 """Seconds in which an address must take a connection."""
 
+ATTEMPTS = 3
+"""Attempts to connect if the cluster does not start a server for this client."""
+
+_NO_SERVER = "Starting Ray client server failed"
+
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else each start warns of a change to come
@@ -283,11 +288,7 @@ def _connected(address: str) -> Any:
     try:
         _knock(address)
         if not ray.is_initialized():
-            ray.init(
-                address="auto" if address == AUTOMATIC else address,
-                log_to_driver=False,
-                logging_level="ERROR",
-            )
+            _join_as_driver(ray, "auto" if address == AUTOMATIC else address)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise ClusterError(
             f"no cluster answers at {address!r}: {_in_a_line(error)}",
@@ -296,6 +297,22 @@ def _connected(address: str) -> Any:
             "`ray start --address=HOST:PORT`",
         ) from error
     return ray
+
+
+def _join_as_driver(ray: Any, address: str) -> None:
+    """Connect to a cluster.
+
+    For each client the cluster starts a server, which on a busy machine does not always come up.
+    Ray then gives up, and the next attempt gets a server of its own.
+    """
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        except (OSError, RuntimeError) as error:
+            if not left or _NO_SERVER not in str(error):
+                raise
+        else:
+            return
 
 
 def _knock(address: str) -> None:

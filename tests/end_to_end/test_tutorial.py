@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -49,9 +50,12 @@ def ran(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a command of the page with this interpreter and this edgeq."""
     program, *arguments = shlex.split(command)
     programs = {"python": [sys.executable], "edgeq": [sys.executable, "-m", "edgeq.cli"]}
+    # readline, which pytest imports, tells programs of a terminal of 80 columns.
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     return subprocess.run(
         [*programs[program], *arguments],
         cwd=folder,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=RUN_S,

@@ -107,13 +107,8 @@ class Run:
 
     def _share(self, here: Run, shared: _Shared, place: Place, how: structs.Run) -> None:
         """Begin as a part of the run on this machine."""
-        self.here, self.spec, self.place, self.how, self.relay = (
-            here,
-            here.spec,
-            place,
-            how,
-            here.relay,
-        )
+        self.here, self.spec, self.relay = here, here.spec, here.relay
+        self.place, self.how = place, how
         self.elsewhere = ()
         self._given_target, self._shared = None, shared
         self._prepare()

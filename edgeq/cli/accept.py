@@ -81,5 +81,5 @@ def _show(done: Accepting, places: dict[str, Path]) -> None:
     if done.pruned:
         say(f"Pruned: {sentence}: {names(done.vanished)}")
     else:
-        say(f"Kept: {sentence}, and a full run will fail for: {names(done.vanished)}")
+        say(f"Kept: {sentence}, and every run fails for: {names(done.vanished)}")
         say("  --prune removes them")

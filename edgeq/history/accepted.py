@@ -6,12 +6,13 @@ stable order, so that a difference shows what was accepted and nothing else.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
-from edgeq.errors import RecordError
+from edgeq.errors import RecordError, reason_of
 from edgeq.io.files import write_bytes
 from edgeq.io.structs import Json
 from edgeq.io.versions import Reader, content_of
@@ -176,6 +177,10 @@ def from_json(data: bytes, *, where: str | Path | None = None) -> Accepted:
         RecordError: The data is not an accepted record, or has a newer schema.
     """
     accepted = _READER.read(data, where)
+    if not accepted.cases:  # it would compare nothing, and edgeq writes no such record
+        raise RecordError(
+            "the accepted record is damaged: it has no case", where=where, remedy=_RESTORE
+        )
     for case_id, case in accepted.cases.items():
         if case.acceptance not in accepted.acceptances or not _is_case(case_id, accepted.model):
             raise RecordError(
@@ -236,9 +241,16 @@ def read_all(folder: Path) -> tuple[Accepted, ...]:
     """Read all accepted records in a folder; none if the folder does not exist.
 
     Raises:
-        RecordError: A record can't be read.
+        RecordError: The folder or a record can't be read.
     """
-    return tuple(read(path) for path in sorted(folder.glob("*.json")))
+    if not os.path.lexists(folder):
+        return ()
+    try:
+        paths = sorted(folder.iterdir())  # glob finds nothing in a folder that can't be read
+    except OSError as error:
+        what = f"can't be read: {reason_of(error)}"
+        raise RecordError(what, where=folder, remedy=_RESTORE) from error
+    return tuple(read(path) for path in paths if path.suffix == ".json")
 
 
 def write(accepted: Accepted, folder: Path) -> Path:

@@ -61,7 +61,7 @@ def compare(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
         if case_id in before.figures or case_id not in before.not_run
     ]
     comparisons += [
-        _gone(figure, fails=not after.partial)
+        _gone(figure)
         for case_id, figure in before.figures.items()
         if case_id not in after.figures and case_id not in after.not_run
     ]
@@ -82,7 +82,7 @@ def gates_of_both(before: Snapshot, declared: Iterable[str]) -> GatesOfBoth:
     return {variant: frozenset(names) for variant, names in gates.items()}
 
 
-def _gone(figure: CaseFigure, *, fails: bool) -> Change:
+def _gone(figure: CaseFigure) -> Change:
     return Change(
         id=figure.id,
         model=figure.model,
@@ -92,7 +92,7 @@ def _gone(figure: CaseFigure, *, fails: bool) -> Change:
         reason=f"was {shown(figure)}; the case no longer exists",
         unit=figure.unit,
         before=figure.value,
-        fails=fails,
+        fails=True,
     )
 
 
@@ -130,8 +130,13 @@ def compare_figures(
     if Verdict.MISSING in {before.status, after.status}:
         return _missing(before, after)
     rule = comparison_of(after.gate)
-    if before.value is None or after.value is None or rule is None:
+    values = (before.value is not None) + (after.value is not None)
+    is_failure = Verdict.FAIL in {before.status, after.status}
+    if rule is None or values == 0 or (values == 1 and is_failure):
         return _by_status(before, after)
+    if values == 1:
+        why = f"{shown(before)}, then {shown(after)}: only one of them has a value"
+        return Finding(ChangeKind.INCONCLUSIVE, why)
     if rule.by_image == ("agrees",) and not any("right" in _by_image(gate) for gate in gates):
         rule = replace(rule, by_image=("baseline_right", "right", "agrees"))
     finding = _compare_alike(before, after, rule, by_image=any(map(_by_image, gates)))
@@ -308,10 +313,13 @@ def _missing(before: CaseFigure, after: CaseFigure) -> Finding:
     if len(missing) > 1:
         return Finding(ChangeKind.UNCHANGED, "MISSING, as before")
     why = missing[0].reason or "MISSING"
-    if missing[0].declared_missing:
-        return Finding(ChangeKind.INCOMPARABLE, f"missing by declaration: {why}")
     if missing[0] is before:
+        if before.declared_missing:
+            return Finding(ChangeKind.INCOMPARABLE, f"missing by declaration: {why}")
         return Finding(ChangeKind.NEW, f"{shown(after)}, was MISSING")
+    if after.declared_missing:
+        now = f"was {shown(before)}, now MISSING as declared: {why}"
+        return Finding(ChangeKind.INCONCLUSIVE, now)
     return Finding(ChangeKind.GONE, f"was {shown(before)}, now MISSING: {why}")
 
 
@@ -400,36 +408,49 @@ def background(before: CaseFigure, after: CaseFigure) -> str:
     return "; ".join(parts)
 
 
-def hold(record: RunRecord, folder: Path) -> RunRecord:
+def hold(record: RunRecord, folder: Path, *, set_aside: frozenset[str] = frozenset()) -> RunRecord:
     """Add to a record what changed since the accepted records in a folder.
 
-    A case worse than accepted keeps the run from passing, and so does an accepted case that a full
-    run no longer has, or an inconclusive comparison if the spec makes INCONCLUSIVE fail. An
-    accepted record that can't be read is added to the run's ``errors``. Models without an accepted
-    record change nothing, nor does a folder that does not exist. What that comes to is decided with
-    the answers.
+    A case worse than accepted keeps the run from passing, and so does an accepted case that the
+    spec no longer declares, whichever part of the gate was run, or an inconclusive comparison if
+    the spec makes INCONCLUSIVE fail. An accepted record that can't be read is added to the run's
+    ``errors``. Models without an accepted record change nothing, nor does a folder that does not
+    exist. What that comes to is decided with the answers.
+
+    ``set_aside`` are the cases that the spec declares and options of the run leave out.
     """
     try:
         known = accepted.read_all(folder)
     except RecordError as error:
-        return msgspec.structs.replace(record, errors=(*record.errors, str(error)))
+        errors = dict.fromkeys((*record.errors, str(error)))
+        return msgspec.structs.replace(record, errors=tuple(errors))
     models = {entry.model for entry in known}
-    comparison = compare(of_accepted(known), of_record(record))
+    comparison = compare(of_accepted(known), _without(of_record(record), set_aside))
     changes = tuple(change for change in comparison if change.model in models)
     return msgspec.structs.replace(record, changes=changes)
 
 
-def follow(record: RunRecord, runs: Sequence[PastRun]) -> RunRecord:
-    """Add to a record what changed since the previous run, if there is one."""
+def follow(
+    record: RunRecord, runs: Sequence[PastRun], *, set_aside: frozenset[str] = frozenset()
+) -> RunRecord:
+    """Add to a record what changed since the previous run, if there is one.
+
+    ``set_aside`` is as for ``hold``.
+    """
     before = previous(record, runs)
     if before is None:
         return record
-    comparison = compare(of_past(before), of_record(record))
+    comparison = compare(of_past(before), _without(of_record(record), set_aside))
     changes = tuple(msgspec.structs.replace(change, fails=False) for change in comparison)
     return msgspec.structs.replace(
         record,
         previous=Previous(started=before.started, commit=before.commit, changes=changes),
     )
+
+
+def _without(side: Snapshot, set_aside: frozenset[str]) -> Snapshot:
+    """Return a side on which nothing is known about the cases that were set aside."""
+    return replace(side, not_run=side.not_run | set_aside)
 
 
 def previous(record: RunRecord, runs: Sequence[PastRun]) -> PastRun | None:

@@ -148,7 +148,6 @@ def of_past(run: PastRun) -> Snapshot:
         figures={case_id: _figure(run, case_id) for case_id in run.cases},
         models=frozenset(run.models),
         not_run=frozenset(run.not_run),
-        partial=run.partial,
     )
 
 

@@ -76,13 +76,11 @@ class Snapshot:
     Attributes:
         figures: Figures by case id, in the order of the record.
         not_run: Ids of declared cases that were not run.
-        partial: Whether only a part of the gate was requested, or done before an interruption.
     """
 
     figures: dict[str, CaseFigure]
     models: frozenset[str]
     not_run: frozenset[str] = field(default_factory=frozenset)
-    partial: bool = False
 
 
 def of_record(record: RunRecord) -> Snapshot:
@@ -111,7 +109,6 @@ def of_record(record: RunRecord) -> Snapshot:
         },
         models=frozenset(models) | {case.model for case in record.cases},
         not_run=frozenset(record.summary.not_run),
-        partial=record.partial or record.interrupted,
     )
 
 

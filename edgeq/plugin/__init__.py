@@ -21,7 +21,11 @@ from edgeq.plugin.fixtures import (
 from edgeq.plugin.options import pytest_addoption, pytest_configure
 from edgeq.plugin.outcomes import pytest_report_teststatus, pytest_runtest_makereport
 from edgeq.plugin.parametrize import pytest_generate_tests
-from edgeq.plugin.terminal import pytest_report_header, pytest_terminal_summary
+from edgeq.plugin.terminal import (
+    pytest_report_collectionfinish,
+    pytest_report_header,
+    pytest_terminal_summary,
+)
 
 __all__ = [
     "edgeq_baseline",
@@ -35,6 +39,7 @@ __all__ = [
     "pytest_addoption",
     "pytest_configure",
     "pytest_generate_tests",
+    "pytest_report_collectionfinish",
     "pytest_report_header",
     "pytest_report_teststatus",
     "pytest_runtest_makereport",

@@ -75,6 +75,7 @@ class Collector:
         if not config.option.collectonly:
             chosen = [self._state.cases[name] for item in items if (name := _case_id(item))]
             if chosen:
+                self._state.accepted  # noqa: B018 - one that can't be read is said before the tests
                 self._leave_out(items, self._state.beforehand.stopped(chosen))
         return result
 

@@ -152,7 +152,7 @@ class State:
 
     def take(self, file: Path) -> None:
         """Use another spec, before anything was built for the previous one."""
-        for name in ("spec", "inventory", "accepted", "cases"):
+        for name in ("written", "spec", "inventory", "accepted", "cases", "set_aside"):
             self.__dict__.pop(name, None)
         self.__dict__["spec_file"] = file
 
@@ -162,8 +162,8 @@ class State:
         return self.built_in or self.spec_file is not None
 
     @cached_property
-    def spec(self) -> Spec:
-        """The spec.
+    def written(self) -> Spec:
+        """The spec as it is written.
 
         Raises:
             SpecError: It is invalid, or there is none and the session is not ``edgeq gate``'s.
@@ -172,7 +172,16 @@ class State:
 
         if self.spec_file is None and not self.built_in:
             raise no_spec(self.config, self.start / "tests")
-        spec = load_spec(self.start, file=self.spec_file)
+        return load_spec(self.start, file=self.spec_file)
+
+    @cached_property
+    def spec(self) -> Spec:
+        """The spec with the targets and kinds of gates that the session's options leave of it.
+
+        Raises:
+            SpecError: See ``written``; or an option names a target that is not declared.
+        """
+        spec = self.written
         targets: list[str] = self.config.getoption("edgeq_target", [])
         if targets:
             from edgeq.config.check import using
@@ -222,12 +231,13 @@ class State:
 
     @cached_property
     def accepted(self) -> tuple[Accepted, ...]:
-        """The accepted records; empty if one can't be read, which is reported at the end."""
+        """The accepted records; empty if one can't be read, which is bad input of the session."""
         from edgeq.history.accepted import FOLDER, read_all
 
         try:
             return read_all(self.spec.path(self.spec.reports) / FOLDER)
-        except RecordError:
+        except RecordError as error:
+            self.found.add_error(str(error))
             return ()
 
     @cached_property
@@ -248,6 +258,15 @@ class State:
         from edgeq.results.beforehand import Beforehand
 
         return Beforehand(self.spec)
+
+    @cached_property
+    def set_aside(self) -> frozenset[str]:
+        """Ids of the cases that the spec declares and the session's options leave out."""
+        if self.spec is self.written:
+            return frozenset()
+        from edgeq.pipeline.run import Run
+
+        return frozenset(case.id for case in Run(self.written).cases) - self.cases.keys()
 
     @property
     def variants(self) -> tuple[VariantUnderTest, ...]:

@@ -32,6 +32,12 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     return f"edgeq: {short(state.spec_file, state.start)}"
 
 
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """Return the bad input that is known before the first test, if any test runs despite it."""
+    errors = state_of(config).found.errors if items else []
+    return [f"edgeq: bad input: {printable(error)}" for error in errors]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Write the results."""

@@ -67,7 +67,7 @@ def write(state: State, *, left_out: LeftOut) -> None:
     found, folder = state.found, state.reports / LATEST
     before = past.read_all(state.reports / past.FOLDER)
     shown = _shown(state, _record(state, left_out))
-    held = follow(answered(shown.record), before.runs)
+    held = follow(answered(shown.record), before.runs, set_aside=state.set_aside)
     for error in held.errors:
         found.add_error(error)
     found.record = discreet(held, state.spec.root, os.environ)
@@ -106,7 +106,8 @@ def _shown(state: State, record: RunRecord) -> Illustrated:
     """Return a record compared with the accepted ones, with its images and the last challenge."""
     plain = state.found.interrupted or not record.cases
     shown = Illustrated(record, {}) if plain else illustrated(state.run, record)
-    held = hold(shown.record, state.spec.path(state.spec.reports) / ACCEPTED)
+    folder = state.spec.path(state.spec.reports) / ACCEPTED
+    held = hold(shown.record, folder, set_aside=state.set_aside)
     try:
         folder = state.reports / LATEST
         held = msgspec.structs.replace(

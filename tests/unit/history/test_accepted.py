@@ -73,6 +73,19 @@ def test_no_folder_is_nothing_accepted(tmp_path: Path) -> None:
     assert accepted.read_all(tmp_path / "none") == ()
 
 
+@pytest.mark.parametrize("kind", ["file", "link", "loop"])
+def test_a_folder_that_cant_be_listed_is_refused(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "accepted"
+    if kind == "file":
+        folder.write_bytes(b"")
+    else:
+        folder.symlink_to("accepted" if kind == "loop" else "nowhere")
+    with pytest.raises(RecordError, match="can't be read") as caught:
+        accepted.read_all(folder)
+    assert caught.value.where == str(folder)
+    assert caught.value.remedy
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -86,6 +99,7 @@ def test_no_folder_is_nothing_accepted(tmp_path: Path) -> None:
         (damaged(model=7), "damaged"),
         (damaged(acceptances={}), "belongs to no acceptance of 'net'"),
         (damaged(model="other"), "belongs to no acceptance of 'other'"),
+        (damaged(cases={}), "it has no case"),
         (damaged(cases={"net/made": {"acceptance": "1", "status": "PASS"}}), "'net/made'"),
     ],
 )

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from edgeq.history import accepted
 from edgeq.history.accept import Signature, accept, select
-from edgeq.history.compare import compare, hold
+from edgeq.history.compare import compare, follow, hold
+from edgeq.history.past import past_run
 from edgeq.history.snapshot import of_record
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.record.change import Change, ChangeKind
-from edgeq.record.exit_code import passes
+from edgeq.record.exit_code import exit_code, passes
 from edgeq.record.feeding import Difference, Feeding
 from edgeq.record.ship_decision import answered, reasons
 from edgeq.record.structs import ModelRecord, RunRecord
@@ -32,6 +33,7 @@ from tests.unit.history.figures import (
 
 WORSE, BETTER, NOISE = ChangeKind.WORSE, ChangeKind.BETTER, ChangeKind.NOISE
 UNCHANGED, INCOMPARABLE = ChangeKind.UNCHANGED, ChangeKind.INCOMPARABLE
+INCONCLUSIVE = ChangeKind.INCONCLUSIVE
 NEW, GONE = ChangeKind.NEW, ChangeKind.GONE
 MIRROR = {WORSE: BETTER, BETTER: WORSE, NEW: GONE, GONE: NEW}
 UNNAMED: dict[str, Any] = {"agreement": unnamed_flips()}
@@ -88,7 +90,8 @@ def test_swapping_the_sides_swaps_better_and_worse(one: RunRecord, two: RunRecor
     forth, back = changes(one, two), changes(two, one)
     assert set(forth) == set(back)
     for gate, change in forth.items():
-        assert back[gate].kind is MIRROR.get(change.kind, change.kind)
+        if {change.kind, back[gate].kind} != {INCOMPARABLE, INCONCLUSIVE}:  # MISSING as declared
+            assert back[gate].kind is MIRROR.get(change.kind, change.kind)
         assert (back[gate].before, back[gate].after) == (change.after, change.before)
         assert (back[gate].images_worse, back[gate].images_better) == (
             change.images_better,
@@ -216,10 +219,25 @@ def test_a_figure_that_is_missing_now_is_gone() -> None:
     assert only(missing, run(case("accuracy_drop"))).kind is NEW
 
 
-def test_missing_by_declaration_is_no_loss() -> None:
+def test_a_figure_that_is_declared_missing_after_it_was_accepted_is_open() -> None:
     missing = run(case("accuracy_drop", Verdict.MISSING, declared_missing=True, reason="no labels"))
     found = only(run(case("accuracy_drop")), missing)
+    assert (found.kind, found.fails) == (INCONCLUSIVE, False)
+    assert found.reason == "was 1.0 points lost, now MISSING as declared: no labels"
+
+
+def test_a_figure_that_was_missing_by_declaration_is_incomparable() -> None:
+    missing = run(case("accuracy_drop", Verdict.MISSING, declared_missing=True, reason="no labels"))
+    found = only(missing, run(case("accuracy_drop")))
     assert (found.kind, found.fails) == (INCOMPARABLE, False)
+
+
+def test_a_figure_that_passed_without_a_value_is_not_unchanged() -> None:
+    without = case("max_bytes", value=None)
+    found = only(run(without), run(case("max_bytes")))
+    assert found.kind is INCONCLUSIVE
+    assert found.reason == "PASS, then 8 MB: only one of them has a value"
+    assert only(run(without), run(without)).kind is UNCHANGED
 
 
 def test_cases_of_one_side_are_new_and_gone() -> None:
@@ -241,10 +259,10 @@ def test_what_was_not_run_is_neither_new_nor_gone() -> None:
     assert set(changes(part, whole)) == {"made"}
 
 
-def test_a_part_says_what_is_gone_and_does_not_fail_for_it() -> None:
+def test_what_the_spec_no_longer_declares_is_gone_in_a_part_too() -> None:
     found = changes(run(case("made"), case("max_bytes")), run(case("made"), partial=True))
     assert found["max_bytes"].kind is GONE
-    assert not found["max_bytes"].fails
+    assert found["max_bytes"].fails
 
 
 def test_a_change_says_what_else_is_other() -> None:
@@ -309,16 +327,30 @@ def test_worse_than_accepted_fails_and_better_does_not(folder: Path) -> None:
     assert passes(better)
 
 
-def test_a_vanished_case_fails_a_full_run_and_no_partial_one(folder: Path) -> None:
+def test_a_vanished_case_fails_a_full_run_and_a_partial_one(folder: Path) -> None:
     keep(run(case("made"), case("max_bytes")), folder)
     held = hold(run(case("made")), folder)
     assert [one.kind for one in held.changes] == [ChangeKind.UNCHANGED, ChangeKind.GONE]
     assert not passes(held)
-    part = hold(run(case("made"), partial=True), folder)
-    assert passes(part)
-    assert not any(one.fails for one in part.changes)
+    part = hold(
+        run(case("made"), declared=(case_id("made"), case_id("types")), partial=True), folder
+    )
+    assert [one.id for one in part.changes if one.fails] == [case_id("max_bytes")]
+    assert exit_code(part) == 1
     left = run(case("made"), declared=(case_id("made"), case_id("max_bytes")), partial=True)
     assert [one.id for one in hold(left, folder).changes] == [case_id("made")]
+
+
+def test_what_options_of_the_run_leave_out_is_not_gone(folder: Path) -> None:
+    before = run(case("made"), case("max_bytes"))
+    keep(before, folder)
+    aside = frozenset({case_id("max_bytes")})
+    held = hold(run(case("made")), folder, set_aside=aside)
+    assert [one.kind for one in held.changes] == [ChangeKind.UNCHANGED]
+    assert passes(held)
+    followed = follow(run(case("made")), [past_run(before)], set_aside=aside)
+    assert followed.previous is not None
+    assert [one.kind for one in followed.previous.changes] == [ChangeKind.UNCHANGED]
 
 
 def test_a_model_without_an_accepted_record_is_not_compared(folder: Path) -> None:

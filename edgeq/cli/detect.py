@@ -24,12 +24,27 @@ MAX_ENTRIES = 20_000
 MANY_PHOTOGRAPHS = 500
 """Number of calibration photographs from which the spec takes only some of them."""
 PIXELS = "keras-0-255"
+INPUT_RANGES = {"unit": (0.0, 1.0), "keras-tf": (-1.0, 1.0), PIXELS: (0.0, 255.0)}
+"""Least and greatest value that a preset makes of a pixel, for presets that treat all channels
+alike."""
 
 _SKIPPED = {"build", "dist", "node_modules", "reports", "site", "venv", "__pycache__"}
 _CALIBRATION = ("calibration", "calib", "representative", "training", "train")
 _EVALUATION = ("evaluation", "eval", "validation", "valid", "val", "testing", "test")
 _INTEGERS = {"int4", "int8", "uint8", "int16"}
 _ARRAYS = {".npy", ".npz"}
+_AS_KERAS = "save it as a .keras file: keras.models.load_model(FILE).save('net.keras')"
+_AS_ONNX = "export it to ONNX, or name a function that builds it (see the page on PyTorch)"
+_OTHER_FORMATS = {
+    ".h5": _AS_KERAS,
+    ".hdf5": _AS_KERAS,
+    ".pt": _AS_ONNX,
+    ".pth": _AS_ONNX,
+    ".pb": "export it as a SavedModel, or convert it to .tflite",
+}
+"""What to do with a model's file of a format that edgeq does not read."""
+_RANGE_TOLERANCE = 0.02
+"""Part of its width by which a quantized input's range may miss a preset's."""
 _ANY_SIZE = (224, 224)
 """A size at which a file that leaves it open can be examined."""
 _LABELS = "labels.csv"
@@ -56,9 +71,22 @@ class DetectedArrays:
     evaluation: Path
     calibration: Path | None = None
     labels: Path | None = None
-    scale: Mapping[str, object] | None = None
+    scale: Mapping[str, float] | None = None
     scaled_like: Path | None = None
     integers: str = ""
+
+
+@dataclass(frozen=True)
+class DetectedPreprocessing:
+    """How the model's photographs become its input.
+
+    Attributes:
+        preset: Name of the preset; empty if the model's file has its own.
+        reason: What shows it, as a clause that follows "preprocessing: "; empty if it is a guess.
+    """
+
+    preset: str = PIXELS
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,22 +97,27 @@ class Detected:
         model: The float model; None if there is none or it is not clear which one.
         models: All float models.
         ready: Quantized ``.tflite`` files.
-        rescales: Whether the model is known to take pixels from 0 to 255.
-        calibration, evaluation: Folders of photographs; None if none is called so.
+        methods: The method that each quantized file shows, if it shows one.
+        preprocessing: How photographs become the model's input; None if its layers rescale pixels.
+        calibration, evaluation: Folders of photographs; None if none is called so. The evaluation
+            set can also be the only folder that has any.
+        only_photos: Whether the evaluation set is the only folder of photographs.
         calibration_photos: Number of photographs for calibration.
         arrays: Samples that are arrays; None if there are none, or photographs.
         quantized_weights: Whether the weights of the model are quantized already.
         open_size: Whether the model leaves its input's height and width open.
-        unusable: ``.tflite`` files that can't be a model's or a variant's, with the reason.
+        unusable: Files that can't be a model's or a variant's, with the reason or a remedy.
     """
 
     model: Path | None = None
     models: tuple[Path, ...] = ()
     ready: tuple[Path, ...] = ()
-    rescales: bool = False
+    methods: Mapping[Path, str] = field(default_factory=dict)
+    preprocessing: DetectedPreprocessing | None = None
     calibration: Path | None = None
     evaluation: Path | None = None
     calibration_photos: int = 0
+    only_photos: bool = False
     arrays: DetectedArrays | None = None
     quantized_weights: bool = False
     open_size: bool = False
@@ -112,6 +145,7 @@ class _Files:
         quantized: ``.tflite`` files with integer activations.
         exchanged: ONNX files.
         unusable: Why a ``.tflite`` file is of no use, by its path.
+        foreign: What to do with a file of another format, by its path.
         photos: Number of photographs in each folder and the folders below it.
     """
 
@@ -121,6 +155,7 @@ class _Files:
     quantized: list[Path] = field(default_factory=list)
     exchanged: list[Path] = field(default_factory=list)
     unusable: dict[Path, str] = field(default_factory=dict)
+    foreign: dict[Path, str] = field(default_factory=dict)
     photos: Counter[Path] = field(default_factory=Counter)
 
     @classmethod
@@ -138,6 +173,8 @@ class _Files:
                 files.exchanged.append(here)
             elif suffix == ".tflite":
                 files.add_tflite(path, here, arrays=arrays)
+            elif suffix in _OTHER_FORMATS:
+                files.foreign[here] = _OTHER_FORMATS[suffix]
             elif suffix in photo_endings:
                 files.photos.update(here.parents)
         return files
@@ -170,18 +207,26 @@ def detect(folder: Path) -> Detected:
     calibration, evaluation = (
         _called(names, files.photos) for names in (_CALIBRATION, _EVALUATION)
     )
+    only = None if evaluation is not None else _only_folder(files.photos, calibration)
+    arrays = None
+    if evaluation is None and model is not None:
+        arrays = _arrays(folder, paths, ready)
+    evaluation = evaluation if arrays is not None else evaluation or only
     return Detected(
         model=model,
         models=tuple(models),
         ready=ready,
-        rescales=model is not None and _rescales(folder / model),
+        methods=_methods(folder, model, ready),
+        preprocessing=_preprocessing(folder, model, () if arrays is not None else ready),
         calibration=calibration,
         evaluation=evaluation,
         calibration_photos=0 if calibration is None else files.photos[calibration],
-        arrays=None if evaluation is not None or model is None else _arrays(folder, paths, ready),
+        only_photos=evaluation is not None and evaluation == only,
+        arrays=arrays,
         quantized_weights=quantized_weights,
         open_size=model is not None and model.suffix == ".tflite" and _is_open(folder / model),
-        unusable=files.unusable,
+        # Such files next to a model are what it came from.
+        unusable=files.unusable if models else {**files.unusable, **files.foreign},
     )
 
 
@@ -246,7 +291,7 @@ def _named_set(names: tuple[str, ...], sets: Iterable[Path]) -> Path | None:
     return next((path for name in names for path in words if name in words[path]), None)
 
 
-def scale_of(path: Path, dtype: str) -> Mapping[str, object] | None:
+def scale_of(path: Path, dtype: str) -> Mapping[str, float] | None:
     """Return scale and zero point of a file's only input as the spec's table of samples has them.
 
     None is returned if the file has several inputs, or one of another type or without a scale.
@@ -284,6 +329,23 @@ def _called(names: tuple[str, ...], photos: Mapping[Path, int]) -> Path | None:
     """Return the folder of photographs with the first of these names, the shallowest of them."""
     by_depth = sorted(photos, key=lambda path: (len(path.parts), path))
     return next((path for name in names for path in by_depth if path.name.lower() == name), None)
+
+
+def _only_folder(photos: Mapping[Path, int], calibration: Path | None) -> Path | None:
+    """Return the deepest folder with all photographs but those for calibration.
+
+    None is returned if they are in several folders next to the model, or in the project's own.
+    """
+    here = Path()
+    inside = [] if calibration is None else [calibration, *calibration.parents]
+    left = {
+        path: count - (photos[calibration] if calibration and path in inside else 0)
+        for path, count in photos.items()
+        if calibration is None or calibration not in path.parents
+    }
+    holding = [path for path, count in left.items() if count and count == left[here]]
+    deepest = max(holding, key=lambda path: len(path.parts), default=here)
+    return None if deepest == here else deepest
 
 
 def _endings() -> frozenset[str]:
@@ -334,8 +396,68 @@ def _is_open(path: Path) -> bool:
     return leaves_size_open(read_model(path))
 
 
-def _rescales(path: Path) -> bool:
-    """Return whether a ``.keras`` file has a layer that scales pixels from 0 to 255."""
-    from edgeq.models.keras_config import layer_classes
+def _methods(folder: Path, model: Path | None, ready: Sequence[Path]) -> Mapping[Path, str]:
+    """Return the first method that each quantized file shows; files that show none are left out."""
+    from edgeq.judge.proofs import shown_methods
+    from edgeq.measure.operators import operators
+    from edgeq.tflite.model_file import read_model
 
-    return path.suffix == ".keras" and "Rescaling" in layer_classes(path)
+    inputs: Sequence[str] = ()
+    if model is not None and model.suffix == ".tflite":
+        inputs = operators(read_model(folder / model)).input_types
+    methods: dict[Path, str] = {}
+    for path in ready:
+        shown = shown_methods(operators(read_model(folder / path)), inputs)
+        if shown:
+            methods[path] = shown[0]
+    return methods
+
+
+def _preprocessing(
+    folder: Path, model: Path | None, ready: Sequence[Path]
+) -> DetectedPreprocessing | None:
+    """Return how photographs become a model's input, by its file or its quantized variants."""
+    from edgeq.models.keras_config import layer_classes
+    from edgeq.tasks.detection.decoders import recognized_decoder
+    from edgeq.tasks.inside import read_inside
+    from edgeq.tflite.model_file import read_model
+
+    if model is None:
+        return None
+    path = folder / model
+    if path.suffix == ".keras" and "Rescaling" in layer_classes(path):
+        return None
+    if path.suffix == ".tflite":
+        with suppress(EdgeqError):
+            if read_inside(path).normalization is not None:
+                return DetectedPreprocessing("", "that of the file's metadata")
+            detector = recognized_decoder(read_model(path))
+            if detector is not None and (preset := detector[0].preprocessing):
+                name = detector[0].name
+                reason = f'"{preset}", as {name} detectors take it; correct it if yours differs'
+                return DetectedPreprocessing(preset, reason)
+    ranges = {file: own for file in ready if (own := _preset_of_range(folder / file))}
+    if len(set(ranges.values())) == 1:
+        file, preset = next(iter(ranges.items()))
+        low, high = INPUT_RANGES[preset]
+        return DetectedPreprocessing(
+            preset, f'"{preset}", because the input of {file} goes from {low:g} to {high:g}'
+        )
+    return DetectedPreprocessing()
+
+
+def _preset_of_range(path: Path) -> str | None:
+    """Return the preset that fills the range of a file's only, quantized, input."""
+    for dtype, least, greatest in (("int8", -128, 127), ("uint8", 0, 255)):
+        quantization = scale_of(path, dtype)
+        if quantization is None:
+            continue
+        ends = [
+            (value - quantization["zero_point"]) * quantization["scale"]
+            for value in (least, greatest)
+        ]
+        for preset, (low, high) in INPUT_RANGES.items():
+            miss = max(abs(ends[0] - low), abs(ends[1] - high))
+            if miss <= _RANGE_TOLERANCE * (high - low):
+                return preset
+    return None

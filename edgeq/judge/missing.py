@@ -57,7 +57,7 @@ def lacking(gate: Gate, lack: Lack, spec: Spec, model: str) -> Judgement:
         return missing(
             NO_IMAGES,
             declared=declared,
-            next_step=f"Name a set in the spec (`images.evaluation`){_or_off(gate)}",
+            next_step="Name a set in the spec (`images.evaluation`)",
         )
     of_task = gate.task is not None and gate.task != CLASSIFICATION
     return missing(

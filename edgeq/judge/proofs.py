@@ -103,13 +103,8 @@ def _next_step(operators: Operators, claimed: Method, baseline_inputs: Sequence[
     """Return what to do about a file that is not what it claims; names a claim that it meets."""
     if not sum(operators.weight_bytes_by_type.values()):
         return "Leave out the method: this graph has no weights to quantize"
-    names_ = [
-        f"`{name}`"
-        for name, method in METHODS
-        if name != claimed.name
-        and shows(operators, method)
-        and not [*_borders(operators, method, baseline_inputs)]
-    ]
+    shown = shown_methods(operators, baseline_inputs)
+    names_ = [f"`{name}`" for name in shown if name != claimed.name]
     if names_:
         return f"Correct the claim (`method`): the file shows {' or '.join(names_)}"
     return "Correct the claim (`method`), or rebuild the variant with every operator quantized"
@@ -123,6 +118,15 @@ def shows(operators: Operators, method: Method) -> bool:
         _activations(operators, method),
     )
     return not any(True for part in parts for _ in part)
+
+
+def shown_methods(operators: Operators, baseline_inputs: Sequence[str]) -> tuple[str, ...]:
+    """Return the methods that a file's types match, input and output included."""
+    return tuple(
+        name
+        for name, method in METHODS
+        if shows(operators, method) and not [*_borders(operators, method, baseline_inputs)]
+    )
 
 
 def outputs(

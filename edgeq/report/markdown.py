@@ -28,11 +28,11 @@ def render(record: RunRecord, shown: ReportView | None = None) -> str:
     shown = shown or view(record)
     counts = " · ".join(f"{mark.symbol} {number} {mark.word}" for mark, number in shown.counts)
     blocks = [
-        f"## {shown.mark.symbol} {_text(shown.headline)}",
+        f"## {shown.mark.symbol} {_text(shown.title)}",
+        f"{_text(shown.verdict)}.",
         "\n".join(
             f"- {_text(finding, _MAX_FINDING_LENGTH)}." for finding in shown.findings[:MAX_ROWS]
         ),
-        f"{_text(shown.verdict)}.",
         counts,
         _trouble(shown),
         "\n".join(f"- **Note:** {_text(note)}" for note in shown.notes[:MAX_CASES]),

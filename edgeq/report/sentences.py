@@ -23,6 +23,7 @@ EXAMPLES = 2
 """Number of cases without a verdict that a note names."""
 
 INTERRUPTED = Mark("✗", "x", "INTERRUPTED", "bad")
+_FAILS, _RUN_FAILS = "the run fails", "The run fails"
 FAILS = Mark("✗", "x", "FAIL", "bad")
 PARTIAL = Mark("○", "o", "PARTIAL", "none")
 
@@ -68,8 +69,29 @@ def headline(record: RunRecord) -> str:
     if record.partial and record.summary.not_run:
         return f"Part of the gate was run: {sentence[0].lower()}{sentence[1:]}"
     if answers and set(answers) == {ShipDecision.CLEARED}:
-        return f"{sentence}, but the run fails"
+        return f"{sentence}, but {_FAILS}"
     return sentence
+
+
+def title(record: RunRecord) -> str:
+    """Return what a page about a run says first: that the run fails, if it does, and the headline.
+
+    The reasons follow in ``below_title``.
+    """
+    sentence = headline(record)
+    if record.summary.passes or record.interrupted or is_open(record) or _FAILS in sentence:
+        return sentence
+    joint = ";" if record.partial and record.summary.not_run else ":"
+    return f"{_RUN_FAILS}{joint} {sentence[0].lower()}{sentence[1:]}"
+
+
+def below_title(record: RunRecord) -> str:
+    """Return the verdict without what the title says already."""
+    sentence = verdict(record)
+    if not title(record).startswith(_RUN_FAILS):
+        return sentence
+    reasons = sentence.removeprefix(f"{_RUN_FAILS}: ")
+    return f"{reasons[0].upper()}{reasons[1:]}"
 
 
 def cleared(answers: Collection[ShipDecision]) -> str:

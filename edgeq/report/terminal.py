@@ -52,7 +52,11 @@ def render(record: RunRecord, shown: ReportView | None = None, *, width: int = W
         "\n".join(filter(None, (_changes(shown), _previous(record)))),
         "\n".join(
             f"{printable(sentence)}."
-            for sentence in (shown.verdict, shown.headline, *shown.findings)
+            for sentence in (
+                sentences.verdict(record),
+                sentences.headline(record),
+                *shown.findings,
+            )
         ),
     ]
     lines = "\n\n".join(block for block in blocks if block).splitlines()

@@ -75,6 +75,8 @@ class ReportView:
     """One run.
 
     Attributes:
+        title: Whether the run fails, and how many variants are cleared.
+        verdict: Why the run passes or fails.
         findings: The result for each model, and what would settle open cases, one sentence each.
         margins: Each figure next to its limit, a panel for each gate.
         about: What was run, where, when and for how long, as names and texts.
@@ -87,7 +89,7 @@ class ReportView:
     """
 
     mark: Mark
-    headline: str
+    title: str
     findings: tuple[str, ...]
     verdict: str
     counts: tuple[tuple[Mark, int], ...]
@@ -148,9 +150,9 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
     numbers = (summary.passed, summary.failed, summary.inconclusive, summary.missing)
     return ReportView(
         mark=sentences.mark(record),
-        headline=sentences.headline(record),
+        title=sentences.title(record),
         findings=findings(record),
-        verdict=sentences.verdict(record),
+        verdict=sentences.below_title(record),
         counts=tuple(zip(words.VERDICTS.values(), numbers, strict=True)),
         margins=margins.panels(record),
         about=_about(record),

@@ -57,6 +57,7 @@ class Decoder:
         operating_score: Score from which the recipe takes a box for an object.
         suppression_iou: IoU above which the recipe drops the less certain one of two boxes of a
             class; 1 drops none.
+        preprocessing: Preset that the recipe uses; empty if it depends on the model.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Decoder:
     recognize: Callable[[ModelFile], Evidence | None] = lambda _: None
     operating_score: float = OPERATING_SCORE
     suppression_iou: float = SUPPRESSION_IOU
+    preprocessing: str = ""
 
 
 def recognized_decoder(model: ModelFile) -> tuple[Decoder, Evidence] | None:
@@ -220,6 +222,7 @@ DECODERS: Extensible[Decoder] = Extensible(
             recognize=is_fastestdet,
             operating_score=0.65,  # `--thresh` of the repository's test.py
             suppression_iou=0.45,
+            preprocessing="fastestdet",
         ),
         Decoder(
             name="yolov5",
@@ -227,6 +230,7 @@ DECODERS: Extensible[Decoder] = Extensible(
             recognize=is_yolov5,
             operating_score=0.25,  # `--conf-thres` of detect.py
             suppression_iou=0.6,  # `--iou-thres` of val.py
+            preprocessing="yolo",
         ),
         Decoder(
             name="yolov8",
@@ -234,6 +238,7 @@ DECODERS: Extensible[Decoder] = Extensible(
             recognize=is_yolov8,
             operating_score=0.25,  # `conf` of predict mode
             suppression_iou=0.6,
+            preprocessing="yolo",
         ),
         Decoder(
             name="ssd",
@@ -248,6 +253,7 @@ DECODERS: Extensible[Decoder] = Extensible(
             recognize=is_ultraface,
             operating_score=0.7,  # `--threshold` of detect_imgs.py
             suppression_iou=0.3,  # `iou_threshold` of fd_config.py
+            preprocessing="ultraface",
         ),
         Decoder(
             name="mediapipe",
@@ -255,6 +261,7 @@ DECODERS: Extensible[Decoder] = Extensible(
             recognize=is_mediapipe,
             operating_score=0.5,  # `min_score_thresh` of face_detection.pbtxt
             suppression_iou=0.3,  # `min_suppression_threshold` there
+            preprocessing="mediapipe",
         ),
     ],
 )

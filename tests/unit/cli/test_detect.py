@@ -3,15 +3,24 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from edgeq.cli import main
-from edgeq.cli.detect import MANY_PHOTOGRAPHS, DetectedArrays, detect
+from edgeq.cli.detect import (
+    INPUT_RANGES,
+    MANY_PHOTOGRAPHS,
+    DetectedArrays,
+    DetectedPreprocessing,
+    detect,
+)
 from edgeq.config.load import load_spec
+from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import ReadyVariant, Samples
+from tests.unit.tiny_metadata import with_metadata
 from tests.unit.tiny_model import Op, Tensor, build, classifier
 
 
@@ -52,7 +61,7 @@ def test_a_keras_file_says_whether_it_takes_pixels(here: Path, *, rescales: bool
     keras_file(here / "net.keras", *(["Rescaling"] if rescales else []), "Conv2D")
     there = detect(here)
     assert there.model == Path("net.keras")
-    assert there.rescales is rescales
+    assert there.preprocessing == (None if rescales else DetectedPreprocessing())
 
 
 def test_sets_are_found_by_name_and_generated_folders_are_left_alone(here: Path) -> None:
@@ -76,7 +85,7 @@ def test_the_spec_is_about_what_is_there_and_loads(
     assert main(["init"]) == 0
     said = capsys.readouterr().out
     assert "  model: my net.tflite\n" in said
-    assert "  preprocessing: pixels from 0 to 255; correct it" in said
+    assert '  preprocessing: "keras-0-255", because the input of vendor.tflite goes from 0' in said
     spec = load_spec(here)
     assert list(spec.models) == ["my-net"]
     assert spec.models["my-net"].source == "my net.tflite"
@@ -106,6 +115,128 @@ def test_of_many_calibration_images_some_are_taken(
     spec = load_spec(here)
     assert spec.images is not None
     assert spec.images.max_calibration == 100
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero_point", "preset"),
+    [
+        (1 / 255, -128, "unit"),
+        (2 / 255, 0, "keras-tf"),
+        (1.0, -128, "keras-0-255"),
+        (4.75 / 255, -14, None),  # a third of it is used, if at all
+    ],
+)
+def test_a_quantized_input_shows_the_preprocessing(
+    here: Path, scale: float, zero_point: int, preset: str | None
+) -> None:
+    image = (1, 8, 8, 3)
+    ends = [
+        Tensor("in", image, "int8", None, (scale,), (zero_point,)),
+        Tensor("out", image, "int8", None, (1.0,), (0,)),
+    ]
+    ops = [
+        Op("DEQUANTIZE", ("in",), ("x",)),
+        Op("RELU", ("x",), ("y",)),
+        Op("QUANTIZE", ("y",), ("out",)),
+    ]
+    content = build([*ends, Tensor("x", image), Tensor("y", image)], ops, ["in"], ["out"])
+    (here / "vendor.tflite").write_bytes(content)
+    (here / "net.tflite").write_bytes(classifier(size=(8, 8)))
+    preprocessing = detect(here).preprocessing
+    assert preprocessing is not None
+    assert preprocessing.preset == (preset or "keras-0-255")
+    assert bool(preprocessing.reason) is (preset is not None)
+
+
+def test_presets_give_the_ranges_that_they_are_known_by() -> None:
+    for name, ends in INPUT_RANGES.items():
+        own = PREPROCESSING.get(name)
+        for mean, std in zip(own.mean, own.std, strict=True):
+            assert ((0 - mean) / std, (255 - mean) / std) == pytest.approx(ends)
+
+
+def test_a_detector_gets_the_preprocessing_of_its_recipe(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = np.array((1, 24, 42), np.int32)  # 4 x 8, 2 x 4 and 1 x 2 cells
+    tensors = [
+        Tensor("image", (1, 64, 32, 3)),
+        Tensor("shape", (3,), "int32", values),
+        Tensor("out", (1, 24, 42)),
+    ]
+    ops = [Op("RESHAPE", ("image", "shape"), ("out",))]
+    (here / "net.tflite").write_bytes(build(tensors, ops, ["image"], ["out"]))
+    photographs(here / "photos")
+    assert main(["init"]) == 0
+    assert '  preprocessing: "yolo", as yolov8 detectors take it' in capsys.readouterr().out
+    assert load_spec(here).models["net"].preprocessing == "yolo"
+
+
+def test_preprocessing_inside_a_file_is_not_overridden(here: Path) -> None:
+    content = with_metadata(classifier(size=(8, 8)), mean=[127.5], std=[127.5])
+    (here / "net.tflite").write_bytes(content)
+    assert main(["init"]) == 0
+    assert load_spec(here).models["net"].preprocessing is None
+
+
+def test_the_only_folder_of_photographs_is_the_evaluation_set(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "net.tflite").write_bytes(classifier(size=(8, 8)))
+    photographs(here / "data" / "mine" / "cat")
+    photographs(here / "data" / "mine" / "dog")
+    assert main(["init"]) == 0
+    said = capsys.readouterr().out
+    assert "  evaluation images: data/mine, the only folder of photographs\n" in said
+    assert "none (no folder called calibration), so no int8" in said
+    photographs(here / "train")
+    there = detect(here)
+    assert (there.calibration, there.evaluation) == (Path("train"), Path("data/mine"))
+    photographs(here / "others")
+    assert detect(here).evaluation is None
+
+
+def test_without_any_other_photographs_there_is_no_evaluation_set(here: Path) -> None:
+    photographs(here / "data" / "train")
+    assert detect(here).evaluation is None
+    Image.new("RGB", (4, 4)).save(here / "loose.png")
+    assert detect(here).evaluation is None
+
+
+@pytest.mark.parametrize("io", ["int8", "uint8"])
+def test_a_ready_variant_claims_what_its_file_shows(
+    here: Path, io: Literal["int8", "uint8"]
+) -> None:
+    ends = [
+        Tensor(name, shape, io if name in {"in", "out"} else "int8", None, (0.1,), (0,))
+        for name, shape in (("in", (1, 8)), ("x", (1, 8)), ("y", (1, 2)), ("out", (1, 2)))
+    ]
+    weights = Tensor("weights", (2, 8), "int8", np.ones((2, 8), np.int8), (0.1,), (0,))
+    ops = [
+        Op("QUANTIZE", ("in",), ("x",)),
+        Op("FULLY_CONNECTED", ("x", "weights"), ("y",)),
+        Op("QUANTIZE", ("y",), ("out",)),
+    ]
+    (here / "vendor.tflite").write_bytes(build([*ends, weights], ops, ["in"], ["out"]))
+    (here / "net.tflite").write_bytes(features(quantized=False))
+    saved(here / "features.npy", "float32")
+    assert main(["init"]) == 0
+    vendor = load_spec(here).variants["vendor"]
+    assert isinstance(vendor, ReadyVariant)
+    assert vendor.method == {"int8": "int8", "uint8": "int8_uint8_io"}[io]
+
+
+@pytest.mark.parametrize("name", ["net.h5", "net.hdf5", "net.pt", "net.pth", "net.pb"])
+def test_a_model_of_another_format_is_named_with_a_remedy(
+    here: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / name).write_bytes(b"weights")
+    assert main(["init"]) == 0
+    said = capsys.readouterr().out
+    assert f"  not used: {name}: " in said
+    assert "  model: none; the spec has an example, efficientnet-lite0\n" in said
+    keras_file(here / "net.keras")
+    assert detect(here).unusable == {}  # it is what the model came from
 
 
 def test_of_several_models_none_is_guessed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +301,7 @@ def test_a_single_file_of_arrays_is_the_evaluation_set(
     assert spec.models["net"].arrays == Samples(
         evaluation="features.npy", labels="y_true.npy", scale=0.5, zero_point=-3
     )
-    assert spec.methods == ("dynamic_range", "float16", "weight_only_int8")
+    assert spec.methods == ()
     assert list(spec.variants) == ["vendor"]
 
 

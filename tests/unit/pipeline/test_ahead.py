@@ -119,6 +119,13 @@ def test_what_leaves_cases_missing_is_said(project: Path, old: str, new: str, sa
     assert any(first in text and rest in text for text in bad(project)), bad(project)
 
 
+def test_absent_images_are_said_once(project: Path) -> None:
+    change(project, 'evaluation = "evaluation"', "")
+    (text,) = [text for text in bad(project) if "there are no evaluation images" in text]
+    assert text.startswith("outputs, ")
+    assert "accuracy_drop" in text
+
+
 def test_labels_of_other_classes_are_said(project: Path) -> None:
     (project / "evaluation" / "34").rename(project / "evaluation" / "99")
     (text,) = bad(project)

@@ -135,7 +135,7 @@ def test_symbols_stand_beside_colours() -> None:
 
 
 def test_an_empty_record_has_a_page() -> None:
-    assert "There is no variant to judge" in page(records.record((), ())).text
+    assert "The run fails: there is no variant to judge" in page(records.record((), ())).text
 
 
 def test_a_variant_without_facts_has_a_page() -> None:

@@ -9,10 +9,10 @@ from tests.unit.report import records
 
 def test_the_answer_comes_first() -> None:
     lines = markdown.render(records.full_record()).splitlines()
-    assert lines[0] == "## \u2717 1 of 5 variants is cleared"
-    assert lines[2].startswith("- efficientnetv2-b0: int8@tensorflow, weight\\_only\\_int4 and ")
-    assert lines[2].endswith("interval 92.6 to 96.6 %).")
-    assert lines[4].startswith("The run fails: 2 cases FAIL")
+    assert lines[0] == "## \u2717 The run fails: 1 of 5 variants is cleared"
+    assert lines[2].startswith("2 cases FAIL; 1 case MISSING")
+    assert lines[4].startswith("- efficientnetv2-b0: int8@tensorflow, weight\\_only\\_int4 and ")
+    assert lines[4].endswith("interval 92.6 to 96.6 %).")
     assert (
         lines[6]
         == "\u2713 16 PASS \u00b7 \u2717 2 FAIL \u00b7 ? 1 INCONCLUSIVE \u00b7 \u25cb 2 MISSING"

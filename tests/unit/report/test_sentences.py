@@ -169,6 +169,47 @@ def test_a_part_that_was_the_whole_is_no_part() -> None:
     assert sentences.headline(record) == "The variant is cleared and may ship"
 
 
+@pytest.mark.parametrize(
+    ("record", "title", "below"),
+    [
+        (
+            records.record(BOTH, (GOOD, BAD)),
+            "The run fails: 1 of 2 variants is cleared",
+            "1 case FAIL",
+        ),
+        (
+            records.record((), ()),
+            "The run fails: there is no variant to judge",
+            "Nothing was judged",
+        ),
+        (
+            part(GOOD, BAD),
+            "The run fails; part of the gate was run: 0 of 2 variants are cleared",
+            "1 case FAIL; 2 declared cases were not run, on purpose",
+        ),
+        (
+            records.record(BOTH, (GOOD, ALSO_GOOD), errors=("no such folder",)),
+            "Both variants are cleared, but the run fails",
+            "The run fails: 1 input could not be used",
+        ),
+        (
+            records.record(BOTH[:1], (GOOD,)),
+            "The variant is cleared and may ship",
+            "The run passes: its only case passed",
+        ),
+    ],
+)
+def test_a_page_says_first_that_the_run_fails_and_then_why(
+    record: RunRecord, title: str, below: str
+) -> None:
+    assert sentences.title(record) == title
+    assert sentences.below_title(record) == below
+    page = html.render(record)
+    assert page.index(f"<h1>{title}</h1>") < page.index(f"<p>{below}.</p>") < page.index("<li>")
+    summary = markdown.render(record)
+    assert f" {title}\n\n{below}." in summary
+
+
 def test_terminal_page_and_summary_say_the_same() -> None:
     record = part(GOOD, ALSO_GOOD)
     headline, verdict = sentences.headline(record), sentences.verdict(record)
@@ -179,7 +220,7 @@ def test_terminal_page_and_summary_say_the_same() -> None:
     assert f"<h1>{headline}</h1>" in page
     assert f"<li>{finding}.</li>" in page
     assert f"<p>{verdict}.</p>" in page
-    assert markdown.render(record).startswith(f"## ○ {headline}\n\n- {finding}.\n\n{verdict}.")
+    assert markdown.render(record).startswith(f"## ○ {headline}\n\n{verdict}.\n\n- {finding}.")
     for text in (terminal.render(record), page, markdown.render(record)):
         assert "run fails" not in text
         assert "may ship" not in text.partition('<script type="application/json"')[0]

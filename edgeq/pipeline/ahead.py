@@ -13,7 +13,7 @@ from edgeq.config.structs import Spec
 from edgeq.config.tables import header, key_text
 from edgeq.errors import ModelError
 from edgeq.io.files import sha256_file
-from edgeq.judge.missing import lacking
+from edgeq.judge.missing import NO_LABELS, lacking
 from edgeq.models.float_file import input_size
 from edgeq.models.sources import FloatFile, parse_source
 from edgeq.pipeline.image_sets import named_images
@@ -27,6 +27,10 @@ from edgeq.samples.sets import Role, find_set, foreign, refuse_shared, require_c
 from edgeq.tasks.recognition import Reading
 from edgeq.tflite.model_file import ModelFile
 
+NO_LABELS_BEFORE_EXPORT = (
+    "Which of these applies shows once the model is exported. Name its labels in the spec "
+    "(`images.labels`), or set that gate to false in [gates]"
+)
 _RANDOM = "random"
 
 
@@ -165,6 +169,9 @@ def _lack(
     lack = case.gate.lack(trained=model.weights != _RANDOM, images=images, labels=labelled)
     if lack is None:
         return None
+    if lack == "labels" and reading is None and model.task is None:
+        declared = case.gate.name in spec.allow_missing
+        return NO_LABELS, NO_LABELS_BEFORE_EXPORT, declared
     absent = lacking(case.gate, lack, spec, case.variant.model)
     return absent.reason, absent.next_step or "", absent.declared_missing
 

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.config.presets import PREPROCESSING
 from edgeq.config.structs import Detection, Preprocessing
 from edgeq.config.tables import key_text
 from edgeq.errors import ImageError
@@ -39,6 +40,23 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 8
 """Images whose outputs are read at once; a detector's may take 10 MB each."""
+
+
+def unlike_recipe(decoder: Decoder, own: Preprocessing) -> str | None:
+    """Return a note on a detector that gets other pixel values than its decoder's recipe gives it.
+
+    None is returned if it gets the same, or if the decoder has no preprocessing of its own.
+    """
+    if not decoder.preprocessing:
+        return None
+    usual = PREPROCESSING.get(decoder.preprocessing)
+    if (own.mean, own.std, own.channels) == (usual.mean, usual.std, usual.channels):
+        return None
+    return (
+        f"Its preprocessing is not that of {decoder.name} detectors "
+        f'(preprocessing = "{decoder.preprocessing}"): unless it was trained with it, the '
+        "baseline's boxes mean nothing"
+    )
 
 
 def decoder_of(variant: VariantUnderTest) -> Decoder:

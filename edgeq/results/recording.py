@@ -25,7 +25,7 @@ from edgeq.measure.tensors import Fit
 from edgeq.models.float_model import FloatModel
 from edgeq.pipeline.control import record_of
 from edgeq.pipeline.dependencies import processor_name
-from edgeq.pipeline.detecting import decoder_of
+from edgeq.pipeline.detecting import decoder_of, unlike_recipe
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.needs import external_inputs
 from edgeq.pipeline.own_measures import known_measures
@@ -215,6 +215,7 @@ def _model(run: Run, name: str) -> ModelRecord:
             *inputs.assumptions(),
             *_not_asked_for(run.spec),
             *_read_as(run, name, reading),
+            *_fed_otherwise(decoder, run.baseline(name)),
             *_odd(inputs),
             *_idle_boards(run),
         ),
@@ -307,6 +308,14 @@ def _decoder(baseline: VariantUnderTest, reading: Reading | None) -> Decoder | N
         return decoder_of(baseline)
     except EdgeqError:
         return None  # its cases have the error
+
+
+def _fed_otherwise(decoder: Decoder | None, baseline: VariantUnderTest) -> tuple[str, ...]:
+    """Return the note on a detector that gets other pixels than its kind usually does."""
+    if decoder is None or baseline.spec.models[baseline.model].arrays is not None:
+        return ()
+    note = unlike_recipe(decoder, baseline.preprocessing)
+    return () if note is None else (note,)
 
 
 def _image_keys(inputs: ModelInputs) -> str:

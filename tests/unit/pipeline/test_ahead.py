@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,6 +125,23 @@ def test_absent_images_are_said_once(project: Path) -> None:
     (text,) = [text for text in bad(project) if "there are no evaluation images" in text]
     assert text.startswith("outputs, ")
     assert "accuracy_drop" in text
+
+
+def test_labels_of_a_model_before_its_export_are_asked_for_once(project: Path) -> None:
+    with zipfile.ZipFile(project / "net.keras", "w") as archive:
+        archive.writestr("config.json", '{"config": {"layers": []}}')
+    for photograph in [*(project / "evaluation").rglob("*.*")]:
+        photograph.rename(project / "evaluation" / photograph.name)
+    for folder in (project / "evaluation").iterdir():
+        if folder.is_dir():
+            folder.rmdir()
+    change(project, "net.tflite", "net.keras")
+    (text,) = bad(project)
+    assert text.startswith("accuracy_drop, map_drop, ")
+    assert "the evaluation images have no labels. Which of these applies shows once" in text
+    change(project, '"net.tflite"', '"net.keras"\ntask = "classification"')
+    (text,) = [text for text in bad(project) if "accuracy_drop" in text]
+    assert "Name a csv in the spec" in text
 
 
 def test_labels_of_other_classes_are_said(project: Path) -> None:

@@ -245,6 +245,26 @@ class Store:
         with self._locked(folder.parent.name, folder.name):
             self._set_aside(folder, reason)
 
+    @contextmanager
+    def scratch(self, purpose: str) -> Iterator[Path]:
+        """Yield an empty folder for work that becomes no entry, for one process at a time.
+
+        It is removed at the end, and whatever a killed process left of one before.
+
+        Args:
+            purpose: Names the work; others wait only for the same.
+
+        Raises:
+            StoreError: The store can't be written, or another process holds the lock too long.
+        """
+        self._use()
+        with self._locked(TEMPORARY, purpose):
+            folder = self._temporary_folder(TEMPORARY, purpose)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
     def _use(self) -> None:
         try:
             locks.use(self.root / LOCKS)
@@ -289,7 +309,7 @@ class Store:
         return Entry(target, key, dict(facts), files, made=True)
 
     def _temporary_folder(self, kind: str, key: str) -> Path:
-        """Create a folder to make an entry in; the caller holds the entry's lock."""
+        """Create a folder to work in, and remove earlier ones; the caller holds the key's lock."""
         parent = self.root / TEMPORARY
         try:
             parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -105,8 +104,8 @@ class Root:
         Raises:
             EdgeqError: A part can't be fetched, or a file of parts can't be used.
         """
-        with tempfile.TemporaryDirectory(prefix="edgeq-target-") as temporary:
-            folder = Path(temporary)
+        store = cache(self.kind)
+        with store.scratch("fetching") as folder:
             if supply.file is not None:
                 facts, paths = unpack(supply.file, folder)
                 if facts != self.facts:
@@ -123,7 +122,7 @@ class Root:
                 pack(supply.save, facts, paths)
                 yield f"saved      {supply.save}"
             parts = hashed(paths)
-            entry = cache(self.kind).get_or_make(
+            entry = store.get_or_make(
                 PARTS, {**facts, "parts": parts}, lambda place: _unpack(self, place, paths)
             )
         for part, sha in parts.items():

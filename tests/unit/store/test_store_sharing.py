@@ -61,6 +61,19 @@ def test_what_a_killed_run_left_is_ignored_and_removed(store: Store) -> None:
     assert leftovers(store) == []
 
 
+def test_work_that_becomes_no_entry_leaves_nothing(store: Store) -> None:
+    with store.scratch("fetching") as folder, store.scratch("other") as other:
+        assert folder != other
+        (folder / "part").write_bytes(b"part")
+        assert store.get_or_make("variants", FACTS, Maker()).made
+        assert (folder / "part").exists()
+    assert leftovers(store) == []
+    with pytest.raises(ValueError, match="a bug"), store.scratch("fetching"):
+        raise ValueError("a bug")
+    assert leftovers(store) == []
+    assert [path.name for path in store.folders()] == [key_of("variants", FACTS)]
+
+
 def test_the_store_keeps_itself_out_of_git(store: Store) -> None:
     store.get_or_make("variants", FACTS, Maker())
     assert (store.root / ".gitignore").read_text("utf-8") == "*\n"

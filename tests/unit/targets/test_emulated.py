@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -88,6 +91,32 @@ def test_the_same_parts_are_unpacked_once(fetched: object) -> None:
     assert first[-1].startswith("made ")
     assert again[-1].startswith("was there")
     assert first[-1].split()[-1] == again[-1].split()[-1]
+
+
+def test_what_a_killed_run_fetched_is_removed_by_the_next(tmp_path: Path, fetched: object) -> None:
+    script = (
+        "import os\n"
+        "from edgeq.config.target_kinds import Emulated\n"
+        "from edgeq.targets import emulated, root\n"
+        "from edgeq.targets.parts import Supply\n"
+        "def die(asked, supply, folder):\n"
+        "    (folder / 'part.deb').write_bytes(b'part')\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "root._fetch = die\n"
+        "list(emulated.prepare('arm64', Emulated(), Supply()))\n"
+    )
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    killed = subprocess.run(
+        [sys.executable, "-c", script],
+        check=False,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
+    assert killed.returncode == -9
+    assert list((tmp_path / "cache").rglob("part.deb"))
+    assert not any(temporary.iterdir())
+    prepared()
+    assert not list((tmp_path / "cache").rglob("part.deb"))
 
 
 def test_another_machine_makes_the_same_from_a_file(

@@ -40,6 +40,8 @@ class Interpreter:
         model = runtime.convert_bytearray_to_object(bytearray(content))
         self._graph = model.subgraphs[0]
         self._names = [_name(runtime.schema_fb, code) for code in model.operatorCodes]
+        for graph in model.subgraphs:
+            _require_one_scale(graph, self._names)
         arena = max(MIN_ARENA, TIMES_THE_FILE * len(content))
         create = partial(runtime.Interpreter.from_bytes, content, arena_size=arena)
         interpreter, printed = captured(create, prints=False)
@@ -96,6 +98,28 @@ class Interpreter:
             shape = known["shape"]
             details.append({**known, "name": name, "index": int(index), "shape_signature": shape})
         return details
+
+
+def _require_one_scale(graph: Any, names: list[str]) -> None:
+    """Refuse a DEQUANTIZE whose input has several scales, of which TFLM would use the first.
+
+    LiteRT's kernels use every channel's own, so that TFLM would give wrong outputs.
+
+    Raises:
+        ValueError: There is one.
+    """
+    for operator in graph.operators:
+        if names[operator.opcodeIndex] != "DEQUANTIZE":
+            continue
+        tensor = graph.tensors[operator.inputs[0]]
+        stored = tensor.quantization and tensor.quantization.scale
+        scales = set() if stored is None else set(map(float, stored))
+        if len(scales) > 1:
+            raise ValueError(
+                f"its DEQUANTIZE takes one scale for a tensor, and "
+                f"{tensor.name.decode('utf-8', 'replace')!r} has {len(stored)}, one for each "
+                f"channel. Use a method that computes in integers, such as int8"
+            )
 
 
 def _name(schema: Any, code: Any) -> str:

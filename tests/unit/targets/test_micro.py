@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 import pytest
 
 from edgeq.config.target_kinds import KINDS, NoSettings
@@ -16,7 +17,7 @@ from edgeq.targets.check import beside_lines, beside_local, check, lines
 from edgeq.targets.gpu_worker import captured
 from edgeq.targets.tiny import model
 from tests.unit.graphs import graph
-from tests.unit.tiny_model import Op, classifier
+from tests.unit.tiny_model import Op, Tensor, classifier
 
 KIND = KINDS.get("tflite-micro")
 
@@ -79,6 +80,43 @@ def test_an_operator_that_it_lacks_is_named(target: Target, tmp_path: Path) -> N
     ):
         session.load(path, threads=1, kernels="reference")
     assert "RELU_N1_TO_1" in str(caught.value)
+
+
+@pytest.mark.parametrize("scales", [(0.5,), (0.5, 0.5)])
+def test_weights_with_one_scale_are_dequantized_like_here(
+    scales: tuple[float, ...], target: Target, tmp_path: Path
+) -> None:
+    path = tmp_path / "weight_only.tflite"
+    path.write_bytes(weight_only(scales))
+    assert beside_local(KIND, target, path).sameness.differing == 0
+
+
+def test_weights_with_a_scale_for_each_channel_are_refused(target: Target, tmp_path: Path) -> None:
+    """TFLM would use the first channel's scale for all, and say nothing."""
+    path = tmp_path / "weight_only.tflite"
+    path.write_bytes(weight_only((0.5, 0.25)))
+    with (
+        Session(target, timeout_s=60, memory_limit=None) as session,
+        pytest.raises(ModelRefusedError) as caught,
+    ):
+        session.load(path, threads=1, kernels="reference")
+    assert "DEQUANTIZE takes one scale for a tensor, and 'stored' has 2" in str(caught.value)
+    assert "Use a method that computes in integers, such as int8" in str(caught.value)
+
+
+def weight_only(scales: tuple[float, ...]) -> bytes:
+    """Return a dense layer of two channels whose int8 weights are made floats before it."""
+    stored = np.array([[10, 20, 30, 40], [50, 60, 70, 80]], np.int8)
+    return graph(
+        Op("DEQUANTIZE", ("stored",), ("weights",)),
+        Op("FULLY_CONNECTED", ("x", "weights", ""), ("y",)),
+        tensors=(
+            Tensor("stored", (2, 4), "int8", stored, scales=scales),
+            Tensor("weights", (2, 4)),
+            Tensor("x", (1, 4)),
+            Tensor("y", (1, 2)),
+        ),
+    )
 
 
 def test_what_native_code_prints_is_caught() -> None:

@@ -171,7 +171,7 @@ def model_input(model: Network, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.
     mean, std = (np.array(getattr(model.preprocessing, key), np.float32) for key in ("mean", "std"))
     real = (image[np.newaxis].astype(np.float32) - mean) / std
     values: npt.NDArray[np.generic]
-    values, _ = quantize(real, tensor.dtype, tensor.scale, tensor.zero_point)
+    values = quantize(real, tensor.dtype, tensor.scale, tensor.zero_point)
     return values
 
 

@@ -13,7 +13,8 @@ import msgspec
 from edgeq import measure, samples
 from edgeq.measure.clusters import find_clusters
 from edgeq.run import processors
-from edgeq.run.worker import cpuinfo
+from edgeq.run.results import WorkerFacts
+from edgeq.run.worker import PROTOCOL, cpuinfo
 from edgeq.store.cached import sources
 
 if TYPE_CHECKING:
@@ -23,13 +24,11 @@ if TYPE_CHECKING:
 @cache
 def runtime_facts() -> Mapping[str, str]:
     """Return what a model's numbers depend on apart from the model: runtime and processor."""
-    reported = cpuinfo()
-    return {
-        "ai-edge-litert": version("ai-edge-litert"),
-        "architecture": platform.machine(),
-        "processor": processors.processor(reported),
-        "extensions": " ".join(processors.extensions(reported)),
-    }
+    versions = {"ai-edge-litert": version("ai-edge-litert"), "machine": platform.machine()}
+    here = WorkerFacts(
+        protocol=PROTOCOL, versions=versions, cpus=None, governor="", cpuinfo=cpuinfo()
+    )
+    return here.runtime
 
 
 def processor_name() -> str:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from edgeq.io import structs
 
-PROTOCOL = 5
+PROTOCOL = 6
 MAX_HEADER_BYTES = 1 << 24
 MAX_BLOB_BYTES = 1 << 36
 MAX_BLOBS = 4096

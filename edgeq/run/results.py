@@ -90,7 +90,6 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
         index: Index in the file.
         name: Name in the file.
         shape: Shape as loaded, with open dimensions pinned.
-        shape_signature: Shape in the file, with -1 for open dimensions.
         dtype: numpy's name of the type.
         channels: Number of scales: 0 if not quantized, 1 per tensor, more per channel.
         quantization: Scale and zero point, or (0, 0) if not quantized.
@@ -99,7 +98,6 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
     index: int
     name: str
     shape: tuple[int, ...]
-    shape_signature: tuple[int, ...]
     dtype: str
     channels: int
     quantization: tuple[float, int]

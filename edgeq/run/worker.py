@@ -31,7 +31,7 @@ if __name__ == "__main__":  # before numpy, whose own threads would cost memory 
 with suppress(ImportError):  # reported in the answer to hello, where the client can read it
     import numpy as np
 
-PROTOCOL, PROGRESS_S, GRACE_S = 5, 1.0, 5.0
+PROTOCOL, PROGRESS_S, GRACE_S = 6, 1.0, 5.0
 EACH, THEN_EVERY = 24, 8
 REAL_TYPES, REAL_KINDS = ("float32", "float16", "int8", "uint8", "int16"), "febBh"
 LARGE = "/var/tmp"  # noqa: S108 - on a disk, while /tmp is memory on many boards
@@ -65,8 +65,8 @@ def write_frame(stream: BinaryIO, header: Json, blobs: Arrays = ()) -> None:
     stream.flush()
 
 
-def quantize(values: Any, dtype: str, scale: float, zero_point: int) -> tuple[Any, Any]:
-    """Return values in a tensor's own type, and which of them are out of range (bool).
+def quantize(values: Any, dtype: str, scale: float, zero_point: int) -> Any:
+    """Return values in a tensor's own type, those out of its range at its ends.
 
     Computes ``round(value * (1 / scale)) + zero_point`` in float32, with halves to even, like
     XNNPACK and the optimized kernels (LiteRT 2.3; the reference kernel differs). Scale 0 means not
@@ -74,13 +74,11 @@ def quantize(values: Any, dtype: str, scale: float, zero_point: int) -> tuple[An
     """
     if np.dtype(dtype).kind == "f":
         with np.errstate(over="ignore"):
-            real = np.asarray(values).astype(dtype)
-        return real, ~np.isfinite(real)
+            return np.asarray(values).astype(dtype)
     ends = np.iinfo(dtype)
     per_step = np.float32(1) / np.float32(scale or 1.0)
     steps = np.rint(np.asarray(values, np.float32) * per_step) + zero_point
-    within = (steps >= ends.min) & (steps <= ends.max)
-    return np.clip(np.nan_to_num(steps, nan=zero_point), ends.min, ends.max).astype(dtype), ~within
+    return np.clip(np.nan_to_num(steps, nan=zero_point), ends.min, ends.max).astype(dtype)
 
 
 def dequantize(values: Any, scale: float, zero_point: int) -> Any:
@@ -115,8 +113,8 @@ def sampled(values: Any, count: int) -> Any:
 def tensor_facts(detail: Json) -> Json:
     """Return the facts about an input or output; quantization is (0, 0) if it is not quantized."""
     scales, zeros = (detail["quantization_parameters"][k] for k in ("scales", "zero_points"))
-    facts: Json = {key: detail[key].tolist() for key in ("shape", "shape_signature")}
-    facts.update(name=detail["name"], index=detail["index"], channels=len(scales))
+    facts: Json = {"shape": detail["shape"].tolist(), "channels": len(scales)}
+    facts.update(name=detail["name"], index=detail["index"])
     pair = [float(scales[0]), int([*zeros, 0][0])] if len(scales) else [0.0, 0]
     if not np.isfinite(pair[0]):
         raise ValueError(f"the scale of {detail['name']!r} is {pair[0]}")
@@ -204,41 +202,35 @@ class Model:
         self.invoked += 1
         return seconds
 
-    def feeder(self, preprocessing: Json, samples: Any) -> Callable[[Any], int]:
-        """Return a function that feeds samples like these and counts clipped values.
+    def feeder(self, preprocessing: Json, samples: Any) -> Callable[[Any], None]:
+        """Return a function that feeds samples like these.
 
         They are pixels (m, h, w, 3), or rows (m, d), each with the values of all inputs.
         """
         return self.row_feeder() if samples.ndim == 2 else self.pixel_feeder(preprocessing)
 
-    def row_feeder(self) -> Callable[[Any], int]:
+    def row_feeder(self) -> Callable[[Any], None]:
         """Return a function that feeds real values (m, d), quantized as each input is."""
         sizes = [np.prod(tensor["shape"], dtype=np.int64) // self.batch for tensor in self.inputs]
         ends = np.cumsum(sizes)[:-1]
 
-        def feed(rows: Any) -> int:
-            clipped = 0
+        def feed(rows: Any) -> None:
             rows = np.concatenate([rows, np.repeat(rows[-1:], self.batch - len(rows), axis=0)])
             for tensor, part in zip(self.inputs, np.split(rows, ends, axis=1)):  # noqa: B905
-                values, outside = part, np.False_
+                values = part
                 if tensor["dtype"] in REAL_TYPES:
-                    values, outside = quantize(part, tensor["dtype"], *tensor["quantization"])
-                clipped += int(np.count_nonzero(outside))
+                    values = quantize(part, tensor["dtype"], *tensor["quantization"])
                 values = values.astype(tensor["dtype"]).reshape(tensor["shape"])
                 self.interpreter.set_tensor(tensor["index"], values)
-            return clipped
 
         return feed
 
-    def pixel_feeder(self, preprocessing: Json) -> Callable[[Any], int]:
-        """Return a function that feeds pixels (m, h, w, 3) and counts clipped values.
-
-        An input of one channel gets their luma.
-        """
+    def pixel_feeder(self, preprocessing: Json) -> Callable[[Any], None]:
+        """Return a function that feeds pixels (m, h, w, 3); an input of one channel their luma."""
         tensor = self.inputs[0]
         mean, std = (np.asarray(preprocessing[key], np.float32) for key in ("mean", "std"))
         real = (np.arange(256, dtype=np.float32)[:, None] - mean) / std  # for every pixel value
-        table, clipped = quantize(real, tensor["dtype"], *tensor["quantization"])
+        table = quantize(real, tensor["dtype"], *tensor["quantization"])
         values = np.empty(tensor["shape"], table.dtype)
         images = values if values.shape[3] in {1, 3} else values.transpose(0, 2, 3, 1)
         grey = images.shape[3] == 1
@@ -249,9 +241,8 @@ class Model:
         translated = alike and images is values and table.itemsize == 1
         stored, steps = values.view(np.uint8), tables[0].view(np.uint8)
         shifted = translated and np.array_equal(steps - steps[0], np.arange(256))
-        flags = clipped.T[: images.shape[3]].copy() if clipped.any() else ()
 
-        def feed(pixels: Any) -> int:
+        def feed(pixels: Any) -> None:
             count = len(pixels)
             if grey:
                 pixels = luma(pixels)
@@ -270,8 +261,6 @@ class Model:
             if count < len(values):
                 values[count:] = values[count - 1]
             self.interpreter.set_tensor(tensor["index"], values)
-            out = (flag.take(pixels[..., at]) for at, flag in enumerate(flags))
-            return sum(int(np.count_nonzero(channel)) for channel in out)
 
         return feed
 
@@ -298,10 +287,10 @@ class Worker:
         self.received: Any = None
         self.gauge = Gauge()
 
-    def progress(self, done: int, total: int) -> None:
+    def progress(self, done: int) -> None:
         """Tell the client once a second that the work is making progress."""
         if done > self.last and time.perf_counter() - self.told > PROGRESS_S:
-            write_frame(self.stdout, {"kind": "progress", "done": done, "total": total})
+            write_frame(self.stdout, {"kind": "progress", "done": done})
             self.told, self.last = time.perf_counter(), done
 
     def op_hello(self, request: Json, _: Arrays) -> Frame:
@@ -360,11 +349,11 @@ class Worker:
         pixels = np.load(request["path"], mmap_mode="r") if request["path"] else blobs[0]
         pixels = np.asarray(pixels)[request["start"] :][: request["count"]]
         model, total = self.models[request["handle"]], len(pixels)
-        feed, clipped, results = model.feeder(request["preprocessing"], pixels), 0, list[Any]()
+        feed, results = model.feeder(request["preprocessing"], pixels), list[Any]()
         own, outputs = 0 if request["path"] else pixels.nbytes, list[Any]()
         for first in range(0, total, model.batch):
-            self.progress(first, total)
-            clipped += feed(pixels[first : first + model.batch])
+            self.progress(first)
+            feed(pixels[first : first + model.batch])
             model.invoke()
             if request["most"]:
                 answers = [sampled(answer, request["most"]) for answer in model.answers()]
@@ -384,7 +373,7 @@ class Worker:
                 outputs.append([model.invoked, *(n if n < 0 else n - own for n in sizes)])
         real = results if request["most"] else model.real(results)  # at once, which is quicker
         answered = [values.astype(np.float32, copy=False) for values in real]
-        return {"clipped": clipped, "fed": pixels.size, "held": outputs}, answered
+        return {"held": outputs}, answered
 
     def op_repeat(self, request: Json, blobs: Arrays) -> Frame:
         """Run a model repeatedly on the same samples (n, ...); return the memory it holds.
@@ -400,7 +389,7 @@ class Worker:
             if outputs and time.perf_counter() > end:
                 break
             while model.invoked < count:
-                self.progress(model.invoked, count)
+                self.progress(model.invoked)
                 first = model.invoked * model.batch % len(pixels)
                 feed(pixels[first : first + model.batch])
                 model.invoke()
@@ -417,7 +406,7 @@ class Worker:
         model = self.models[request["handle"]]
         for tensor, array in zip(model.inputs, blobs):  # noqa: B905
             real = array.dtype.kind == "f" and tensor["dtype"] in REAL_TYPES
-            values = quantize(array, tensor["dtype"], *tensor["quantization"])[0] if real else array
+            values = quantize(array, tensor["dtype"], *tensor["quantization"]) if real else array
             model.interpreter.set_tensor(tensor["index"], values)
         model.invoke()
         return {}, model.answers()
@@ -426,13 +415,12 @@ class Worker:
         """Time models in blocks (A B, B A, ...), each on the next sample of (k, ...)."""
         end, load = time.perf_counter() + request["budget_s"], os.getloadavg()[0]
         models, done = [self.models[handle] for handle in request["handles"]], 0
-        total = len(models) * (request["warmup"] + 1 + request["rounds"])
         each = zip(models, request["preprocessing"], blobs)  # noqa: B905
         feeds = [model.feeder(how, images) for model, how, images in each]
         for model, feed, images in zip(models, feeds, blobs):  # noqa: B905
             for turn in range(request["warmup"] + (model.first_s < 0)):
                 feed(images[turn % len(images)][None])
-                self.progress(done, total)
+                self.progress(done)
                 model.invoke()
                 done += 1
         samples: list[list[float]] = [[] for _ in models]
@@ -448,9 +436,9 @@ class Worker:
                     samples[turn].append(models[turn].invoke())
                     done += 1
                     if samples[turn][-1] > PROGRESS_S:  # too slow for reporting to disturb it
-                        self.progress(done, total)
+                        self.progress(done)
             turns.reverse()
-            self.progress(done, total)
+            self.progress(done)
         facts = {"first_s": [model.first_s for model in models], "load": [load, os.getloadavg()[0]]}
         return facts, [np.array(sample, np.float64) for sample in samples]
 

@@ -23,7 +23,7 @@ def write(**header):
     sys.stdout.buffer.write(struct.pack("<I", len(text)) + text)
     sys.stdout.buffer.flush()
 VERSIONS = {"python": "3"}
-def hello(protocol=5):
+def hello(protocol=6):
     first = read()
     facts = {"protocol": protocol, "versions": VERSIONS, "cpus": 1, "governor": ""}
     write(kind="result", id=first["id"], **facts)

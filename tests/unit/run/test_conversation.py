@@ -70,7 +70,7 @@ def test_a_signal_is_named_with_the_last_words(scripted: Scripted) -> None:
 
 
 def test_a_crash_tells_how_far_the_work_was(scripted: Scripted) -> None:
-    script = "hello(); read(); write(kind='progress', done=3, total=5)\nos.abort()"
+    script = "hello(); read(); write(kind='progress', done=3)\nos.abort()"
     error = failure(scripted(script), images=True)
     assert "ended by SIGABRT while it ran infer (image 3 or later)" in str(error)
 
@@ -125,7 +125,7 @@ def test_a_hang_ends_at_the_time_limit(scripted: Scripted) -> None:
 
 
 def test_a_hang_tells_how_far_the_work_was(scripted: Scripted) -> None:
-    script = "hello(); read(); write(kind='progress', done=3, total=5)\ntime.sleep(600)"
+    script = "hello(); read(); write(kind='progress', done=3)\ntime.sleep(600)"
     error = failure(scripted(script), timeout_s=1, images=True)
     assert "during one inference after 3 of 5 images or more, and was stopped" in str(error)
 
@@ -145,7 +145,7 @@ def hurried(step: float) -> Callable[[], float]:
 def test_long_silence_is_told_again_and_again(scripted: Scripted, tmp_path: Path) -> None:
     answer = tmp_path / "answer"
     script = (
-        f"{UNTIL}\nhello(); asked = read(); write(kind='progress', done=3, total=8)\n"
+        f"{UNTIL}\nhello(); asked = read(); write(kind='progress', done=3)\n"
         f"until({str(answer)!r}); write(kind='result', id=asked['id'])"
     )
     told: list[tuple[Doing, float]] = []
@@ -218,7 +218,7 @@ def test_progress_starts_the_time_limit_again(
 ) -> None:
     script = (
         "hello(); asked = read()\n"
-        "for done in range(8): write(kind='progress', done=done, total=8)\n"
+        "for done in range(8): write(kind='progress', done=done)\n"
         "write(kind='result', id=asked['id'])"
     )
     told: list[tuple[int, int]] = []
@@ -347,7 +347,7 @@ def test_after_its_end_a_worker_is_not_asked_again(scripted: Scripted) -> None:
 
 
 def test_a_caller_that_gives_up_in_the_middle_leaves_no_worker(scripted: Scripted) -> None:
-    script = "hello(); read(); write(kind='progress', done=0, total=1); time.sleep(600)"
+    script = "hello(); read(); write(kind='progress', done=0); time.sleep(600)"
     conversation = talk(scripted(script))
 
     def give_up(_done: int, _total: int) -> None:
@@ -448,14 +448,14 @@ def test_a_frame_that_drips_has_an_end(scripted: Scripted) -> None:
 def test_progress_must_rise_and_has_an_end(scripted: Scripted, told: str) -> None:
     script = (
         "import itertools\nhello(); read()\n"
-        f"for n in itertools.count(): write(kind='progress', done={told}, total=9)"
+        f"for n in itertools.count(): write(kind='progress', done={told})"
     )
     error = failure(scripted(script), images=True)
     assert "is not valid: progress" in str(error)
 
 
 def test_progress_of_what_has_no_steps_is_no_answer(scripted: Scripted) -> None:
-    error = failure(scripted("hello(); read(); write(kind='progress', done=0, total=1); read()"))
+    error = failure(scripted("hello(); read(); write(kind='progress', done=0); read()"))
     assert "is not valid: progress 0" in str(error)
 
 

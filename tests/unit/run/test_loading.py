@@ -26,7 +26,6 @@ def tensor(shape: tuple[int, ...], dtype: str = "float32", channels: int = 0) ->
         index=0,
         name="t",
         shape=shape,
-        shape_signature=shape,
         dtype=dtype,
         channels=channels,
         quantization=(0.0, 0),

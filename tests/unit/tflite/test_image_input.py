@@ -80,9 +80,8 @@ def test_pixels_are_stored_as_they_are(
     assert unchanged is not None
     mean, std = unchanged
     pixels = np.arange(256)
-    stored, clipped = quantize((pixels - mean) / std, dtype, scale, zero_point)
+    stored = quantize((pixels - mean) / std, dtype, scale, zero_point)
     assert (stored.astype(int) == pixels - less).all()
-    assert not clipped.any()
     assert holds_pixels(given, (mean,) * 3, (std,) * 3)
     assert ("less 128" in unchanged_note(given)) == (dtype == "int8")
 

@@ -97,10 +97,10 @@ class SharedConnection:
                 env=without_proxies(allowed(os.environ, remote=True)),
                 start_new_session=True,
             )
-            weakref.finalize(self, _end, self._process)
+            weakref.finalize(self, _end, self._process, self.socket)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], socket: Path) -> None:
     """Let a connection end, and wait until it has, for some seconds at most."""
     if process.stdin is not None:
         process.stdin.close()
@@ -109,6 +109,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    socket.unlink(missing_ok=True)  # an ssh that was killed leaves it
 
 
 def prepare(name: str, settings: Ssh, supply: Supply) -> Iterator[str]:

@@ -129,6 +129,19 @@ def test_workers_after_the_first_come_by_one_connection(server: Server) -> None:
     wait_for(lambda: not server.connections and not socket.exists())
 
 
+def test_an_ssh_that_is_killed_leaves_no_socket(server: Server) -> None:
+    target = board(server)
+    with Session(target, timeout_s=60, memory_limit=None) as session:
+        socket = offered(target)
+        wait_for(socket.exists)
+        running = target.greeted.__self__._process  # type: ignore[attr-defined]
+        running.kill()
+        running.wait()
+    assert socket.exists(), "ssh had no time to remove it"
+    del target, session
+    wait_for(lambda: not socket.exists())
+
+
 def test_a_process_that_is_killed_leaves_no_connection(server: Server) -> None:
     keys = {"config": str(server.config), "identity": str(server.identity)}
     script = (

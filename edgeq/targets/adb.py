@@ -35,6 +35,7 @@ def prepare(name: str, settings: Adb, supply: Supply) -> Iterator[str]:
     Raises:
         EdgeqError: A part can't be fetched, or the phone does not take the bundle.
     """
+    _shell(name, settings, "")  # before anything is fetched for an adb that is missing
     yield from bundle.prepare(
         name,
         settings.machine,

@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -121,9 +121,17 @@ def judged(model: ModelFile) -> Findings:
     lines += [f"on the CPU {count} {reason}" for reason, count in often[:_NAMES_SHOWN]]
     if len(often) > _NAMES_SHOWN:
         lines.append(f"on the CPU {len(often) - _NAMES_SHOWN} more kinds of operators")
-    problems = () if may else ("no operator may map to the Edge TPU: it takes 8-bit models only",)
+    problems = () if may else (_nothing_maps(refusals.values()),)
     figures = {"npu_operators": may / len(refusals)} if refusals else {}
     return Findings(tuple(lines), problems, figures)
+
+
+def _nothing_maps(refusals: Iterable[str | None]) -> str:
+    reasons = Counter(reason for reason in refusals if reason is not None)
+    why = "".join(
+        f"; the most frequent reason is that {reason}" for reason, _ in reasons.most_common(1)
+    )
+    return f"no operator may map to the Edge TPU{why}"
 
 
 def compile_log(path: Path) -> str:

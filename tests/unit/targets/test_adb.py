@@ -73,6 +73,12 @@ def test_a_bundle_that_is_not_there_and_the_workers_own_end() -> None:
     assert adb.explain("phone", PHONE, Ended(139, "", greeted=True)) is None
 
 
+def test_nothing_is_fetched_for_an_adb_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "prepare", lambda *_, **__: pytest.fail("it would fetch"))
+    with pytest.raises(EdgeqError, match="there is no 'nobody'"):
+        list(adb.prepare("phone", Adb(adb="nobody"), Supply()))
+
+
 @pytest.mark.parametrize(
     "settings", [{"serial": "-d"}, {"serial": "a b"}, {"adb": ""}, {"folder": "/a b"}]
 )

@@ -93,7 +93,7 @@ def test_a_quantized_file_may_map_and_a_float_one_may_not(tmp_path: Path) -> Non
     assert "1 of 1 may map" in "\n".join(findings.lines)
     assert findings.problems == ()
     (problem,) = judged(read_content(path, classifier())).problems
-    assert "8-bit models only" in problem
+    assert problem.endswith("reason is that it computes with float32, not with 8 bits")
 
 
 def test_the_compilers_log_is_read_and_explained() -> None:

@@ -60,12 +60,14 @@ def latest_record(config: Path | None) -> Path:
     return shown(spec.path(spec.reports)) / latest
 
 
-def spec_of(config: Path | None) -> Spec:
+def spec_of(config: Path | None, *, needs_models: bool = True) -> Spec:
     """Return the spec in a file, or else the one that is found from here.
+
+    ``needs_models`` is False for commands that only need its targets.
 
     Raises:
         SpecError: There is none, or it is wrong.
     """
     from edgeq.config.load import load_spec
 
-    return load_spec(Path(), file=config)
+    return load_spec(Path(), file=config, needs_models=needs_models)

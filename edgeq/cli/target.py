@@ -43,13 +43,13 @@ def check(name: str, config: Path | None, model: Path | None, *, variants: bool)
 
     Starts the worker there and runs two tiny models with known outputs. With --model, the file's
     outputs there are compared with those on this machine; a target that only inspects files
-    reports what it finds in it. With --variants, the spec's variants are judged there by the gates
-    that look at predictions, compared with their baseline there; the record does not change. The
-    exit code is 1 if something is wrong there or a variant fails.
+    reports what it finds in it, or in a tiny model. With --variants, the spec's variants are judged
+    there by the gates that look at predictions, compared with their baseline there; the record does
+    not change. The exit code is 1 if something is wrong there or a variant fails.
     """
     from edgeq.targets.starting import declared
 
-    spec = spec_of(config)
+    spec = spec_of(config, needs_models=variants)
     entry = declared(name, spec)
     wrong = _check(name, entry, spec, model)
     return _judge(name, spec) if variants and not wrong else wrong
@@ -105,14 +105,11 @@ def _check_board(
     name: str, entry: DeclaredTarget, spec: Spec, model: Path | None
 ) -> tuple[int, WorkerFacts | None]:
     from edgeq.config.target_kinds import function
-    from edgeq.errors import EdgeqError
     from edgeq.targets import check as checking
     from edgeq.targets.starting import kind_of, start
 
     kind = kind_of(entry)
     say(f"{name}: {kind.summary} (kind {kind.name}); measures {', '.join(sorted(kind.measures))}")
-    if kind.start is None and model is None:
-        raise EdgeqError("only inspects files", where=name, remedy="Name one with --model FILE")
     wrong: tuple[str, ...] = ()
     facts = None
     if kind.start is not None:
@@ -126,8 +123,10 @@ def _check_board(
         if model is not None:
             for line in checking.beside_lines(checking.beside_local(kind, started, model)):
                 say(line)
-    if kind.examine is not None and model is not None:
-        findings = function(kind.examine)(entry.settings, model)
+    if kind.examine is not None and (kind.start is None or model is not None):
+        if model is None:
+            say("model      a tiny int8 convolution; --model FILE names another")
+        findings = checking.examine(function(kind.examine), entry.settings, model)
         for line in findings.lines:
             say(line)
         wrong += findings.problems
@@ -165,7 +164,7 @@ def add(
     from edgeq.targets.parts import Supply
     from edgeq.targets.starting import boards_of, declared, kind_of
 
-    spec = spec_of(config)
+    spec = spec_of(config, needs_models=False)
     entry = declared(name, spec)
     kind = kind_of(entry)
     if kind.prepare is None:
@@ -175,9 +174,6 @@ def add(
         for board in boards_of(name, entry).values():
             for line in function(kind.prepare)(name, board.settings, supply):
                 say(line)
-    if kind.start is None:
-        say(f"Try it with: edgeq target check {name} --model FILE")
-        return 0
     return _check(name, entry, spec, None)
 
 
@@ -190,7 +186,7 @@ def remove(name: str, config: Path | None) -> None:
     from edgeq.targets.parts import cache
     from edgeq.targets.starting import declared, kind_of
 
-    kind = kind_of(declared(name, spec_of(config)))
+    kind = kind_of(declared(name, spec_of(config, needs_models=False)))
     removed = prune.prune(cache(kind.store or kind.name), 0).removed
     freed = words.size(sum(entry.bytes for entry in removed))
     entries = words.plural(len(removed), "prepared target")
@@ -206,7 +202,7 @@ def list_(config: Path | None) -> None:
     from edgeq.targets.parts import cache
     from edgeq.words.escape import wrapped
 
-    spec = spec_of(config)
+    spec = spec_of(config, needs_models=False)
     for name, entry in {**BUILT_IN, **spec.targets.declared}.items():
         use = "used by the gate" if name in spec.targets.use else "not used by the gate"
         say(f"{name:<16}{entry.kind:<14}{use}")

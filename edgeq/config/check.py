@@ -23,7 +23,7 @@ from edgeq.config.presets import PREPROCESSING
 from edgeq.config.ranges import check_ranges
 from edgeq.config.structs import Classifier, Images, Model, ReadyVariant, Samples, Spec
 from edgeq.config.tables import header, key_text
-from edgeq.config.target_kinds import BUILT_IN, LOCAL
+from edgeq.config.target_kinds import LOCAL, target_named
 from edgeq.errors import SpecError
 from edgeq.io.files import is_portable
 from edgeq.registry import unknown
@@ -38,14 +38,16 @@ MAX_NAME_LENGTH = 100
 """Maximum length of a name: file names have at most 255 characters, with endings and hashes."""
 
 
-def check(spec: Spec) -> None:
+def check(spec: Spec, *, needs_models: bool = True) -> None:
     """Check everything that a single key can't show.
+
+    ``needs_models`` is False for a spec that is read only for its targets.
 
     Raises:
         SpecError: Something is not valid; names the key, its value and what is valid.
     """
     where = spec.origin
-    if not spec.models:
+    if needs_models and not spec.models:
         raise SpecError(
             "no model is declared",
             where=where,
@@ -290,8 +292,7 @@ def _check_targets(spec: Spec) -> None:
             )
     where = f"{spec.origin}: targets"
     for name in spec.targets.use:
-        if name not in declared and name not in BUILT_IN:
-            raise unknown("target", name, {*BUILT_IN, *declared}, where=where)
+        target_named(name, declared, where=where)
     if len(set(spec.targets.use)) != len(spec.targets.use):
         raise SpecError("a target is named twice", where=where, remedy="Name it once")
     for name in spec.variants:

@@ -37,13 +37,14 @@ def find_spec_file(start: Path) -> Path | None:
     return None
 
 
-def load_spec(start: Path, *, file: Path | None = None) -> Spec:
+def load_spec(start: Path, *, file: Path | None = None, needs_models: bool = True) -> Spec:
     """Load the spec for a folder.
 
     Args:
         start: Folder to start from; it and its parents are searched for ``edgeq.toml`` or a
             ``pyproject.toml`` with ``[tool.edgeq]``.
         file: A configuration file to read instead of searching.
+        needs_models: Whether a spec without a model is refused.
 
     Returns:
         The spec of the nearest file, or the built-in one if there is none.
@@ -58,7 +59,7 @@ def load_spec(start: Path, *, file: Path | None = None) -> Spec:
     table = _tool_table(whole, path) if path.name == SHARED_FILE else whole
     if table is None:
         raise SpecError("has no table [tool.edgeq]", where=path, remedy="Add one")
-    return parse(table, root=path.resolve().parent, origin=path)
+    return parse(table, root=path.resolve().parent, origin=path, needs_models=needs_models)
 
 
 def has_spec(path: Path) -> bool:
@@ -70,7 +71,7 @@ def has_spec(path: Path) -> bool:
     return path.name != SHARED_FILE or _tool_table(_read(path), path) is not None
 
 
-def parse(table: dict[str, Any], *, root: Path, origin: Path) -> Spec:
+def parse(table: dict[str, Any], *, root: Path, origin: Path, needs_models: bool = True) -> Spec:
     """Build the spec that a TOML table describes.
 
     Raises:
@@ -83,7 +84,7 @@ def parse(table: dict[str, Any], *, root: Path, origin: Path) -> Spec:
     declare_measures(spec)  # first, because limits on them may be set like others
     gates = parse_gates(table.get("gates", {}), where=where)
     spec = msgspec.structs.replace(spec, gates=gates)
-    check(spec)
+    check(spec, needs_models=needs_models)
     return spec
 
 

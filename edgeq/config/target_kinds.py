@@ -410,10 +410,33 @@ KINDS = TargetKinds(
 BUILT_IN: Mapping[str, DeclaredTarget] = {
     LOCAL: DeclaredTarget(kind=LOCAL, settings=NoSettings()),
     "arm64": DeclaredTarget(kind="emulated", settings=Emulated()),
+    "gpu": DeclaredTarget(kind="gpu", settings=Gpu()),
+    "tflite-micro": DeclaredTarget(kind="tflite-micro", settings=NoSettings()),
+    "edge-tpu": DeclaredTarget(kind="edge-tpu", settings=NoSettings()),
 }
-"""Targets that need no table."""
+"""Targets that need no table; a table of the same name replaces one."""
 
 _USE = "use"
+
+
+def target_named(
+    name: str, declared: Mapping[str, DeclaredTarget], *, where: str
+) -> DeclaredTarget:
+    """Return a declared target, or one that needs no table.
+
+    Raises:
+        SpecError: There is no target with that name.
+    """
+    targets = {**BUILT_IN, **declared}
+    if name in targets:
+        return targets[name]
+    if name in _kinds():
+        raise SpecError(
+            f"{name!r} is a kind of target that needs a table",
+            where=where,
+            remedy=f'Declare {header(where, "targets", "NAME")} with kind = "{name}"',
+        )
+    raise unknown("target", name, targets, where=where)
 
 
 def parse_targets(value: Any, *, where: str) -> Targets:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,14 +13,22 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import DeclaredTarget, Kernels, Preprocessing
-from edgeq.config.target_kinds import TargetKind
+from edgeq.config.target_kinds import Settings, TargetKind
 from edgeq.errors import EdgeqError
 from edgeq.run.protocol import AnyArray
-from edgeq.run.results import Feed, Loaded, MachineState, WorkerFacts
+from edgeq.run.results import (
+    REAL_TYPES,
+    Feed,
+    Loaded,
+    MachineState,
+    TensorSpec,
+    WorkerFacts,
+)
 from edgeq.run.session import Session
 from edgeq.run.settling import FALLEN_CLOCK, HOT_CELSIUS, settle
 from edgeq.run.targets import Target, differences, local_target
 from edgeq.targets import tiny
+from edgeq.targets.findings import Findings
 from edgeq.targets.starting import boards_of, kind_of, start
 from edgeq.words import plural
 
@@ -166,6 +174,22 @@ def _run(session: Session, folder: Path, arithmetic: tiny.Arithmetic, kernels: K
     return Ran(arithmetic, loaded, differing, float(np.median(timed.samples[0])))
 
 
+def examine(
+    inspect: Callable[[Settings, Path], Findings], settings: Settings, model: Path | None
+) -> Findings:
+    """Return what a kind that inspects files finds in one; without one, in the tiny int8 model.
+
+    Raises:
+        EdgeqError: The file can't be examined.
+    """
+    if model is not None:
+        return inspect(settings, model)
+    with tempfile.TemporaryDirectory(prefix="edgeq-") as folder:
+        path = Path(folder, "tiny.tflite")
+        path.write_bytes(tiny.model("int8"))
+        return inspect(settings, path)
+
+
 def lines(checked: Checked) -> Iterator[str]:
     """Yield the findings of a check as lines for people."""
     facts = checked.facts
@@ -238,21 +262,33 @@ def _answers(
     where = f"{path.name} on {target.name}"
     with Session(target, timeout_s=TIMEOUT_S, memory_limit=None, where=where) as session:
         loaded = session.load(path, threads=1, kernels=kernels)
-        given = _random_inputs(loaded) if inputs is None else inputs
+        given = random_inputs(loaded) if inputs is None else inputs
         outputs = [out for feed in given for out in session.infer_tensors(loaded.handle, feed)]
     return loaded, given, outputs
 
 
-def _random_inputs(loaded: Loaded) -> list[list[AnyArray]]:
+def random_inputs(loaded: Loaded) -> list[list[AnyArray]]:
+    """Return ``IMAGES`` inputs for a model, whatever it takes.
+
+    Floats are from 0 to 255 and from -1 to 1 in turn, as most models take either; integers with a
+    scale are all that their type holds; others, such as numbers of tokens, are 0 and 1.
+    """
     drawn = np.random.default_rng(_SEED)
 
-    def values(shape: tuple[int, ...], dtype: str) -> npt.NDArray[np.generic]:
-        if np.dtype(dtype).kind == "f":
-            return drawn.uniform(0, 255, shape).astype(dtype)
-        ends = np.iinfo(dtype)
-        return drawn.integers(ends.min, ends.max, shape, dtype=np.dtype(dtype), endpoint=True)
+    def values(tensor: TensorSpec, low: float, high: float) -> npt.NDArray[np.generic]:
+        if np.dtype(tensor.dtype).kind == "f":
+            return drawn.uniform(low, high, tensor.shape).astype(tensor.dtype)
+        if tensor.dtype not in REAL_TYPES:
+            return drawn.integers(0, 2, tensor.shape).astype(tensor.dtype)
+        kind = np.dtype(tensor.dtype)
+        ends = np.iinfo(kind)
+        return drawn.integers(ends.min, ends.max, tensor.shape, dtype=kind, endpoint=True)
 
-    return [[values(tensor.shape, tensor.dtype) for tensor in loaded.inputs] for _ in range(IMAGES)]
+    ranges = [(0.0, 255.0), (-1.0, 1.0)]
+    return [
+        [values(tensor, *ranges[number % len(ranges)]) for tensor in loaded.inputs]
+        for number in range(IMAGES)
+    ]
 
 
 def beside_lines(beside: Beside) -> Iterator[str]:

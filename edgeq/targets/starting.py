@@ -7,9 +7,15 @@ from pathlib import Path
 import msgspec
 
 from edgeq.config.structs import DeclaredTarget, Spec
-from edgeq.config.target_kinds import BUILT_IN, KINDS, NoSettings, Settings, TargetKind, function
+from edgeq.config.target_kinds import (
+    KINDS,
+    NoSettings,
+    Settings,
+    TargetKind,
+    function,
+    target_named,
+)
 from edgeq.errors import EdgeqError
-from edgeq.registry import unknown
 from edgeq.run.targets import Target, local_target
 
 
@@ -19,10 +25,7 @@ def declared(name: str, spec: Spec) -> DeclaredTarget:
     Raises:
         SpecError: There is no target with that name.
     """
-    targets = {**BUILT_IN, **spec.targets.declared}
-    if name not in targets:
-        raise unknown("target", name, targets, where=spec.origin)
-    return targets[name]
+    return target_named(name, spec.targets.declared, where=spec.origin)
 
 
 def kind_of(target: DeclaredTarget) -> TargetKind:

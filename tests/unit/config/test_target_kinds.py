@@ -105,6 +105,11 @@ def test_a_declared_target_can_be_used() -> None:
     assert spec(targets={"use": ["pi", "local"], "pi": PI}).targets.use == ("pi", "local")
 
 
+@pytest.mark.parametrize("name", ["arm64", "edge-tpu", "gpu", "tflite-micro"])
+def test_a_target_that_needs_no_settings_needs_no_table(name: str) -> None:
+    assert spec(targets=[name]).targets.use == (name,)
+
+
 def test_a_built_in_target_can_have_a_table_of_its_own() -> None:
     targets = spec(targets={"arm64": {"kind": "emulated", "cpu": "neoverse-n1"}}).targets
     assert targets.declared["arm64"].settings == Emulated(cpu="neoverse-n1")
@@ -146,7 +151,8 @@ def test_what_a_target_sets_is_part_of_the_specs_hash() -> None:
         ({"local": PI}, "targets.local: the name 'local' is taken"),
         ({"use": ["board"], "boards": PI}, "unknown target 'board'. Did you mean 'boards'?"),
         ({"use": 3}, "targets: use: expected a list"),
-        (["pi"], "targets: unknown target 'pi'. Valid: arm64, local"),
+        (["pi"], "targets: unknown target 'pi'. Valid: arm64, edge-tpu, gpu, local, tflite-micro"),
+        (["ssh"], "'ssh' is a kind of target that needs a table. Declare [targets.NAME] with kind"),
         (["local", "local"], "targets: a target is named twice"),
         ([], "targets: no target is named"),
         (3, "targets: is not a table. Write [targets.NAME]"),

@@ -10,7 +10,7 @@ import pytest
 
 from edgeq.config.target_kinds import KINDS
 from edgeq.run.protocol import AnyArray
-from edgeq.run.results import MachineState
+from edgeq.run.results import Loaded, MachineState, TensorSpec
 from edgeq.run.targets import Target, local_target
 from edgeq.targets import check as checking
 from edgeq.targets.check import Checked, Sameness, beside_local, check, sameness
@@ -24,6 +24,36 @@ COLD = MachineState(clock_mhz=1500.0, celsius=40.0)
 @pytest.fixture(scope="module")
 def here() -> Checked:
     return check(LOCAL, local_target())
+
+
+def test_a_model_is_given_inputs_of_both_usual_ranges_and_of_its_types() -> None:
+    def tensor(dtype: str) -> TensorSpec:
+        return TensorSpec(
+            index=0, name="t", shape=(1, 64), dtype=dtype, channels=0, quantization=(0.0, 0)
+        )
+
+    inputs = tuple(map(tensor, ("float32", "int8", "int32", "bool")))
+    given = checking.random_inputs(
+        Loaded(
+            handle=1,
+            inputs=inputs,
+            outputs=(),
+            batch=1,
+            init_s=0.0,
+            operators=1,
+            delegated=0,
+            partitions=0,
+            kernels="reference",
+            threads=1,
+        )
+    )
+    floats, bytes_, tokens, flags = zip(*given, strict=True)
+    ends = [(values.min(), values.max()) for values in floats]
+    assert [low < 0 for low, _ in ends] == [False, True, False, True]
+    assert [high > 1 for _, high in ends] == [True, False, True, False]
+    assert all(values.min() < -64 and values.max() > 64 for values in bytes_)
+    assert {int(value) for values in tokens for value in values.ravel()} == {0, 1}
+    assert {values.dtype.name for values in flags} == {"bool"}
 
 
 def text(checked: Checked) -> str:

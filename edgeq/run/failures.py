@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from edgeq.errors import (
     WorkerMemoryError,
     WorkerTimeoutError,
 )
-from edgeq.run.channel import describe_end
+from edgeq.run.channel import SHELL_SIGNAL, describe_end
 from edgeq.run.doing import Doing
 from edgeq.run.targets import Ended, Explanation, unexplained
 from edgeq.words import size
@@ -23,6 +24,8 @@ from edgeq.words import size
 MESSAGE_LENGTH = 400
 _MEMORY_WORDS = ("bad_alloc", "memoryerror", "cannot allocate memory")
 _REFUSALS = ("ValueError", "RuntimeError")
+_NOT_MAPPED = f"failed with error '{errno.ENOMEM:d}'"
+"""What LiteRT says of a file that the system does not map into memory."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Circumstances:
         if known is not None:
             return self._error(TargetError, known.what, known.remedy)
         remedy = None
-        if code == -signal.SIGKILL:
+        if code in {-signal.SIGKILL, SHELL_SIGNAL + signal.SIGKILL}:
             remedy = "Something else stopped it: the system may have run out of memory"
         return self._error(
             WorkerCrashedError,
@@ -115,7 +118,11 @@ class Circumstances:
             )
         if any(kind in kinds for kind in _REFUSALS):
             reason = message or "no reason given, as after a failed allocation"
-            return self._error(ModelRefusedError, f"the runtime refused {self.doing}: {reason}")
+            what, remedy = f"the runtime refused {self.doing}: {reason}", None
+            if _NOT_MAPPED in message:
+                what = f"there is not enough memory for {self.doing}: {message}"
+                remedy = "Free some memory there, or use a smaller variant"
+            return self._error(ModelRefusedError, what, remedy)
         if "ImportError" in kinds:
             return self._error(
                 WorkerError,

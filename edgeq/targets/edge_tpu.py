@@ -30,6 +30,8 @@ MAPPED = "Mapped to Edge TPU"
 UNFUSED = frozenset({"AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION"})
 """Operators that may map only without a fused activation function."""
 
+OPEN_SHAPES = "its shapes are not fixed"
+
 _EIGHT_BITS = frozenset({"int8", "uint8"})
 _NAMES_SHOWN = 4
 _RULES = Path(__file__).with_name("edge_tpu_rules.json")
@@ -99,7 +101,7 @@ def refusal(model: ModelFile, operator: Operator) -> str | None:
     if others and operator.name != "QUANTIZE":
         return f"it computes with {others[0]}, not with 8 bits"
     if any(-1 in tensor.shape_signature for tensor in computed):
-        return "its shapes are not fixed"
+        return OPEN_SHAPES
     activation = dict(operator.options).get(ACTIVATION, "NONE")
     if operator.name in UNFUSED and activation != "NONE":
         return f"its fused {activation} is not supported"
@@ -121,6 +123,8 @@ def judged(model: ModelFile) -> Findings:
     lines += [f"on the CPU {count} {reason}" for reason, count in often[:_NAMES_SHOWN]]
     if len(often) > _NAMES_SHOWN:
         lines.append(f"on the CPU {len(often) - _NAMES_SHOWN} more kinds of operators")
+    if OPEN_SHAPES in refusals.values():
+        lines.append("hint       convert the model with a fixed batch, such as 1, and a fixed size")
     problems = () if may else (_nothing_maps(refusals.values()),)
     figures = {"npu_operators": may / len(refusals)} if refusals else {}
     return Findings(tuple(lines), problems, figures)

@@ -116,7 +116,7 @@ def _require_one_scale(graph: Any, names: list[str]) -> None:
         scales = set() if stored is None else set(map(float, stored))
         if len(scales) > 1:
             raise ValueError(
-                f"its DEQUANTIZE takes one scale for a tensor, and "
+                f"TFLM's DEQUANTIZE takes one scale for a tensor, and "
                 f"{tensor.name.decode('utf-8', 'replace')!r} has {len(stored)}, one for each "
                 f"channel. Use a method that computes in integers, such as int8"
             )

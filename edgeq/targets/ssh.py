@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from edgeq.config.target_kinds import Ssh
+from edgeq.errors import EdgeqError
 from edgeq.processes.environment import allowed, without_proxies
 from edgeq.run.targets import WORKER, Ended, Explanation, Target
 from edgeq.targets import bundle
@@ -47,8 +48,9 @@ def start(name: str, settings: Ssh) -> Target:
     """Return the command line that starts the worker on another machine.
 
     Raises:
-        EdgeqError: It uses a bundle, and the target was not added.
+        EdgeqError: A file of its settings is missing, or it uses a bundle and was not added.
     """
+    _require_files(settings)
     if settings.bundle:
         there = bundle.bundle(name, settings.machine, settings.folder).starting
     else:
@@ -60,6 +62,18 @@ def start(name: str, settings: Ssh) -> Target:
         explain=partial(explain, name, settings),
         greeted=shared.open,
     )
+
+
+def _require_files(settings: Ssh) -> None:
+    """Refuse files that are missing; ssh goes on without a key, which the machine then refuses.
+
+    Raises:
+        EdgeqError: One is.
+    """
+    for key in ("identity", "config"):
+        file = getattr(settings, key)
+        if file is not None and not Path(file).is_file():
+            raise EdgeqError("does not exist", where=file, remedy=f"Correct `{key}`")
 
 
 class SharedConnection:
@@ -116,8 +130,10 @@ def prepare(name: str, settings: Ssh, supply: Supply) -> Iterator[str]:
     """Send the bundle there, if it is used, and yield lines for people.
 
     Raises:
-        EdgeqError: A part can't be fetched, or the machine does not take the bundle.
+        EdgeqError: A file of its settings is missing, a part can't be fetched, or the machine does
+            not take the bundle.
     """
+    _require_files(settings)
     if not settings.bundle:
         yield f"nothing    {settings.python!r} there is used; bundle = true brings one along"
         return

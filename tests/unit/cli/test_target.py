@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edgeq.cli import main
@@ -11,6 +12,13 @@ from edgeq.run.targets import Target, local_target
 from edgeq.targets.findings import Findings
 from edgeq.targets.parts import cache
 from tests.unit.tiny_model import classifier
+
+
+class Board(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of a kind with several boards."""
+
+    host: str
+
 
 SPEC = """
 [models.net]
@@ -97,6 +105,31 @@ def test_a_target_that_does_not_start_is_bad_input(
 ) -> None:
     assert main(["target", "check", "dead"]) == 2
     assert "ended with exit code 3 while it ran hello" in capsys.readouterr().err
+
+
+def test_every_board_is_checked_although_one_does_not_answer(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(name: str, board: Board) -> Target:
+        here = local_target()
+        return here if board.host != "dead" else Target(name, ("/nobody",))
+
+    measures: frozenset[Measured] = frozenset({"predictions"})
+    row = TargetKind(
+        name="farm",
+        summary="boards",
+        settings=Board,
+        address="host",
+        measures=measures,
+        start=start,
+    )
+    monkeypatch.setattr(KINDS, "_entries", {**KINDS._entries, "farm": row})
+    farm = '[targets.farm]\nkind = "farm"\nhost = ["one", "dead", "two"]\n'
+    (project / "edgeq.toml").write_text(farm, "utf-8")
+    assert main(["target", "check", "farm"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("answers as known") == 4, "the first and the last board run two models each"
+    assert "wrong      takes no part in evaluations: the worker of target 'farm' can't be" in out
 
 
 def test_what_speaks_against_a_file_has_an_exit_code(

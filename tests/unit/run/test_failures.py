@@ -37,6 +37,19 @@ def test_without_a_limit_a_memory_error_is_the_workers_own_failure() -> None:
     assert str(error) == "net/int8: the worker failed while it ran load: MemoryError bad"
 
 
+def test_a_model_that_does_not_fit_into_memory_is_not_called_wrong() -> None:
+    message = "Mmap of '6' at offset '0' failed with error '12'.The model allocation is null/empty"
+    error = circumstances().reported({"kinds": ["ValueError"], "message": message})
+    assert isinstance(error, ModelRefusedError)
+    assert "there is not enough memory for load" in str(error)
+    assert error.remedy == "Free some memory there, or use a smaller variant"
+
+
+@pytest.mark.parametrize("code", [-9, 137])
+def test_a_worker_that_something_else_stopped_may_have_been_short_of_memory(code: int) -> None:
+    assert "run out of memory" in str(circumstances().ended(code).remedy)
+
+
 def test_a_name_that_is_not_utf_8_is_called_so() -> None:
     kinds = ["UnicodeDecodeError", "UnicodeError", "ValueError", "Exception"]
     error = circumstances().reported({"kinds": kinds, "message": "'utf-8' codec can't decode"})

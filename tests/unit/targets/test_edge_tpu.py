@@ -96,6 +96,13 @@ def test_a_quantized_file_may_map_and_a_float_one_may_not(tmp_path: Path) -> Non
     assert problem.endswith("reason is that it computes with float32, not with 8 bits")
 
 
+def test_open_shapes_are_named_with_the_way_out(tmp_path: Path) -> None:
+    tensors = (int8("x", signature=(-1, 4, 4, 4)), int8("y"))
+    findings = judged(graph(tmp_path, Op("LOGISTIC", ("x",), ("y",)), *tensors))
+    assert findings.problems[0].endswith("reason is that its shapes are not fixed")
+    assert "convert the model with a fixed batch" in findings.lines[-1]
+
+
 def test_the_compilers_log_is_read_and_explained() -> None:
     assert statuses(LOG)["ADD", MAPPED] == 6
     assert sum(statuses(LOG).values()) == 9

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import pytest
 
 from edgeq.config.target_kinds import Ssh
+from edgeq.errors import EdgeqError
 from edgeq.run.targets import WORKER, Ended
 from edgeq.targets.bundle import MAX_CHARACTERS, TOO_OLD, travelling
 from edgeq.targets.parts import Supply
@@ -18,16 +20,28 @@ def ended(code: int, output: str = "", *, greeted: bool = False) -> str:
     return "" if explanation is None else f"{explanation.what}. {explanation.remedy}"
 
 
-def test_settings_become_options() -> None:
-    settings = Ssh(host="board", port=2222, identity="/key", config="ssh_config")
+def test_settings_become_options(tmp_path: Path) -> None:
+    key, config = tmp_path / "key", tmp_path / "ssh_config"
+    key.touch()
+    config.touch()
+    settings = Ssh(host="board", port=2222, identity=str(key), config=str(config))
     command = start("pi", settings).command
     text = " ".join(command)
     assert "-p 2222" in text
     assert "-o IdentitiesOnly=yes" in text
-    assert "-i /key" in text
-    assert command[command.index("-F") + 1] == "ssh_config"
+    assert f"-i {key}" in text
+    assert command[command.index("-F") + 1] == str(config)
     assert command[command.index("--") + 1] == "board"
     assert len(command) == command.index("--") + 3
+
+
+@pytest.mark.parametrize("key", ["identity", "config"])
+def test_a_file_that_is_missing_is_named(key: str, tmp_path: Path) -> None:
+    settings = Ssh(host="board", **{key: str(tmp_path / "file")})  # type: ignore[arg-type]
+    for refused in (lambda: start("pi", settings), lambda: list(prepare("pi", settings, Supply()))):
+        with pytest.raises(EdgeqError, match="file: does not exist") as caught:
+            refused()
+        assert caught.value.remedy == f"Correct `{key}`"
 
 
 def test_nobody_is_asked_for_a_password() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from edgeq.config.structs import DeclaredTarget
@@ -42,12 +44,16 @@ def test_each_board_of_a_target_is_a_target_of_its_own() -> None:
     assert list(boards_of("local", declared("local", spec()))) == ["local"]
 
 
-def test_paths_start_from_the_spec(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
+def test_paths_start_from_the_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    root = tmp_path / "project"
+    for file in (tmp_path / "me" / "key", root / "ssh" / "config"):
+        file.parent.mkdir(parents=True)
+        file.touch()
     keys = {"kind": "ssh", "host": "board", "identity": "~/key", "config": "ssh/config"}
-    command = start("pi", declared("pi", spec(targets={"pi": keys})), ROOT).command
-    assert command[command.index("-i") + 1] == "/home/me/key"
-    assert command[command.index("-F") + 1] == str(ROOT / "ssh" / "config")
+    command = start("pi", declared("pi", spec(targets={"pi": keys})), root).command
+    assert command[command.index("-i") + 1] == str(tmp_path / "me" / "key")
+    assert command[command.index("-F") + 1] == str(root / "ssh" / "config")
 
 
 def test_an_unknown_target_is_told_the_closest() -> None:

@@ -19,8 +19,9 @@ from edgeq.words import plural, utc
 
 WIDTH, HEIGHT = 220, 84
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78.0, 212.0, 8.0, 62.0
-_DAY = slice(5, 10)
-"""Month and day in a time as text."""
+_DAY, _TIME = slice(5, 10), slice(11, 16)
+"""Month and day, and hour and minute, in a time as text."""
+_ALWAYS = "always "
 ACCURACY = "min_accuracy"
 """The gate whose figures are a variant's accuracy."""
 _MAX_LIMIT_DISTANCE = 1.5
@@ -67,7 +68,8 @@ class VariantTrends:
     """The trends of one variant's figures.
 
     Attributes:
-        first, last: Dates of the first and the last run, month and day.
+        first, last: Month and day of the first and the last run; hour and minute if all runs are
+            of one day.
     """
 
     model: str
@@ -80,8 +82,9 @@ class VariantTrends:
 def trends(runs: Sequence[PastRun], accepted: Sequence[Accepted] = ()) -> tuple[VariantTrends, ...]:
     """Return a trend for each figure of the latest run that an earlier run has, too.
 
-    A variant's accuracy, which no gate may ask for, is one of them if its predictions are kept.
-    Runs come with the oldest first.
+    Variants with a figure that fails in the latest run come first, then those with a figure that
+    moved. A variant's accuracy, which no gate may ask for, is one of its figures if its predictions
+    are kept. Runs come with the oldest first.
     """
     if len(runs) < 2:  # one run has no trend
         return ()
@@ -104,9 +107,21 @@ def trends(runs: Sequence[PastRun], accepted: Sequence[Accepted] = ()) -> tuple[
         series = _series(variant, accuracies)
         if series:
             own.append(_trend(series, len(runs), None, set(), title="top-1 accuracy"))
-    first, last = (utc(run.started)[_DAY] for run in (runs[0], runs[-1]))
+    first, last = (utc(run.started) for run in (runs[0], runs[-1]))
+    shown = _DAY if first[: _DAY.stop] != last[: _DAY.stop] else _TIME
+    failing = {
+        (figure.model, figure.method)
+        for figure in sides[-1].values()
+        if figure.status is Verdict.FAIL
+    }
+
+    def order(variant: tuple[str, str]) -> tuple[bool, bool]:
+        moved = not all(trend.spread.startswith(_ALWAYS) for trend in by_variant[variant])
+        return variant not in failing, not moved
+
     return tuple(
-        VariantTrends(*variant, first, last, tuple(own)) for variant, own in by_variant.items()
+        VariantTrends(*variant, first[shown], last[shown], tuple(by_variant[variant]))
+        for variant in sorted(by_variant, key=order)
     )
 
 
@@ -202,7 +217,7 @@ def _alike(series: Series) -> list[Series]:
 
 def _spread(last: CaseFigure, values: list[float]) -> str:
     low, high = _said(last, min(values)), _said(last, max(values))
-    extent = f"{low} to {high}" if low != high else f"always {low}"
+    extent = f"{low} to {high}" if low != high else f"{_ALWAYS}{low}"
     return f"{extent} in {plural(len(values), 'run')}"
 
 

@@ -61,6 +61,40 @@ def test_equal_values_are_a_straight_line() -> None:
     assert trend.spread == "always 100\u00a0bytes in 2 runs"
 
 
+def test_the_axis_has_days_or_the_times_of_one_day() -> None:
+    (days,) = trends(runs(100.0, 110.0))
+    assert (days.first, days.last) == ("01-01", "01-02")
+    moments = [
+        msgspec.structs.replace(run(case("max_bytes", value=1.0)), started=f"2026-01-01T{at}:00Z")
+        for at in ("09:30", "17:05")
+    ]
+    (times,) = trends([past_run(record) for record in moments])
+    assert (times.first, times.last) == ("09:30", "17:05")
+
+
+def test_variants_that_fail_come_first_and_then_those_that_moved() -> None:
+    cases = [
+        case("max_bytes", status, method=name, value=100.0, limit=150.0)
+        for name, status in (
+            ("float16", Verdict.PASS),
+            ("int8", Verdict.FAIL),
+            ("vendor", Verdict.PASS),
+        )
+    ]
+    record = run(*cases)
+    (model,) = record.models
+    variants = tuple(msgspec.structs.replace(model.variants[0], name=one.variant) for one in cases)
+    model = msgspec.structs.replace(model, variants=variants)
+    record = msgspec.structs.replace(record, models=(model,))
+    grown = tuple(
+        msgspec.structs.replace(one, value=101.0) if one.variant == "vendor" else one
+        for one in record.cases
+    )
+    again = msgspec.structs.replace(record, started="2026-11-29T00:00:00Z", cases=grown)
+    variants_in_order = [one.variant for one in trends([past_run(record), past_run(again)])]
+    assert variants_in_order == ["int8", "vendor", "float16"]
+
+
 def test_a_run_without_the_figure_is_passed_over_and_the_latest_must_have_it() -> None:
     assert len(points(only(runs(100.0, None, 110.0)).lines[0])) == 2
     assert trends(runs(100.0, 110.0, None)) == ()

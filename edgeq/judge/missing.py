@@ -31,7 +31,7 @@ _OF_BROKEN = frozenset({"error", "where", "output", "log"})
 
 def labels_of(task: str | None) -> str:
     """Return what the labels of a task are, as a noun phrase."""
-    return _LABELS.get(task, "a csv")
+    return _LABELS.get(task, "a CSV file")
 
 
 def missing(reason: str, *, declared: bool = False, next_step: str | None = None) -> Judgement:

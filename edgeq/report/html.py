@@ -52,7 +52,7 @@ def render(
     from markupsafe import Markup
 
     embedded, shown = carried(record), shown or view(record)
-    columns = headings(row.cells for model in shown.models for row in model.rows)
+    columns = headings(row.cells for model in shown.models for row in model.judged)
     return template("report.html.j2").render(
         view=shown,
         previous=previous_view(record),

@@ -46,7 +46,7 @@ def render(record: RunRecord, shown: ReportView | None = None) -> str:
 
 
 def _model(model: ModelView) -> str:
-    columns = headings(row.cells for row in model.rows)
+    columns = headings(row.cells for row in model.judged)
     lines = [
         f"### {_text(model.name)}",
         "",

@@ -154,11 +154,19 @@ class VariantView:
 
     @property
     def next_step(self) -> str:
-        """What to do first: the step that goes with a cause if there is one; empty if none is."""
+        """What to do first: the step that goes with a cause, else with the worst verdict.
+
+        It is empty if no case has a step.
+        """
+
+        def place(case: CaseView) -> tuple[bool, bool, int]:
+            return not case.cause, case.declared, _ORDER.index(case.status)
+
         steps = [case for case in self.trouble if case.next_step]
-        return next((case.next_step for case in sorted(steps, key=lambda case: not case.cause)), "")
+        return min(steps, key=place).next_step if steps else ""
 
 
+_ORDER = (Verdict.FAIL, Verdict.MISSING, Verdict.INCONCLUSIVE)
 BASELINE = Mark("◆", "*", "baseline", "none")
 
 

@@ -53,6 +53,11 @@ class ModelView:
         return (self.baseline, *self.variants)
 
     @property
+    def judged(self) -> tuple[VariantView, ...]:
+        """The variants, whose figures decide which columns are shown; else the baseline."""
+        return self.variants or (self.baseline,)
+
+    @property
     def by_answer(self) -> tuple[VariantView, ...]:
         """The variants, the rejected ones first and the cleared ones last."""
         order = list(ShipDecision)

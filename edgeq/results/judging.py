@@ -34,7 +34,7 @@ from edgeq.words.samples import of_arrays
 
 _LABELS = {
     DETECTION: "Name YOLO's text files or a JSON file in COCO's format in images.labels",
-    None: "Name a csv in images.labels, sort the images into one folder per class",
+    None: "Name a CSV file in images.labels, sort the images into one folder per class",
 }
 
 

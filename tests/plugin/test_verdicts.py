@@ -160,7 +160,7 @@ def test_missing_without_declaration_fails(project: Project) -> None:
     result.assert_outcomes(failed=2, deselected=20)
     said = " ".join(text_of(result).split())
     assert said.count("MISSING tiny/float16/accuracy_drop and 1 more: not measured: ") == 1
-    assert "Name a csv" in said
+    assert "Name a CSV file" in said
 
 
 def test_a_gate_that_is_off_vanishes(project: Project) -> None:

@@ -67,7 +67,7 @@
   text.addEventListener("input", filter);
   answer.addEventListener("change", filter);
   controls.addEventListener("submit", (event) => event.preventDefault());
-  controls.hidden = false;
+  controls.hidden = rows.length <= 5; // so few are seen at a glance
   filter();
 })();
 

@@ -83,7 +83,7 @@ def test_what_to_do_and_what_is_declared_by_each_lack() -> None:
     assert lacked(gate="accuracy_drop", lack="labels") == Judgement(
         status=Verdict.MISSING,
         reason="not measured: the evaluation images have no labels",
-        next_step="Name a csv in the spec (`images.labels`), or set `accuracy_drop = false` "
+        next_step="Name a CSV file in the spec (`images.labels`), or set `accuracy_drop = false` "
         "in [gates]",
     )
     assert "no labels for regression" in lacked(gate="value_error_rise", lack="labels").reason

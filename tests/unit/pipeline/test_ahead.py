@@ -141,7 +141,7 @@ def test_labels_of_a_model_before_its_export_are_asked_for_once(project: Path) -
     assert "the evaluation images have no labels. Which of these applies shows once" in text
     change(project, '"net.tflite"', '"net.keras"\ntask = "classification"')
     (text,) = [text for text in bad(project) if "accuracy_drop" in text]
-    assert "Name a csv in the spec" in text
+    assert "Name a CSV file in the spec" in text
 
 
 def test_labels_of_other_classes_are_said(project: Path) -> None:

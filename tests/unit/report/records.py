@@ -296,8 +296,8 @@ def full_record(**changes: Any) -> RunRecord:
             "accuracy_drop",
             Verdict.MISSING,
             reason="not measured: the evaluation images have no labels",
-            next_step="Name a csv in the spec (`images.labels`), or set `accuracy_drop = false` in "
-            "[gates]",
+            next_step="Name a CSV file in the spec (`images.labels`), or set "
+            "`accuracy_drop = false` in [gates]",
         ),
         case("weight_only_int4", "made"),
         case(

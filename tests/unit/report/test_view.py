@@ -120,6 +120,27 @@ def test_the_first_step_of_a_variant_is_the_one_that_goes_with_a_cause() -> None
     assert shown.next_step == ""
 
 
+def test_the_step_is_that_of_the_worst_verdict() -> None:
+    open_ = records.case("int8", "top1_agreement", Verdict.INCONCLUSIVE, next_step="Wait")
+    absent = records.case("int8", "accuracy_drop", Verdict.MISSING, next_step="Label")
+    failing = records.case("int8", "types", Verdict.FAIL, next_step="Rebuild")
+    declared = msgspec.structs.replace(absent, declared_missing=True)
+    for cases, step in (
+        ((open_, absent), "Label"),
+        ((open_, absent, failing), "Rebuild"),
+        ((declared, open_), "Wait"),
+    ):
+        (model,) = view(records.record(BOTH[:1], cases)).models
+        assert model.variants[0].next_step == step
+
+
+def test_the_baseline_alone_gives_no_column() -> None:
+    shown = view(records.full_record()).models[0]
+    assert shown.judged == shown.variants
+    alone = view(records.record((), ())).models[0]
+    assert alone.judged == (alone.baseline,)
+
+
 def test_of_many_models_the_head_describes_those_that_are_not_cleared() -> None:
     record = records.record((records.variant("int8", 10),), records.passing("int8"))
     names = [f"net-{number}" for number in range(MAX_FOUND + 1)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from edgeq.config.functions import FUNCTION, is_function
 from edgeq.config.gates import GATES
 from edgeq.config.limits import limits_for
 from edgeq.config.markers import COST_MARKERS
@@ -67,6 +68,7 @@ def check(spec: Spec, *, needs_models: bool = True) -> None:
         _check_variant(name, variant, f"{where}: {key_text('variants', name)}", spec)
     _check_targets(spec)
     _check_cluster(spec)
+    _check_training(spec)
     check_names(spec, {name: _method_names(spec, name) for name in spec.models})
     _check_gates(spec)
     check_limits(spec)
@@ -79,6 +81,14 @@ def _check_cluster(spec: Spec) -> None:
             f"{address!r} is not the address of a cluster",
             where=f"{spec.origin}: run.cluster",
             remedy='Write "ray" for the cluster that this machine belongs to, or "HOST:PORT"',
+        )
+
+
+def _check_training(spec: Spec) -> None:
+    train = spec.repairing.train
+    if train is not None and not is_function(train):
+        raise SpecError(
+            f"{train!r} names no function", where=f"{spec.origin}: repair.train", remedy=FUNCTION
         )
 
 

@@ -1,4 +1,4 @@
-"""Imports a user's functions by their name in the spec."""
+"""Reads names of a user's functions in the spec, and imports the functions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from edgeq.errors import SpecError
+
+FUNCTION = "Write package.module:function, importable from the spec's folder"
+"""What to do about a name that is not one of a function."""
+
+
+def is_function(text: str) -> bool:
+    """Return whether a text has the form of a function's name, ``"package.module:function"``."""
+    module, _, name = text.partition(":")
+    return bool(module.strip() and name.strip()) and ":" not in name
 
 
 def load_function(text: str, root: Path, *, where: str) -> Callable[..., Any]:

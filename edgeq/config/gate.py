@@ -85,6 +85,7 @@ class Gate:
         unit: ``"ratio"``, ``"bytes"``, ``"ms"``, ``"count"``, or ``""`` for a proof.
         minimum: Lowest limit that makes sense.
         maximum: Highest limit that makes sense, or None.
+        unreachable: The end of that range that no file can reach, which is refused, or None.
         limits: Default limits by name of the method, ``""`` for ready-made variants that claim
             none, ``"*"`` for all others. They override those of the presets.
         holds: The variants for which a proof has something to prove: ``"every"`` variant, those
@@ -127,6 +128,7 @@ class Gate:
     unit: str = ""
     minimum: float = 0.0
     maximum: float | None = None
+    unreachable: float | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     holds: Holds = "every"
     needs: Measured | Literal["file"] = "predictions"

@@ -86,10 +86,13 @@ def _limit(gate: Gate, value: Any, where: str) -> float:
     if gate.unit in _WHOLE and math.isfinite(number) and number != int(number):
         what = f"{gate.name} = {value!r} is not a whole number"
         raise SpecError(what, where=where, remedy="Write a whole number")
-    if math.isfinite(number) and gate.minimum <= number <= highest:
+    is_inside = math.isfinite(number) and gate.minimum <= number <= highest
+    if is_inside and number != gate.unreachable:
         return number
-    span = f"at least {gate.minimum:g}"
-    if gate.maximum is not None:
+    span = f"{'more than' if gate.unreachable == gate.minimum else 'at least'} {gate.minimum:g}"
+    if gate.maximum is not None and gate.unreachable == gate.maximum:
+        span += f" and less than {gate.maximum:g}"
+    elif gate.maximum is not None:
         span = f"from {gate.minimum:g} to {gate.maximum:g}"
     what = f"{gate.name} = {shown(value)} is outside its range"
     raise SpecError(what, where=where, remedy=f"Valid: {span}")

@@ -146,6 +146,7 @@ GATES: Extensible[Gate] = Extensible(
             unit="ratio",
             minimum=-10.0,
             maximum=1.0,
+            unreachable=1.0,
             alone=False,
             comparison=Comparison(alike=("baseline",)),
             column="reduction",
@@ -297,6 +298,7 @@ GATES: Extensible[Gate] = Extensible(
             sense="max",
             needs="time",
             unit="ratio",
+            unreachable=0.0,
             timed=True,
             # An interval covers one run. A model timed against itself gave ratios of 0.991 to 1.008
             # (quartiles over runs), and absolute times differed by up to 26 % between jobs.
@@ -315,6 +317,7 @@ GATES: Extensible[Gate] = Extensible(
             sense="max",
             needs="time",
             unit="ms",
+            unreachable=0.0,
             timed=True,
             comparison=Comparison(alike=COSTS, tolerance=0.30, relative=True, exact=False),
             column="latency",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
+from edgeq.config.functions import FUNCTION, is_function
 from edgeq.config.gate import FED, Comparison, Gate
 from edgeq.config.gates import GATES
 from edgeq.config.structs import Limits, Measure, Spec
@@ -89,11 +90,8 @@ def _problem(name: str, measure: Measure) -> tuple[str, str] | None:
     """Return what is wrong with a measure's name or limits and what to do; None if nothing is."""
     if not _NAME.fullmatch(name):
         return "is not a name of lower-case letters, digits and _", "Rename it"
-    if measure.function.count(":") != 1 or not all(measure.function.split(":")):
-        return (
-            f"{measure.function!r} names no function",
-            "Write package.module:function, importable from the spec's folder",
-        )
+    if not is_function(measure.function):
+        return f"{measure.function!r} names no function", FUNCTION
     return _problem_of_limits(measure)
 
 

@@ -281,7 +281,7 @@ class Collector:
         There is none if the user deselected all of the gate's tests or asked for other tests only.
         """
         found, state = self._found, self._state
-        if found.refused or state.refusal is not None or session.config.option.collectonly:
+        if found.refused or state.refusal is not None or _is_listing(session):
             return False
         if found.cases or (found.interrupted and begun):
             return True
@@ -332,6 +332,17 @@ class Release:
     def pytest_sessionfinish(self) -> None:
         """Release the lock on the reports, so that other processes can write them."""
         self._collector.release()
+
+
+def _is_listing(session: pytest.Session) -> bool:
+    """Return whether no test was to be run: tests or fixtures are listed, or the call is invalid.
+
+    The record of the last run then stays, as nothing about it has changed.
+    """
+    options = ("collectonly", "showfixtures", "show_fixtures_per_test")
+    return session.exitstatus == pytest.ExitCode.USAGE_ERROR or any(
+        getattr(session.config.option, name, False) for name in options
+    )
 
 
 def _case_id(item: pytest.Item) -> str | None:

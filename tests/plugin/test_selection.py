@@ -50,6 +50,21 @@ def test_one_test(project: Project) -> None:
     assert project.record.partial
 
 
+def test_a_call_that_runs_no_test_leaves_the_last_record(project: Project) -> None:
+    assert project.run("-m", "size").ret == 0
+    before = (project.reports / "run.json").read_bytes()
+    for arguments, code in (
+        (["-k", "and and"], 4),
+        (["test_gate.py::test_no_gate"], 4),
+        (["--fixtures"], 0),
+        (["--fixtures-per-test"], 0),
+    ):
+        result = project.run(*arguments)
+        assert result.ret == code
+        assert "declared cases were not run" not in text_of(result)
+        assert (project.reports / "run.json").read_bytes() == before
+
+
 def test_last_failed(project: Project) -> None:
     (project.root / "test_gate.py").unlink()
     (project.root / "test_size.py").write_text(

@@ -246,6 +246,15 @@ def test_arrays_that_contradict_the_rest_are_refused(keys: dict[str, Any], probl
     assert problem in refusal(**net(**keys))
 
 
+@pytest.mark.parametrize("train", ["", " ", "module", "module:", ":function", "a:b:c", "module: "])
+def test_a_training_function_has_the_form_of_one(train: str) -> None:
+    assert refusal(**net(), repair={"train": train}).endswith(
+        f"repair.train: {train!r} names no function. Write package.module:function, "
+        "importable from the spec's folder"
+    )
+    assert spec(**net(), repair={"train": "package.module:function"}).repairing.train
+
+
 def test_arrays_are_the_models_own() -> None:
     read = spec(images={"evaluation": "photos"}, **net(samples="x.npy"))
     assert read.images_of("net", "evaluation") == "x.npy"
@@ -275,7 +284,7 @@ def test_an_accuracy_that_rises_by_more_than_answers_may_change(gates: dict[str,
         {"accuracy_drop": -0.05, "top1_agreement": 0.95},
         {"accuracy_drop": 0.0, "top1_agreement": 1.0},
         {"accuracy_drop": -0.5, "top1_agreement": False},
-        {"max_bytes": 1, "size_reduction": -3, "latency_ratio": 9, "max_latency_ms": 0},
+        {"max_bytes": 1, "size_reduction": -3, "latency_ratio": 9, "max_latency_ms": 1},
     ],
 )
 def test_what_a_variant_can_keep_is_accepted(gates: dict[str, object]) -> None:

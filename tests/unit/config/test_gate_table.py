@@ -64,15 +64,17 @@ def test_a_size_is_a_number_or_refused(text: str) -> None:
 def test_every_limit_has_a_range(name: str) -> None:
     gate = GATES.get(name)
     lowest = gate.minimum
-    assert gates(**{name: lowest}).every == {name: lowest}
+    for end in {lowest, gate.maximum} - {None, gate.unreachable}:
+        assert gates(**{name: end}).every == {name: end}
+    if gate.unreachable is not None:
+        assert "is outside its range" in refusal(**{name: gate.unreachable})
     below = refusal(**{name: lowest - 1})
     assert f"{name} = " in below
     assert "outside its range. Valid: " in below
     for wrong in (math.inf, math.nan, -math.inf, 10**400, -(10**400)):
         assert "is outside its range" in refusal(**{name: wrong})
     if gate.maximum is not None:
-        assert gates(**{name: gate.maximum}).every == {name: gate.maximum}
-        assert "Valid: from" in refusal(**{name: gate.maximum + 1})
+        assert "Valid: " in refusal(**{name: gate.maximum + 1})
 
 
 @pytest.mark.parametrize("name", limits())
@@ -98,6 +100,14 @@ def test_a_percentage_is_not_a_share() -> None:
     assert refusal(top1_agreement=97) == (
         "edgeq.toml: gates: top1_agreement = 97 is outside its range. Valid: from 0 to 1"
     )
+
+
+def test_a_limit_that_no_file_can_reach_is_refused() -> None:
+    assert refusal(size_reduction=1).endswith(
+        "size_reduction = 1 is outside its range. Valid: at least -10 and less than 1"
+    )
+    for name in ("latency_ratio", "max_latency_ms"):
+        assert refusal(**{name: 0}).endswith(f"{name} = 0 is outside its range. Valid: more than 0")
 
 
 def test_false_switches_off_for_every_one_or_for_one() -> None:

@@ -50,6 +50,8 @@ class Comparison:
         tolerance: Differences up to this are within noise, in addition to the statistics of sampled
             figures. In the gate's unit, or as a share of the smaller value.
         relative: Whether the tolerance is a share.
+        of_file: Whether the value is the file's size, which versions of a converter change by a
+            little: see ``history.compare``.
         exact: Whether the value is a fact; otherwise it is an estimate with an interval.
         by_image: What is compared image by image: whether the variant agrees with its baseline,
             whether it is right, whether its baseline is right. The images in both runs are compared
@@ -59,6 +61,7 @@ class Comparison:
     alike: tuple[Condition, ...] = ()
     tolerance: float = 0.0
     relative: bool = False
+    of_file: bool = False
     exact: bool = True
     by_image: tuple[Predictions, ...] = ()
 

@@ -148,7 +148,7 @@ GATES: Extensible[Gate] = Extensible(
             maximum=1.0,
             unreachable=1.0,
             alone=False,
-            comparison=Comparison(alike=("baseline",)),
+            comparison=Comparison(alike=("baseline",), of_file=True),
             column="reduction",
             written="percent",
         ),
@@ -161,7 +161,7 @@ GATES: Extensible[Gate] = Extensible(
             unit="bytes",
             minimum=1,
             alone=False,
-            comparison=Comparison(),
+            comparison=Comparison(of_file=True),
             column="size",
         ),
         _agreement(

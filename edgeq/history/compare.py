@@ -35,6 +35,12 @@ from edgeq.record.structs import RunRecord
 
 _WHOSE: dict[Predictions, str] = {"baseline_right": "the baseline", "right": "the variant"}
 _QUIET = ("kernels", "threads", "machine")
+SAME_SIZE_BYTES, SAME_SIZE_SHARE = 1000, 0.01
+"""Files whose sizes differ by no more than either are of one size when runs are compared.
+
+Versions of a converter write other metadata, names and padding around the same weights: hundreds of
+bytes. A layer in a wider type is more. Limits on the size are not affected.
+"""
 _DIFFERS = {ChangeKind.WORSE, ChangeKind.BETTER}
 _NO_GATES: frozenset[str] = frozenset()
 
@@ -345,6 +351,10 @@ def _compare_values(before: CaseFigure, after: CaseFigure, rule: Comparison) -> 
     slack = rule.tolerance
     if rule.relative:
         slack *= min(abs(before.value), abs(after.value))
+    if rule.of_file:
+        # Beside one baseline a byte is always the same share of its size.
+        size = after.value if after.unit == "bytes" else 1.0 - after.value
+        slack = size * _same_size(after) / max(1, after.variant.bytes)
     first, second = _ends(before, rule), _ends(after, rule)
     if first is None or second is None:
         few = "too few samples for an interval, so no comparison is possible"
@@ -352,6 +362,11 @@ def _compare_values(before: CaseFigure, after: CaseFigure, rule: Comparison) -> 
     grew, shrank = second[0] - first[1] > slack, first[0] - second[1] > slack
     kind = _kind((grew - shrank) * (1 if sense == "max" else -1))
     return Finding(kind, _allowance(after, rule, slack) if kind is ChangeKind.NOISE else "")
+
+
+def _same_size(figure: CaseFigure) -> float:
+    """Return by how many bytes a file may differ from another of the same size."""
+    return min(SAME_SIZE_BYTES, SAME_SIZE_SHARE * figure.variant.bytes)
 
 
 def _ends(figure: CaseFigure, rule: Comparison) -> tuple[float, float] | None:
@@ -372,6 +387,8 @@ def _allowance(figure: CaseFigure, rule: Comparison, slack: float) -> str:
     allowed = ""
     if rule.relative:
         allowed = f"up to {words.percentage(rule.tolerance)} is within noise"
+    elif rule.of_file:
+        allowed = f"up to {words.value('size', _same_size(figure))} is within noise"
     elif slack:
         most = words.distance(written(figure.gate, figure.unit), slack)
         allowed = f"up to {most} is within noise"

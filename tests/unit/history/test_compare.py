@@ -102,10 +102,13 @@ def test_swapping_the_sides_swaps_better_and_worse(one: RunRecord, two: RunRecor
 @pytest.mark.parametrize(
     ("gate", "value", "kind"),
     [
-        ("size_reduction", 0.6999999, WORSE),
-        ("size_reduction", 0.7000001, BETTER),
-        ("max_bytes", 8_000_001.0, WORSE),
-        ("max_bytes", 7_999_999.0, BETTER),
+        ("size_reduction", 0.69996, WORSE),  # 1,067 bytes of 8 MB
+        ("size_reduction", 0.69997, NOISE),  # 800 bytes
+        ("size_reduction", 0.70004, BETTER),
+        ("max_bytes", 8_001_001.0, WORSE),
+        ("max_bytes", 8_001_000.0, NOISE),
+        ("max_bytes", 7_999_010.0, NOISE),
+        ("max_bytes", 7_998_990.0, BETTER),
         ("worst_cosine", 0.89995, NOISE),
         ("worst_cosine", 0.8998, WORSE),
         ("worst_cosine", 0.9002, BETTER),
@@ -123,6 +126,13 @@ def test_exact_facts_have_a_tolerance(gate: str, value: float, kind: ChangeKind)
     assert found.kind is kind
     assert (found.before, found.after) == (usual, value)
     assert found.fails is (kind is WORSE)
+
+
+def test_a_small_file_differs_by_a_hundredth() -> None:
+    small: dict[str, Any] = {"variant": {"bytes": 2000}}
+    before = with_value("max_bytes", 2000.0, **small)
+    assert only(before, with_value("max_bytes", 2020.0, **small)).kind is NOISE
+    assert only(before, with_value("max_bytes", 2021.0, **small)).kind is WORSE
 
 
 @pytest.mark.parametrize(

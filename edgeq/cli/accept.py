@@ -11,7 +11,9 @@ from edgeq.cli.options import config_option, record_option, spec_of
 from edgeq.cli.say import say, shown
 
 if TYPE_CHECKING:
+    from edgeq.config.structs import Spec
     from edgeq.history.accept import Accepting
+    from edgeq.record.structs import RunRecord
 
 
 @click.command(short_help="Compare later runs with this run's figures.")
@@ -52,6 +54,7 @@ def accept(
     selected = select(expression)
     with alone_in(reports):
         run = records.read(record or reports / "latest" / "run.json")
+        _require_models(run, spec, record)
         known = {entry.model: entry for entry in accepted.read_all(folder)}
         signature = Signature(
             reason=reason,
@@ -67,6 +70,25 @@ def accept(
                 accepted.write(entry, folder)
     _show(done, places)
     return 0
+
+
+def _require_models(run: RunRecord, spec: Spec, record: Path | None) -> None:
+    """Refuse the record of another project, whose models every later run would miss.
+
+    Raises:
+        RecordError: The spec has none of the record's models.
+    """
+    from edgeq.errors import RecordError
+    from edgeq.words import names
+
+    models = [model.name for model in run.models]
+    if models and not set(models) & set(spec.models):
+        raise RecordError(
+            f"is of another project: its models are {names(models)}, those of the spec "
+            f"{names(tuple(spec.models))}",
+            where=record,
+            remedy="Name a record of this project, or another spec with --config",
+        )
 
 
 def _show(done: Accepting, places: dict[str, Path]) -> None:

@@ -47,16 +47,18 @@ def report(record: Path | None, output: Path | None, config: Path | None, *, sho
     )
     with alone_in(around):
         run = _read(record)
-        runs = past.read_all(around / past.FOLDER).runs
+        history = past.read_all(around / past.FOLDER)
         page = reports.write(
             run,
             output if output is not None else own,
             shown=reports.pictures.read(run, record),
             history=trends(
-                (*past.before(run, runs), past.past_run(run)),
+                (*past.before(run, history.runs), past.past_run(run)),
                 accepted.read_all(around / accepted.FOLDER),
             ),
         ).html
+    for damaged in history.damaged:
+        say(f"History: {damaged}", err=True)
     say(f"Report: {page}")
     if show and not webbrowser.open(page.resolve().as_uri()):
         say("No browser could be started; open the file yourself.", err=True)

@@ -64,6 +64,10 @@ class Reader(Generic[T]):
         default_factory=dict
     )
 
+    @property
+    def _article(self) -> str:
+        return "an" if self.noun[0] in "aeiou" else "a"
+
     def read(self, data: bytes, where: str | Path | None) -> T:
         """Decode the contents of a file.
 
@@ -79,9 +83,11 @@ class Reader(Generic[T]):
                     where=where,
                     remedy="Keep one side: `git checkout --ours` or `--theirs`, and this file",
                 ) from error
-            article = "an" if self.noun[0] in "aeiou" else "a"
-            what = f"not {article} {self.noun}: {error}"
+            what = f"not {self._article} {self.noun}: {error}"
             raise RecordError(what, where=where, remedy=self.other) from error
+        if schema.partition("/")[0] != self.schema.partition("/")[0]:
+            what = f"not {self._article} {self.noun}: its schema is {schema!r}"
+            raise RecordError(what, where=where, remedy=self.other)
         if schema != self.schema and schema not in self.converted:
             what = f"schema {schema!r} is not one this version of edgeq reads ({self.schema!r})"
             raise RecordError(what, where=where, remedy=self.newer)

@@ -72,10 +72,21 @@ def test_vanished_cases_are_named_and_pruned(capsys: pytest.CaptureFixture[str])
 def test_a_model_that_is_gone_loses_its_file(capsys: pytest.CaptureFixture[str]) -> None:
     ran(run(case("made")))
     cli.main(["accept", "--reason", "x"])
+    Path("edgeq.toml").write_text(SPEC.replace("models.net", "models.lite"), encoding="utf-8")
     ran(run(case("made", model="lite"), model="lite"))
     assert cli.main(["accept", "--reason", "x", "--prune"]) == 0
     assert "net.json removed" in capsys.readouterr().out
     assert [path.name for path in Path("reports/accepted").iterdir()] == ["lite.json"]
+
+
+def test_another_projects_record_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    ran(run(case("made", model="lite"), model="lite"), "theirs.json")
+    assert cli.main(["accept", "--reason", "x", "--record", "theirs.json"]) == 2
+    assert capsys.readouterr().err == (
+        "edgeq: theirs.json: is of another project: its models are lite, those of the spec net. "
+        "Name a record of this project, or another spec with --config\n"
+    )
+    assert not Path("reports/accepted").exists()
 
 
 def test_a_refusal_leaves_what_was_accepted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,19 @@ def test_without_a_name_the_latest_record_is_rendered(
     assert capsys.readouterr().err.startswith("edgeq: elsewhere/latest/run.json: ")
 
 
+def test_runs_of_the_history_that_cant_be_read_are_named(
+    run_json: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("history").mkdir()
+    name = "20260101T000000000000Z-1-0123abcd.json"
+    Path("history", name).write_bytes(b"{")
+    assert main(["report", str(run_json)]) == 0
+    out, err = capsys.readouterr()
+    assert out == "Report: old/report.html\n"
+    assert err.startswith("History: ")
+    assert f"{name}: not a past run" in err
+
+
 def test_a_record_of_another_name_gets_a_folder_of_its_own(run_json: Path) -> None:
     Path("old/earlier.json").write_bytes(run_json.read_bytes())
     run_json.write_text("another record", encoding="utf-8")

@@ -94,7 +94,7 @@ def test_a_folder_that_cant_be_listed_is_refused(tmp_path: Path, kind: str) -> N
         (b"\xff", "not an accepted record"),
         (b'{\n<<<<<<< HEAD\n "model": 1\n=======\n', "both sides of a conflict that git left"),
         (b'{"schema": "edgeq.accepted/2"}', "'edgeq.accepted/2' is not one this version"),
-        (b'{"schema": "edgeq.run/1"}', "'edgeq.run/1' is not one this version"),
+        (b'{"schema": "edgeq.run/1"}', "not an accepted record: its schema is 'edgeq.run/1'"),
         (b'{"schema": "edgeq.accepted/1"}', "damaged"),
         (damaged(model=7), "damaged"),
         (damaged(acceptances={}), "belongs to no acceptance of 'net'"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from edgeq.config.load import OWN_FILE, find_spec_file, load_spec, parse
+from edgeq.config.load import find_spec_file, load_spec, parse
 from edgeq.config.structs import Spec
 from edgeq.errors import MissingExtraError, SpecError
 from edgeq.history.accepted import FOLDER as ACCEPTED
@@ -24,9 +24,10 @@ from edgeq.history.compare import hold
 from edgeq.history.past import moment_text
 from edgeq.pipeline.carrying import said_once
 from edgeq.pipeline.run import Run
+from edgeq.record.measured import NamedFlip
 from edgeq.record.ship_decision import answered
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
-from edgeq.report import html
+from edgeq.report import html, sentences, terminal
 from edgeq.results.beforehand import Beforehand, unjudged, without_baseline
 from edgeq.results.judging import judge, why_inapplicable
 from edgeq.results.prefetch import prefetch
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 HEIGHT = 720
 """Height of the report in a notebook, in CSS pixels."""
+
+TABLE = "spec"
+"""What messages call a spec that is given as a table."""
 
 Table = Literal["cases", "variants", "flips"]
 
@@ -114,7 +118,7 @@ def _spec(given: str | Path | Mapping[str, object] | Spec) -> Spec:
     if isinstance(given, Spec):
         return given
     if isinstance(given, Mapping):
-        return parse(dict(given), root=Path.cwd(), origin=Path.cwd() / OWN_FILE)
+        return parse(dict(given), root=Path.cwd(), origin=Path(TABLE))
     path = Path(given)
     file = find_spec_file(path) if path.is_dir() else path
     if file is None:
@@ -127,13 +131,18 @@ def _spec(given: str | Path | Mapping[str, object] | Spec) -> Spec:
 
 
 class Validation(RunRecord, frozen=True, kw_only=True):
-    """A run's record with two ways to look at it."""
+    """A run's record with three ways to look at it."""
 
     @classmethod
     def of(cls, record: RunRecord) -> Validation:
         """Return a record with these ways."""
         fields = {name: getattr(record, name) for name in record.__struct_fields__}
         return cls(**fields)
+
+    def __repr__(self) -> str:
+        """Return the table of verdicts and the answer, as on a terminal."""
+        bad_input = (f"{sentence}." for sentence in sentences.bad_input(self))
+        return "\n".join((*bad_input, terminal.render(self)))
 
     def _repr_html_(self) -> str:
         """Return the report for a notebook, in a frame of its own, which the page needs."""
@@ -162,7 +171,8 @@ class Validation(RunRecord, frozen=True, kw_only=True):
             import pandas as pd
         except ImportError as error:
             raise MissingExtraError("pandas", extra="frames", needed_for="a data frame") from error
-        return pd.DataFrame(rows[table](self))
+        # Without a flip there is no row that would name the columns.
+        return pd.DataFrame(rows[table](self), columns=_FLIP if table == "flips" else None)
 
 
 def _cases(record: RunRecord) -> list[dict[str, object]]:
@@ -202,20 +212,23 @@ def _variant(model: ModelRecord, variant: VariantRecord) -> dict[str, object]:
     }
 
 
+_FLIP = [
+    "model",
+    "variant",
+    *(
+        field.name
+        for field in msgspec.structs.fields(NamedFlip)
+        if field.name not in {"baseline_best", "variant_best"}
+    ),
+]
+"""Columns of the table of flips."""
+
+
 def _flips(record: RunRecord) -> list[dict[str, object]]:
-    skipped = {"baseline_best", "variant_best"}
     return [
-        {
-            "model": model.name,
-            "variant": variant.name,
-            **{key: value for key, value in _plain(flip).items() if key not in skipped},
-        }
+        {"model": model.name, "variant": variant.name, **msgspec.structs.asdict(flip)}
         for model in record.models
         for variant in model.variants
         if variant.agreement is not None
         for flip in variant.agreement.flips
     ]
-
-
-def _plain(struct: msgspec.Struct) -> dict[str, object]:
-    return msgspec.structs.asdict(struct)

@@ -3,14 +3,23 @@ from __future__ import annotations
 import html
 import re
 import sys
+from pathlib import Path
 
+import msgspec
 import pytest
 
-from edgeq.errors import MissingExtraError
+from edgeq.errors import MissingExtraError, SpecError
 from edgeq.record.structs import from_json, to_json
 from edgeq.report.html import render
-from edgeq.results.validate import Table, Validation
-from tests.unit.report.records import HOSTILE_REASON, MODEL, full_record
+from edgeq.results.validate import Table, Validation, validate
+from tests.unit.report.records import (
+    HOSTILE_REASON,
+    MODEL,
+    full_record,
+    passing,
+    record,
+    variant,
+)
 
 
 def test_it_is_the_record_with_everything_in_it() -> None:
@@ -45,6 +54,32 @@ def test_a_table_is_a_data_frame(table: Table, rows: int | None, columns: set[st
     assert set(frame["model"]) == {MODEL}
     assert columns <= set(frame.columns)
     assert rows is None or len(frame) == rows
+
+
+def test_a_table_without_rows_has_its_columns() -> None:
+    pytest.importorskip("pandas")
+    frame = Validation.of(record((variant("int8", 10),), passing("int8"))).frame("flips")
+    assert len(frame) == 0
+    filled = Validation.of(full_record()).frame("flips")
+    assert list(frame.columns) == list(filled.columns)
+    assert frame.groupby(["label", "variant_class"]).size().sum() == 0
+
+
+def test_a_console_shows_the_answer() -> None:
+    shown = repr(Validation.of(full_record()))
+    assert "The run fails: 2 cases FAIL; " in shown
+    assert len(shown) < len(str(full_record())) / 2
+    stopped = Validation.of(msgspec.structs.replace(full_record(), errors=("no such folder",)))
+    assert repr(stopped).startswith("Bad input: no such folder.\n")
+
+
+def test_messages_about_a_table_name_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SpecError, match=r"^spec: ") as error:
+        validate({"methods": ["int9"], "models": {"net": {"source": "net.tflite"}}})
+    assert "edgeq.toml" not in str(error.value)
 
 
 def test_values_and_intervals_are_plain_numbers() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from edgeq.errors import RecordError
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.ship_decision import answer, overall, overall_reasons
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
@@ -68,6 +69,9 @@ def select(
     """Split a record's variants into those to pack and those to leave out.
 
     Unproven variants are packed only with ``unproven``; rejected and not judged ones never are.
+
+    Raises:
+        RecordError: An answer says more than its cases, so the record was changed by hand.
     """
     packed = {ShipDecision.CLEARED, ShipDecision.UNPROVEN} if unproven else {ShipDecision.CLEARED}
     chosen: list[Chosen] = []
@@ -81,6 +85,8 @@ def select(
             why = overall_reasons(record, model, variant.name)
             if decision in packed:
                 every = [each for each in model.variants if each.plain_name == variant.name]
+                for each in every:
+                    _require_cases(record, model, each)
                 cases = tuple(c for each in every for c in record.verdicts(model.name, each.name))
                 answers = {
                     each.target: answer(record, model.name, each)
@@ -92,6 +98,23 @@ def select(
             else:
                 refused.append(Refusal(model.name, variant.name, decision, why))
     return tuple(chosen), tuple(refused)
+
+
+def _require_cases(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> None:
+    """Refuse an answer that is better than the one which the variant's cases give.
+
+    Raises:
+        RecordError: It is.
+    """
+    order = list(ShipDecision)
+    recorded = answer(record, model.name, variant)
+    by_cases = answer(record, model.name, msgspec.structs.replace(variant, answer=None))
+    if order.index(recorded) > order.index(by_cases):
+        raise RecordError(
+            f"the record is damaged: {model.name}/{variant.name} is called {recorded.value}, but "
+            f"by its cases it is {by_cases.value}",
+            remedy="Run the gate again",
+        )
 
 
 def _measured(

@@ -12,7 +12,8 @@ from edgeq.config.structs import Preprocessing
 from edgeq.judge.verdict import Verdict
 from edgeq.record.change import Change, ChangeKind
 from edgeq.record.feeding import Difference, Feeding, OwnSamples
-from edgeq.record.structs import RunRecord
+from edgeq.record.ship_decision import answered
+from edgeq.record.structs import RunRecord, VariantRecord
 from edgeq.tflite.model_file import read_model
 from tests.unit.bundle import packages
 from tests.unit.report import records
@@ -29,6 +30,12 @@ def described(made: packages.Made, record: RunRecord | None = None) -> dict[str,
         labels=packages.LABELS,
     ).metadata
     return dict(json.loads(json.dumps(found)))
+
+
+def unanswered(record: RunRecord) -> tuple[VariantRecord, ...]:
+    """Return the variants of a record's model without the answers that its cases gave."""
+    variants = record.models[0].variants
+    return tuple(msgspec.structs.replace(variant, answer=None) for variant in variants)
 
 
 def test_everything_found_is_said(tmp_path: Path) -> None:
@@ -73,7 +80,7 @@ def test_what_lets_pass_is_a_warning(tmp_path: Path) -> None:
         records.case("int8", "accuracy_drop", Verdict.INCONCLUSIVE, reason="either side"),
         records.case("int8", "worst_cosine", Verdict.MISSING, reason="random", declared=True),
     )
-    record = records.record(made.record.models[0].variants, cases)
+    record = records.record(unanswered(made.record), cases)
     assert described(made, record)["warnings"] == [
         "accuracy_drop: INCONCLUSIVE; either side",
         "worst_cosine: MISSING; random",
@@ -94,7 +101,10 @@ def test_what_was_accepted_of_another_feeding_is_a_warning(tmp_path: Path) -> No
         msgspec.structs.replace(change, method="float16"),
         msgspec.structs.replace(change, kind=ChangeKind.INCOMPARABLE),
     )
-    record = msgspec.structs.replace(made.record, changes=(change, *others))
+    model = msgspec.structs.replace(made.record.models[0], variants=unanswered(made.record))
+    record = answered(
+        msgspec.structs.replace(made.record, models=(model,), changes=(change, *others))
+    )
     assert described(made, record)["warnings"] == [
         "top1_agreement: inconclusive against the accepted record; the variant is fed otherwise"
     ]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from edgeq.bundle.pack import variant_readme
 from edgeq.bundle.select import Refusal, select
+from edgeq.errors import RecordError
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.record.structs import TargetRecord
 from tests.unit.report import records
@@ -20,6 +22,19 @@ def test_only_what_is_cleared_is_chosen() -> None:
         "weight_only_int4": ShipDecision.REJECTED,
         records.HOSTILE: ShipDecision.REJECTED,
     }
+
+
+@pytest.mark.parametrize("status", [Verdict.FAIL, Verdict.MISSING, Verdict.INCONCLUSIVE, None])
+def test_an_answer_that_the_cases_contradict_is_refused(status: Verdict | None) -> None:
+    record = records.full_record()
+    cases = (
+        msgspec.structs.replace(case, status=status) if status else case
+        for case in record.cases
+        if status or case.variant != "float16"
+    )
+    changed = msgspec.structs.replace(record, cases=tuple(cases))
+    with pytest.raises(RecordError, match=r"float16 is called cleared, but by its cases it is "):
+        select(changed)
 
 
 def test_the_unproven_are_chosen_when_asked_for_and_nothing_else() -> None:

@@ -170,6 +170,10 @@ def _shell(
 
 
 _SWITCHED_ON = "Check that it is switched on and in the network"
+_CLOSED = (
+    "{host!r} closed the connection before ssh was logged in",
+    "Run again; if it stays so, see the log of its ssh server",
+)
 _REASONS = {
     "could not resolve hostname": (
         "ssh can't find the host {host!r}",
@@ -191,6 +195,8 @@ _REASONS = {
         "{host!r} refuses the ssh connection",
         "Check `port`, and that its ssh server runs",
     ),
+    "connection reset": _CLOSED,
+    "connection closed": _CLOSED,
     "timed out": ("{host!r} does not answer", _SWITCHED_ON),
     "no route to host": ("there is no route to {host!r}", _SWITCHED_ON),
 }

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from edgeq.targets.fetching import fetch_packages, own_mirror
 from edgeq.targets.root import SUITE
 
 BOOT_S = 120.0
+ANSWER_S = 5.0
 _SYSTEM = ("busybox-static", "dropbear-bin", "linux-image-cloud-arm64")
 _PARTS = (
     "busybox",
@@ -114,7 +115,7 @@ def running(folder: Path) -> Iterator[Board]:
         )
     try:
         end = time.monotonic() + BOOT_S
-        while b"board is up" not in log.read_bytes():
+        while b"board is up" not in log.read_bytes() or not _answers(port):
             if time.monotonic() > end or process.poll() is not None:
                 raise NoBoardError(f"it does not boot: {log.read_text('utf-8', 'replace')[-500:]}")
             time.sleep(0.5)
@@ -122,6 +123,16 @@ def running(folder: Path) -> Iterator[Board]:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _answers(port: int) -> bool:
+    """Return whether the board's ssh server answers; on a busy machine it begins late."""
+    with (
+        suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), ANSWER_S) as connection,
+    ):
+        return connection.recv(4) == b"SSH-"
+    return False
 
 
 def _unpack(names: tuple[str, ...], machine: str, parts: tuple[str, ...], root: Path) -> None:

@@ -68,6 +68,8 @@ def test_the_command_line_is_short_enough_for_every_system() -> None:
         ("ssh: connect to host board port 22: Connection refused", "refuses the ssh connection"),
         ("ssh: connect to host board port 22: Connection timed out", "does not answer"),
         ("ssh: connect to host board port 22: No route to host", "there is no route to"),
+        ("Connection reset by 10.0.0.2 port 22", "closed the connection before"),
+        ("Connection closed by 10.0.0.2 port 22", "closed the connection before"),
         ("kex_exchange_identification: read: reset", "can't connect to 'pi@board' (kex_exchange"),
         ("", "can't connect to 'pi@board' (it gives no reason)"),
     ],

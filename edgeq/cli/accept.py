@@ -61,7 +61,8 @@ def accept(
             date=datetime.now(UTC).isoformat(timespec="seconds"),
             commit=checked_out(spec.root),
         )
-        done = merge(run, known, selected, signature, prune=prune)
+        declared = _declared(run, spec)
+        done = merge(run, known, selected, signature, declared=declared, prune=prune)
         places = {model: accepted.path_of(folder, model) for model in done.records}
         for model, entry in done.records.items():
             if entry is None:
@@ -70,6 +71,16 @@ def accept(
                 accepted.write(entry, folder)
     _show(done, places)
     return 0
+
+
+def _declared(run: RunRecord, spec: Spec) -> frozenset[str]:
+    """Return the cases of the spec if the run was of another, or of what options left of it."""
+    from edgeq.config.load import spec_sha256
+    from edgeq.pipeline.run import Run
+
+    if run.spec_sha256 == spec_sha256(spec):
+        return frozenset()
+    return frozenset(case.id for case in Run(spec).cases)
 
 
 def _require_models(run: RunRecord, spec: Spec, record: Path | None) -> None:

@@ -58,9 +58,12 @@ def accept(
     selected: Selection,
     signature: Signature,
     *,
+    declared: frozenset[str] = frozenset(),
     prune: bool = False,
 ) -> Accepting:
     """Merge a run's selected figures into the accepted records.
+
+    ``declared`` are cases that the spec declares although the run does not.
 
     Raises:
         RecordError: No case is selected, or a selected case has no acceptable figure.
@@ -72,12 +75,12 @@ def accept(
     every = of_record(record).figures
     figures = {name: figure for name, figure in every.items() if not is_own_test(figure.gate)}
     chosen = tuple(case_id for case_id in figures if selected(case_id))
-    declared = {*figures, *record.summary.not_run}
+    known = {*figures, *record.summary.not_run, *declared}
     vanished = tuple(
         case_id
         for entry in existing.values()
         for case_id in entry.cases
-        if case_id not in declared and selected(case_id)
+        if case_id not in known and selected(case_id)
     )
     if not chosen and not (prune and vanished):
         raise RecordError(

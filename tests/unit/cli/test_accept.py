@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edgeq import cli
+from edgeq.config.load import load_spec, spec_sha256
 from edgeq.history import accepted
 from edgeq.judge.verdict import Verdict
 from edgeq.record import structs as records
@@ -24,7 +26,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ran(record: RunRecord, name: str = "reports/latest/run.json") -> None:
-    records.write(record, Path(name))
+    """Write the record of a run of the spec."""
+    own = spec_sha256(load_spec(Path()))
+    records.write(msgspec.structs.replace(record, spec_sha256=own), Path(name))
 
 
 def net() -> accepted.Accepted:
@@ -67,6 +71,20 @@ def test_vanished_cases_are_named_and_pruned(capsys: pytest.CaptureFixture[str])
     assert cli.main(["accept", "--reason", "x", "--prune"]) == 0
     assert "Pruned: 1 accepted case" in capsys.readouterr().out
     assert set(net().cases) == {case_id("made")}
+
+
+def test_what_options_left_out_of_a_run_has_not_vanished(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("edgeq.toml").write_text(f'methods = ["int8"]\n{SPEC}', encoding="utf-8")
+    ran(run(case("made"), case("types"), case("max_partitions")))
+    cli.main(["accept", "--reason", "x"])
+    capsys.readouterr()
+    narrowed = run(case("made"))  # with the hash of another spec
+    records.write(narrowed, Path("reports/latest/run.json"))
+    assert cli.main(["accept", "--reason", "x", "--prune"]) == 0
+    assert "does not declare: net/int8/max_partitions\n" in capsys.readouterr().out
+    assert set(net().cases) == {case_id("made"), case_id("types")}
 
 
 def test_a_model_that_is_gone_loses_its_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -194,9 +194,9 @@ def remove(name: str, config: Path | None) -> None:
     from edgeq.targets.starting import declared, kind_of
 
     kind = kind_of(declared(name, spec_of(config, needs_models=False)))
-    removed = prune.prune(cache(kind.store or kind.name), 0).removed
-    freed = words.size(sum(entry.bytes for entry in removed))
-    entries = words.plural(len(removed), "prepared target")
+    pruned = prune.prune(cache(kind.store or kind.name), 0)
+    freed = words.size(sum(entry.bytes for entry in pruned.removed) + pruned.leftovers)
+    entries = words.plural(len(pruned.removed), "prepared target")
     say(f"removed {entries} of the kind {kind.store or kind.name}, {freed}")
 
 

@@ -165,6 +165,17 @@ def test_what_is_prepared_is_listed_once_for_the_kinds_that_share_it(
     ]
 
 
+def test_what_a_killed_run_left_is_removed_too(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = cache("bundle").root / "tmp" / "tmp-fetching-0"
+    left.mkdir(parents=True)
+    (left / "part.deb").write_bytes(b"x" * 5000)
+    assert main(["target", "remove", "pi"]) == 0
+    assert "removed 0 prepared targets of the kind bundle, 5 kB" in capsys.readouterr().out
+    assert not left.exists()
+
+
 def test_an_unknown_target_is_bad_input(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["target", "check", "look"]) == 2
     assert "unknown target 'look'. Did you mean 'looks'?" in capsys.readouterr().err

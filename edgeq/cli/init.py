@@ -92,8 +92,7 @@ def entered(there: Detected) -> Iterator[str]:
     if there.quantized_weights:
         yield "its weights are quantized already, and edgeq can't see what that cost"
     if there.preprocessing is not None and there.arrays is None:
-        guess = "pixels from 0 to 255; correct it if the model takes another range"
-        yield f"preprocessing: {there.preprocessing.reason or guess}"
+        yield f"preprocessing: {there.preprocessing.reason or _guess(there.model)}"
     for path in there.ready:
         method = there.methods.get(path)
         yield f"variant: {path}, {method or 'of no method that edgeq knows'}"
@@ -106,6 +105,12 @@ def entered(there: Detected) -> Iterator[str]:
     only = ", the only folder of photographs" if there.only_photos else ""
     evaluation = there.evaluation or "none (no folder called evaluation); name one in the spec"
     yield f"evaluation images: {evaluation}{only}"
+
+
+def _guess(model: Path) -> str:
+    """Return what is said of preprocessing that nothing shows."""
+    guess = "pixels from 0 to 255; correct it if the model takes another range"
+    return f'{guess}, as most of PyTorch do ("keras-torch")' if model.suffix == ".onnx" else guess
 
 
 def _no_calibration(kind: str, there: Detected) -> str:

@@ -258,9 +258,13 @@ def test_quantized_files_get_names_that_a_spec_may_use(here: Path) -> None:
     assert {variant.file for variant in variants.values()} == {path.as_posix() for path in files}
 
 
-def test_an_onnx_file_is_the_model_unless_it_was_converted_already(here: Path) -> None:
+def test_an_onnx_file_is_the_model_unless_it_was_converted_already(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (here / "net.onnx").write_bytes(b"onnx")
     assert detect(here).model == Path("net.onnx")
+    assert main(["init"]) == 0
+    assert 'as most of PyTorch do ("keras-torch")' in capsys.readouterr().out
     (here / "net.tflite").write_bytes(classifier(size=(8, 8)))
     assert detect(here).models == (Path("net.tflite"),)
 

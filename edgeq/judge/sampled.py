@@ -170,10 +170,10 @@ def of_drop(images: int, flips: float, limit: float, confidence: float) -> str:
     if limit <= 0.0:
         return shown
     beyond = drop_to_see(images, flips, allowed=limit, confidence=confidence)
-    allowed = f"where {words.distance('points', limit)} may be lost"
+    allowed = f"with {words.distance('points', limit)} allowed"
     if beyond is None:
-        return f"{shown}; {allowed} none is large enough for a FAIL"
-    return f"{shown}; {allowed}, one of {words.distance('points', beyond)} is a FAIL as often"
+        return f"{shown}; {allowed}, no drop is large enough for a FAIL"
+    return f"{shown}; {allowed}, a FAIL takes a drop of {words.distance('points', beyond)}"
 
 
 def of_interval(count: int, noun: str, kind: Kind, interval: Interval | None) -> str:

@@ -562,7 +562,7 @@ def test_all_that_is_recorded_of_an_accuracy_drop() -> None:
             "confidence": 0.95,
             "interval_method": "Gaffke's bounds of a paired difference",
             "resolution": "these 500 images can show a drop of 1.9 points (at least 80 % of such "
-            "sets would); where 1.5 points may be lost, one of 4 points is a FAIL as often",
+            "sets would); with 1.5 points allowed, a FAIL takes a drop of 4 points",
             "images_needed": needed,
         },
     )

@@ -33,8 +33,8 @@ def test_a_drop_is_named_in_points_of_accuracy() -> None:
 
 def test_an_allowed_drop_is_told_from_a_greater_one() -> None:
     said = of_drop(500, 0.03, 0.03, 0.95)
-    assert "where 3 points may be lost, one of 6.1 points is a FAIL as often" in said
-    assert "none is large enough" in of_drop(12, 0.0, 0.5, 0.95)
+    assert "with 3 points allowed, a FAIL takes a drop of 6.1 points" in said
+    assert "no drop is large enough" in of_drop(12, 0.0, 0.5, 0.95)
     assert of_drop(5, 0.0, 0.0, 0.95) == "these 5 images can't show any drop"
 
 
@@ -74,16 +74,16 @@ def test_all_that_a_rate_resolves() -> None:
 def test_all_that_a_drop_resolves() -> None:
     often = "(at least 80 % of such sets would)"
     assert of_drop(500, 0.03, 0.03, 0.95) == (
-        f"these 500 images can show a drop of 2.2 points {often}; where 3 points may be lost, one "
-        "of 6.1 points is a FAIL as often"
+        f"these 500 images can show a drop of 2.2 points {often}; with 3 points allowed, a FAIL "
+        "takes a drop of 6.1 points"
     )
     assert of_drop(12, 0.0, 0.5, 0.95) == (
-        f"these 12 images can show a drop of 65 points {often}; where 50 points may be lost none "
+        f"these 12 images can show a drop of 65 points {often}; with 50 points allowed, no drop "
         "is large enough for a FAIL"
     )
     assert of_drop(500, 0.03, -0.01, 0.95).endswith(often)
     assert of_drop(500, 0.03, 0.001, 0.95).endswith(
-        "; where 0.1 points may be lost, one of 2.3 points is a FAIL as often"
+        "; with 0.1 points allowed, a FAIL takes a drop of 2.3 points"
     )
     # With less confidence less is needed: 2.486 standard deviations in place of 2.802.
     assert of_drop(500, 0.03, 0.0, 0.9) == f"these 500 images can show a drop of 1.9 points {often}"

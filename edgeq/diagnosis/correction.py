@@ -16,7 +16,7 @@ from edgeq.config.structs import Preprocessing
 from edgeq.diagnosis.bench import Bench, Laid, Order
 from edgeq.diagnosis.feeding import other_ways
 from edgeq.diagnosis.labels import Classes, best_offset
-from edgeq.measure.renaming import renaming
+from edgeq.measure.accuracy import renaming
 from edgeq.pipeline.variant import VariantUnderTest
 
 CHOOSING = 64

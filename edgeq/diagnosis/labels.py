@@ -13,8 +13,8 @@ from edgeq import words
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause
 from edgeq.diagnosis.compared import offsets
+from edgeq.measure.accuracy import renaming
 from edgeq.measure.box_agreement import PairedClasses, paired_classes
-from edgeq.measure.renaming import renaming
 from edgeq.pipeline.detecting import decoder_of, labelled_boxes
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.tasks.detection.boxes import Boxes

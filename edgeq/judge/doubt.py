@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import msgspec
 
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.measure.accuracy import Accuracy
+from edgeq.measure.accuracy import Accuracy, Renaming
 from edgeq.measure.predictions import OutputFacts
-from edgeq.measure.renaming import Renaming
 from edgeq.measure.statistics import binomial_tail
 from edgeq.measure.tensors import Fit
 from edgeq.words import plural, share

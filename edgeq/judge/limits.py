@@ -23,9 +23,8 @@ from edgeq.judge.sampled import SampledValue, judged
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
-from edgeq.measure.least_size import LeastSize
 from edgeq.measure.planning import images_needed, images_needed_for_drop
-from edgeq.measure.size import Size
+from edgeq.measure.size import LeastSize, Size
 from edgeq.measure.statistics import best_provable_rate
 
 

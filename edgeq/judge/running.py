@@ -10,8 +10,8 @@ import numpy as np
 from edgeq import words
 from edgeq.config.structs import Kernels
 from edgeq.judge.verdict import Judgement, Verdict, failed, passed
+from edgeq.measure.beside_here import KernelNoise
 from edgeq.measure.input_range import InputFit
-from edgeq.measure.kernels import KernelNoise
 from edgeq.measure.repeats import Repeats
 from edgeq.words import plural, share
 

@@ -1,13 +1,23 @@
-"""Accuracy of a variant and its baseline against the labels."""
+"""Accuracy against the labels, and whether the classes match them after renaming."""
 
 from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.agreement import checked_labels, require_same_shape
-from edgeq.measure.clusters import Clusters, Sampled, difference_interval, effective, rate_interval
+from edgeq.measure.clusters import (
+    Clusters,
+    Sampled,
+    difference_interval,
+    effective,
+    find_clusters,
+    numbered,
+    rate_interval,
+)
 from edgeq.measure.predictions import Booleans, Floats, Integers, Predictions
 from edgeq.measure.rows import by_rows, pack
 from edgeq.measure.statistics import mcnemar_exact
@@ -135,3 +145,62 @@ def _is_among_best(logits: Floats, truth: Integers) -> Booleans:
     own = np.take_along_axis(logits, truth[:, None], axis=1)
     among: Booleans = (logits >= own).sum(axis=1) - 1 < _BEST
     return among
+
+
+RENAMING_LEVEL = 0.001
+RENAMING_GAIN = 0.05
+
+
+class Renaming(msgspec.Struct, frozen=True, kw_only=True):
+    """The effect on a baseline's accuracy of a renaming of classes learnt on other images.
+
+    Attributes:
+        images: Number of labelled images n.
+        right: Number of images whose label is the class that the baseline predicts.
+        renamed: Number of images whose label is the renamed class that the baseline predicts.
+        sure: Whether the gain is large and not due to chance.
+    """
+
+    images: int
+    right: int
+    renamed: int
+    sure: bool
+
+
+def renaming(
+    given: Integers, labels: Integers, classes: int, groups: Sequence[Hashable]
+) -> Renaming:
+    """Return what the best one-to-one renaming of the classes gains.
+
+    It is learnt on each half of the images and tested on the other, so that overfitting to the few
+    images of a class gains nothing. Images that belong together are in the same half.
+    """
+    places = numbered(groups)
+    order = np.random.default_rng(0).permutation(int(places.max()) + 1)
+    half = order[places] % 2 > 0
+    renamed = np.empty_like(given)
+    for learnt in (half, ~half):
+        renamed[~learnt] = _best_names(given[learnt], labels[learnt], classes)[given[~learnt]]
+    before, after = given == labels, renamed == labels
+    n = given.size
+    lost, gained = int((before & ~after).sum()), int((after & ~before).sum())
+    p = mcnemar_exact(lost, gained, share=effective(n, find_clusters(groups)) / n)
+    return Renaming(
+        images=n,
+        right=int(before.sum()),
+        renamed=int(after.sum()),
+        sure=gained - lost >= RENAMING_GAIN * n and p <= RENAMING_LEVEL,
+    )
+
+
+def _best_names(given: Integers, labels: Integers, classes: int) -> Integers:
+    """Return the one-to-one renaming that is right most often; ties keep the name."""
+    from scipy.optimize import linear_sum_assignment
+
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (given, labels), 1.0)
+    counts[np.diag_indices(classes)] += 0.5 / classes
+    rows, names = linear_sum_assignment(counts, maximize=True)
+    order = np.empty(classes, np.int64)
+    order[rows] = names
+    return order

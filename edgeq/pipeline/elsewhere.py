@@ -12,9 +12,15 @@ from edgeq.config.target_kinds import function
 from edgeq.errors import EdgeqError
 from edgeq.judge import running
 from edgeq.judge.elsewhere import Arithmetic
-from edgeq.measure.beside_here import BesideHere, Pair, beside_here
+from edgeq.measure.beside_here import (
+    BesideHere,
+    KernelNoise,
+    Pair,
+    beside_here,
+    kernel_noise,
+    tensor_noise,
+)
 from edgeq.measure.clusters import find_clusters
-from edgeq.measure.kernels import KernelNoise, kernel_noise, tensor_noise
 from edgeq.pipeline.dependencies import answers_facts, arithmetic
 from edgeq.targets.findings import Findings
 from edgeq.targets.starting import settings_of

@@ -24,7 +24,7 @@ from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
 from edgeq.judge.figures import doubt_of_figures
 from edgeq.judge.tensors import mismatch
 from edgeq.measure import stored
-from edgeq.measure.accuracy import Accuracy, accuracy
+from edgeq.measure.accuracy import Accuracy, Renaming, accuracy, renaming
 from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.average_precision import MeanPrecision
 from edgeq.measure.beside_here import BesideHere
@@ -42,12 +42,18 @@ from edgeq.measure.input_range import (
     value_ends,
     worst,
 )
-from edgeq.measure.least_size import LeastSize, Narrower, least_size
 from edgeq.measure.operators import Operators, operators
 from edgeq.measure.predictions import OutputFacts, Predictions, outputs_facts
 from edgeq.measure.ranges import Ranges
-from edgeq.measure.renaming import Renaming, renaming
-from edgeq.measure.size import Size, Sparsity, measure_size, sparsity
+from edgeq.measure.size import (
+    LeastSize,
+    Narrower,
+    Size,
+    Sparsity,
+    least_size,
+    measure_size,
+    sparsity,
+)
 from edgeq.measure.stored.files import FileComparison, compare_files
 from edgeq.measure.tensors import Fit, Output, fits
 from edgeq.pipeline.computed import computed

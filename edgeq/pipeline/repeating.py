@@ -18,7 +18,7 @@ from edgeq.errors import WorkerError
 from edgeq.io import structs
 from edgeq.io.arrays import read_arrays
 from edgeq.judge import running
-from edgeq.measure.kernels import KernelNoise, kernel_noise, tensor_noise
+from edgeq.measure.beside_here import KernelNoise, kernel_noise, tensor_noise
 from edgeq.measure.predictions import Floats
 from edgeq.measure.repeats import Repeats, repeats, same
 from edgeq.measure.tensors import same_bits

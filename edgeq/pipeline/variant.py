@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from edgeq.errors import EdgeqError
     from edgeq.judge.control import Reference
     from edgeq.judge.doubt import Doubt
-    from edgeq.measure.accuracy import Accuracy
+    from edgeq.measure.accuracy import Accuracy, Renaming
     from edgeq.measure.agreement import Agreement
     from edgeq.measure.average_precision import LabelledPrecision, MeanPrecision
     from edgeq.measure.beside_control import BesideControl
@@ -37,12 +37,10 @@ if TYPE_CHECKING:
     from edgeq.measure.figures import TaskFigures
     from edgeq.measure.growth import Watched
     from edgeq.measure.latency import Latency
-    from edgeq.measure.least_size import LeastSize
     from edgeq.measure.operators import Operators
     from edgeq.measure.predictions import OutputFacts, Predictions
     from edgeq.measure.ranges import Ranges
-    from edgeq.measure.renaming import Renaming
-    from edgeq.measure.size import Size, Sparsity
+    from edgeq.measure.size import LeastSize, Size, Sparsity
     from edgeq.measure.stored.files import FileComparison
     from edgeq.measure.tensors import Fit, Output
     from edgeq.models.float_model import FloatModel

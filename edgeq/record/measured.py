@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from edgeq.measure.accuracy import Accuracy
-from edgeq.measure.agreement import Agreement
+from edgeq.measure.agreement import Agreement, Flip, FlipKind, Guess, WorstImage
 from edgeq.measure.average_precision import ClassPrecision, MeanPrecision
 from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.box_agreement import BoxAgreement, UnlikeImage
 from edgeq.measure.clusters import Clusters
 from edgeq.measure.figures import ClassFigure, TaskFigures, UnlikeSample
-from edgeq.measure.flips import Flip, FlipKind, Guess, WorstImage
 from edgeq.measure.latency import Latency, Taking
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edgeq.measure.flips import FlipKind
+from edgeq.measure.agreement import FlipKind
 from edgeq.record.measured import NamedFlip, NamedGuess, NamedWorstImage, RecordedAgreement
 from edgeq.report import words
 from edgeq.report.pictures import ordered

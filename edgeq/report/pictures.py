@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from edgeq.io.files import read_text, read_whole, sha256_bytes, sha256_file, write_bytes
-from edgeq.measure.flips import FlipKind
+from edgeq.measure.agreement import FlipKind
 from edgeq.record.measured import NamedFlip, RecordedAgreement
 from edgeq.record.structs import ModelRecord, RunRecord
 from edgeq.record.thumbnails import Sheet

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ModelError
-from edgeq.measure.stored.effects import range_of
+from edgeq.measure.stored.equivalents import range_of
 from edgeq.measure.stored.finding import StoredModel, Tally, has_weights, places_of
 from edgeq.measure.stored.folding import Affine
 from edgeq.measure.stored.steps import (

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ModelError
-from edgeq.measure.stored.effects import clips_nothing
+from edgeq.measure.stored.equivalents import clips_nothing
 from edgeq.measure.stored.finding import StoredModel, has_weights
 from edgeq.measure.stored.steps import BITS, COARSEST, HALF_A_STEP
 from edgeq.tflite.model_file import Tensor

@@ -8,15 +8,16 @@ from collections.abc import Collection
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.measure.stored.effects import (
+from edgeq.measure.stored.equivalents import (
     CLIPPING,
     COMPARISONS,
     ENDS,
+    averages_all,
+    pads_alike,
     range_of,
     same_clamp,
     same_output,
 )
-from edgeq.measure.stored.equivalents import averages_all, pads_alike
 from edgeq.measure.stored.finding import (
     ADDED_ENDING,
     LOST_ENDING,

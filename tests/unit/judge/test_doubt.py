@@ -11,10 +11,9 @@ from scipy.stats import binom
 
 from edgeq.judge.doubt import Doubt, doubt, doubted, knows
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.measure.accuracy import Accuracy, Rate, accuracy
+from edgeq.measure.accuracy import Accuracy, Rate, Renaming, accuracy, renaming
 from edgeq.measure.clusters import Clusters, find_clusters
 from edgeq.measure.predictions import OutputFacts, Predictions, make_answers, outputs_facts
-from edgeq.measure.renaming import Renaming, renaming
 
 LONGEST = 120
 CLASSES = (2, 3, 10, 100, 1000)

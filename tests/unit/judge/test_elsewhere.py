@@ -6,8 +6,7 @@ import pytest
 
 from edgeq.judge.elsewhere import Arithmetic, figure, max_arena, placement, same_as_local
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.measure.beside_here import BesideHere
-from edgeq.measure.kernels import KernelNoise
+from edgeq.measure.beside_here import BesideHere, KernelNoise
 from edgeq.targets.findings import Findings
 
 

@@ -27,10 +27,9 @@ from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.clusters import find_clusters, rate_interval
 from edgeq.measure.contrast import Paired
-from edgeq.measure.least_size import LeastSize
 from edgeq.measure.planning import images_needed, images_needed_for_drop
 from edgeq.measure.predictions import Predictions, make_answers
-from edgeq.measure.size import Size
+from edgeq.measure.size import LeastSize, Size
 
 LONGEST = 160
 

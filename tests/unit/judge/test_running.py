@@ -14,8 +14,8 @@ from edgeq.judge.running import (
     unsteady,
 )
 from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.beside_here import KernelNoise
 from edgeq.measure.input_range import FirstValues, InputFit, steps_apart
-from edgeq.measure.kernels import KernelNoise
 from edgeq.measure.repeats import Repeats
 
 INT8 = KernelNoise(

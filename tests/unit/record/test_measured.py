@@ -6,8 +6,7 @@ import msgspec
 import pytest
 
 from edgeq.errors import encodable
-from edgeq.measure.agreement import Agreement
-from edgeq.measure.flips import Flip, WorstImage
+from edgeq.measure.agreement import Agreement, Flip, WorstImage
 from edgeq.record.measured import NamedFlip, RecordedAgreement
 from edgeq.report.flips import flips_view
 from tests.unit.report import records

@@ -12,8 +12,7 @@ from edgeq.config.gates import GATES
 from edgeq.config.structs import Preprocessing
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.accuracy import Accuracy, Rate
-from edgeq.measure.agreement import Agreement, Spread
-from edgeq.measure.flips import Flip, FlipCounts, Guess, WorstImage
+from edgeq.measure.agreement import Agreement, Flip, FlipCounts, Guess, Spread, WorstImage
 from edgeq.measure.latency import Timing
 from edgeq.measure.size import Size
 from edgeq.quantize.variant import CalibratedOn, Manifest

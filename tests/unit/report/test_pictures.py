@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from edgeq.io.files import sha256_bytes
-from edgeq.measure.flips import FlipKind
+from edgeq.measure.agreement import FlipKind
 from edgeq.record.feeding import Feeding, OwnSamples
 from edgeq.record.measured import RecordedAgreement
 from edgeq.record.structs import RunRecord

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeq.measure.stored.effects import range_of, same_clamp
+from edgeq.measure.stored.equivalents import range_of, same_clamp
 from tests.unit.graphs import BIAS, FIELD, KERNEL, graph, read
 from tests.unit.measure.stored.nets import Comparer, only
 from tests.unit.tiny_model import Op, Tensor

@@ -25,7 +25,7 @@ from typing import Any
 
 from edgeq.config.load import parse
 from edgeq.config.structs import Precision, Spec
-from edgeq.models.children import idle
+from edgeq.models.child import idle
 from edgeq.pipeline.run import Run
 from edgeq.repair.bench import Bench
 from edgeq.repair.goals import parse_goal

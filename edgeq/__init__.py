@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from edgeq.errors import EdgeqError
     from edgeq.faults.fault import Fault, Faulty, new_fault
     from edgeq.faults.good import Good
-    from edgeq.judge.decide import decide
     from edgeq.judge.missing import missing
-    from edgeq.judge.verdict import Judgement, Verdict
+    from edgeq.judge.verdict import Judgement, Verdict, decide
     from edgeq.measure.figures import ClassFigure, Figure, TaskData, TaskFigures, UnlikeSample
     from edgeq.models.registered import ModelSource
     from edgeq.pipeline.variant import VariantUnderTest
@@ -64,7 +63,7 @@ _HOMES = {
     "UnlikeSample": "edgeq.measure.figures",
     "VariantUnderTest": "edgeq.pipeline.variant",
     "Verdict": "edgeq.judge.verdict",
-    "decide": "edgeq.judge.decide",
+    "decide": "edgeq.judge.verdict",
     "figure_gate": "edgeq.config.figure_gates",
     "local_target": "edgeq.run.targets",
     "missing": "edgeq.judge.missing",

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from edgeq.bundle import archive, attestation, signing
+from edgeq.bundle import archive, attestation
 from edgeq.bundle.archive import ATTESTATION, MANIFEST, FileEntry, Manifest
 from edgeq.bundle.attestation import Result
 from edgeq.errors import BundleError, reason_of
@@ -139,7 +139,7 @@ def _attested(contents: _Contents, key: Path | None, path: Path) -> Attested | N
             f"{ATTESTATION} is about other files: {names(others)}", where=path, remedy=_REMEDY
         )
     signers = tuple(printable(signature.keyid) for signature in envelope.signatures)
-    verified = "" if key is None else signing.verify(envelope, key, path)
+    verified = "" if key is None else attestation.verify(envelope, key, path)
     return Attested(statement.predicate.result, signers, verified)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
-from edgeq.bundle import archive, attestation, metadata, signing
+from edgeq.bundle import archive, attestation, metadata
 from edgeq.bundle.running import UnusableError
 from edgeq.bundle.select import Chosen, Refusal, select
 from edgeq.config.structs import DETECTION
@@ -215,7 +215,7 @@ def _attest(record: RunRecord, packed: list[Chosen], new: Path, key: Path | None
     files = {**archive.files_of(new), archive.MANIFEST: entry}
     envelope = attestation.enveloped(attestation.statement(packed, files, record.spec_sha256))
     if key is not None:
-        envelope = signing.sign(envelope, key)
+        envelope = attestation.sign(envelope, key)
     (new / archive.ATTESTATION).write_bytes(archive.to_json(envelope))
 
 

@@ -17,8 +17,7 @@ from edgeq.cluster.driver import LOOK_S, MAX_LOSSES, PATIENCE_S, NodeLostError
 from edgeq.cluster.work import Made, Making, Source, Unseen
 from edgeq.errors import ConversionError
 from edgeq.io.files import sha256_file
-from edgeq.models.child import Assignment, Files, carry_out, path_named
-from edgeq.models.children import TooMuchError
+from edgeq.models.child import Assignment, Files, TooMuchError, carry_out, path_named
 from edgeq.models.serving import NO_ROOM, Response
 
 Ticket = TypeVar("Ticket", bound=Hashable)

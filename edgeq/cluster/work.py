@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.errors import EdgeqError
-from edgeq.models.child import Assignment
-from edgeq.models.children import TooMuchError
+from edgeq.models.child import Assignment, TooMuchError
 from edgeq.models.serving import Response
 from edgeq.run.results import Held
 from edgeq.samples.sets import Photo

@@ -24,8 +24,7 @@ from edgeq.cluster.work import Bytes, Made, Making, Source, Unseen
 from edgeq.errors import reason_of
 from edgeq.io import structs
 from edgeq.io.files import sha256_file
-from edgeq.models.child import carry_out, path_named
-from edgeq.models.children import TooMuchError, idle
+from edgeq.models.child import TooMuchError, carry_out, idle, path_named
 from edgeq.models.serving import NO_ROOM, Failure, Response
 from edgeq.models.sources import EXTRAS
 from edgeq.quantize.make import ENGINES

@@ -6,11 +6,10 @@ from msgspec.structs import replace
 
 from edgeq import words
 from edgeq.judge import sampled
-from edgeq.judge.decide import Sense
 from edgeq.judge.doubt import Doubt, nothing_to_lose
 from edgeq.judge.missing import missing
 from edgeq.judge.sampled import SampledValue, judged
-from edgeq.judge.verdict import Judgement, failed
+from edgeq.judge.verdict import Judgement, Sense, failed
 from edgeq.measure.average_precision import MeanPrecision
 from edgeq.measure.box_agreement import BoxAgreement, MeanOverImages, PairedClasses
 from edgeq.words import Kind, plural

@@ -8,8 +8,7 @@ import msgspec
 
 from edgeq import words
 from edgeq.judge.advice import in_all
-from edgeq.judge.decide import decide
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.verdict import Verdict, decide
 from edgeq.measure.planning import images_needed
 from edgeq.measure.statistics import Interval
 

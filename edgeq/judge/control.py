@@ -14,8 +14,7 @@ import msgspec
 
 from edgeq import words
 from edgeq.config.allowances import Allowance
-from edgeq.judge.decide import decide
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.verdict import Verdict, decide
 from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.contrast import Contrast, Paired
 from edgeq.measure.planning import images_needed, images_needed_for_drop

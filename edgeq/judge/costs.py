@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from edgeq import words
 from edgeq.judge import growing
 from edgeq.judge.advice import in_all, more_rounds, more_seconds
-from edgeq.judge.decide import decide, exact, half_towards
 from edgeq.judge.missing import missing
 from edgeq.judge.open_value import of_time
 from edgeq.judge.sampled import of_interval
-from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.judge.verdict import Judgement, Verdict, decide, exact, half_towards
 from edgeq.measure.bootstrap import least_blocks
 from edgeq.measure.growth import Watched
 from edgeq.measure.latency import MIN_FOR_P90, Latency

@@ -9,9 +9,8 @@ import msgspec
 
 from edgeq import words
 from edgeq.judge import running
-from edgeq.judge.decide import decide, exact
 from edgeq.judge.missing import NOT_MEASURED, missing
-from edgeq.judge.verdict import Judgement, Verdict, failed, passed
+from edgeq.judge.verdict import Judgement, Verdict, decide, exact, failed, passed
 from edgeq.measure.beside_here import BesideHere
 from edgeq.targets.findings import Findings
 from edgeq.words import plural

@@ -15,12 +15,10 @@ from edgeq import words
 from edgeq.judge import control, sampled
 from edgeq.judge.advice import SMALLER_METHOD, another_method
 from edgeq.judge.control import Reference, Tightened
-from edgeq.judge.decide import decide, exact
 from edgeq.judge.doubt import Doubt, doubted, nothing_to_lose
-from edgeq.judge.lowest import Lowest, another_look, called
 from edgeq.judge.missing import missing
-from edgeq.judge.sampled import SampledValue, judged
-from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.judge.sampled import Lowest, SampledValue, another_look, called, judged
+from edgeq.judge.verdict import Judgement, Verdict, decide, exact
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.planning import images_needed, images_needed_for_drop

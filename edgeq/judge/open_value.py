@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeq.config.gates import GATES
-from edgeq.judge.decide import Sense
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.verdict import Sense, Verdict
 from edgeq.words import Kind
 
 FINE_RATE = 0.001

@@ -11,11 +11,10 @@ from edgeq import words
 from edgeq.judge import advice, control, sampled
 from edgeq.judge.advice import another_method
 from edgeq.judge.control import Reference, Tightened
-from edgeq.judge.decide import decide
-from edgeq.judge.lowest import Lowest, another_look, called
 from edgeq.judge.missing import missing
 from edgeq.judge.running import copy_of_baseline, unsteady
-from edgeq.judge.verdict import Judgement, Verdict, failed
+from edgeq.judge.sampled import Lowest, another_look, called
+from edgeq.judge.verdict import Judgement, Verdict, decide, failed
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.clusters import Clusters
 from edgeq.measure.repeats import Repeats

@@ -14,8 +14,7 @@ import msgspec
 from edgeq.errors import ChangedFileError, ConversionError, ModelError
 from edgeq.io import structs
 from edgeq.io.files import Stamp, sha256_file, stamp_of, write_bytes
-from edgeq.models.child import Files, log_path, run_child
-from edgeq.models.children import idle
+from edgeq.models.child import Files, idle, log_path, run_child
 from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
 from edgeq.models.float_file import require_float
 from edgeq.models.sources import content_of, files_of

@@ -92,7 +92,7 @@ from edgeq.pipeline.repeating import (
 )
 from edgeq.pipeline.task_measures import figures_facts, figures_of
 from edgeq.pipeline.timing import memory_of, timed_of
-from edgeq.quantize.edited import folded_model
+from edgeq.quantize.fitting import folded_model
 from edgeq.quantize.recipes import MIN_WEIGHTS
 from edgeq.record.feeding import (
     Difference,

@@ -1,10 +1,12 @@
-"""A pool of idle child processes; starting one costs its imports."""
+"""A pool of idle child processes, as starting one costs its imports, and the memory of one."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -59,3 +61,12 @@ class Idle(Generic[T]):
             waiting, self._waiting = self._waiting, []
         for _, child in waiting:
             self._end(child)
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of a local process in bytes, or 0 if it can't be read."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -16,9 +16,8 @@ from edgeq.io.files import sha256_bytes
 from edgeq.models.child import log_path
 from edgeq.models.float_model import FloatModel
 from edgeq.models.originals import take
-from edgeq.quantize.edited import folded_model, pruned_model
 from edgeq.quantize.engine import Calibration, Engine, Job, Recipe
-from edgeq.quantize.fitting import fitted
+from edgeq.quantize.fitting import fitted, folded_model, pruned_model
 from edgeq.quantize.litert_engine import LITERT_ENGINE
 from edgeq.quantize.recipes import LitertRecipe
 from edgeq.quantize.tensorflow_engine import TENSORFLOW_ENGINE

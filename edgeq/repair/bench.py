@@ -24,8 +24,7 @@ from edgeq.config.methods import METHODS, choose
 from edgeq.config.structs import CLASSIFICATION, Precision
 from edgeq.errors import ConversionError, ImageError, ModelError, WorkerError
 from edgeq.io.files import sha256_file
-from edgeq.models.child import log_path
-from edgeq.models.children import idle
+from edgeq.models.child import idle, log_path
 from edgeq.pipeline.dependencies import runtime_facts
 from edgeq.pipeline.needs import table_of
 from edgeq.pipeline.readout import Readout, readout

@@ -20,7 +20,7 @@ import numpy as np
 
 from edgeq.config.structs import Precision
 from edgeq.errors import ConversionError, WorkerError
-from edgeq.models.children import idle
+from edgeq.models.child import idle
 from edgeq.pipeline.schedule import Countdown
 from edgeq.repair.bench import Bench, Cells, Key, QuantizedUnit
 from edgeq.repair.choosing import Candidate, choose_mixes

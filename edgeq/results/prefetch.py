@@ -22,7 +22,7 @@ import msgspec
 from edgeq.config.methods import METHODS
 from edgeq.errors import EdgeqError, StoreError
 from edgeq.io.files import write_bytes
-from edgeq.models.children import idle
+from edgeq.models.child import idle
 from edgeq.pipeline.control import claimed_control, evaluate_control, make_control
 from edgeq.pipeline.converting import release_source
 from edgeq.pipeline.making import prepare, starts_of

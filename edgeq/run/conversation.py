@@ -12,7 +12,7 @@ import msgspec
 
 from edgeq.errors import WorkerError
 from edgeq.io import structs
-from edgeq.processes.memory import resident_bytes
+from edgeq.processes.pool import resident_bytes
 from edgeq.run.channel import Channel, Ended, Silence
 from edgeq.run.doing import Doing, Waiting, ignore
 from edgeq.run.failures import Circumstances

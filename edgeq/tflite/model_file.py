@@ -23,9 +23,8 @@ from numpy.typing import NDArray
 from edgeq.errors import ModelError, reason_of
 from edgeq.io import files
 from edgeq.io.files import sha256_bytes
-from edgeq.tflite.flatbuffer import Flatbuffer, Span, Table, damaged, spans
+from edgeq.tflite.flatbuffer import Flatbuffer, Span, Table, damaged, other_format, spans
 from edgeq.tflite.options import Options, read_options
-from edgeq.tflite.other_formats import other_format
 from edgeq.tflite.sparsity import SparseLayout, sparse_layout
 from edgeq.words.escape import printable
 

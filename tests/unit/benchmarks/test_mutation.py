@@ -10,7 +10,7 @@ import pytest
 
 mutation = pytest.importorskip("benchmarks.mutation", reason="a source package has no benchmarks")
 
-MODULE = "edgeq/judge/decide.py"
+MODULE = "edgeq/judge/verdict.py"
 CODES = {"1": 1, "2": 0, "3": 0, "4": -24, "5": 33}
 SOURCE = """
 def x_least__mutmut_orig(value: float) -> str:
@@ -53,7 +53,7 @@ def mutants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     file.parent.mkdir(parents=True)
     file.write_text(SOURCE, encoding="utf-8")
     named = {
-        f"edgeq.judge.decide.{'xǁBothǁadd' if number == '5' else 'x_least'}__mutmut_{number}": code
+        f"edgeq.judge.verdict.{'xǁBothǁadd' if number == '5' else 'x_least'}__mutmut_{number}": code
         for number, code in CODES.items()
     }
     meta = json.dumps({"exit_code_by_key": named})
@@ -67,15 +67,15 @@ def test_a_mutant_is_known_by_its_function_and_what_it_changes(
     mutants: list[Any],
 ) -> None:
     assert [mutant.key for mutant in mutants] == [
-        ("edgeq.judge.decide.least", "if value < 1:", "if value <= 1:"),
-        ("edgeq.judge.decide.least", "if value < 1:", "if value < 2:"),
+        ("edgeq.judge.verdict.least", "if value < 1:", "if value <= 1:"),
+        ("edgeq.judge.verdict.least", "if value < 1:", "if value < 2:"),
         (
-            "edgeq.judge.decide.least",
+            "edgeq.judge.verdict.least",
             'return "far below the limit"',
             'return "XXfar below the limitXX"',
         ),
-        ("edgeq.judge.decide.least", 'return "low"', 'return "LOW"'),
-        ("edgeq.judge.decide.Both.add", "return 1", "return 2"),
+        ("edgeq.judge.verdict.least", 'return "low"', 'return "LOW"'),
+        ("edgeq.judge.verdict.Both.add", "return 1", "return 2"),
     ]
 
 

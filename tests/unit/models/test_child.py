@@ -7,8 +7,7 @@ import pytest
 
 from edgeq.config.structs import Make
 from edgeq.errors import ConversionError, StoreError
-from edgeq.models.child import log_path, run_child
-from edgeq.models.children import idle
+from edgeq.models.child import idle, log_path, run_child
 from edgeq.models.serving import one_line
 from edgeq.store.content import Store
 

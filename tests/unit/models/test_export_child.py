@@ -18,8 +18,7 @@ from edgeq.judge.conversion import conversion
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.conversion import Conversion
 from edgeq.models import sources
-from edgeq.models.child import run_child
-from edgeq.models.children import idle
+from edgeq.models.child import idle, run_child
 from edgeq.models.exporting import holder_of
 from edgeq.models.float_model import FloatModel, converter_start, load_float_model
 from edgeq.pipeline.conversion_child import Comparison

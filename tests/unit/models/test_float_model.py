@@ -16,7 +16,7 @@ from edgeq.config.structs import Make, Model, Preprocessing, Spec
 from edgeq.errors import ConversionError, ModelError, SpecError
 from edgeq.models import application_model, exporting, sources
 from edgeq.models.applications import FAMILIES, Application
-from edgeq.models.children import idle
+from edgeq.models.child import idle
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.float_model import FloatModel, converter_start, load_float_model
 from edgeq.store.content import Store

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import os
 import threading
 
-from edgeq.processes.pool import Idle
+from edgeq.processes.pool import Idle, resident_bytes
 
 
 def test_what_waits_is_taken_by_its_kind_once() -> None:
@@ -56,3 +57,8 @@ def test_one_is_taken_by_one_thread_alone() -> None:
         for thread in threads:
             thread.join()
     assert sorted(taken) == list(range(200))
+
+
+def test_resident_memory_of_a_process_and_of_none() -> None:
+    assert resident_bytes(os.getpid()) > 1_000_000
+    assert resident_bytes(2**31 - 1) == 0

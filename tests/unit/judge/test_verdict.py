@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeq.judge.decide import Sense, decide, half_towards
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.verdict import Sense, Verdict, decide, half_towards
 
 NUMBERS = st.floats(-10, 10)
 

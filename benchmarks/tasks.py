@@ -32,7 +32,7 @@ from edgeq.faults.fault import Fault
 from edgeq.faults.fault import faults as catalogue
 from edgeq.faults.good import Good
 from edgeq.faults.inject import faulty_target, join, with_variant
-from edgeq.faults.visibility import visible
+from edgeq.faults.misses import visible
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.figures import Figure, TaskData
 from edgeq.measure.tasks import embedding, segmentation

@@ -22,8 +22,7 @@ from benchmarks.held_out.strength import strength
 from benchmarks.visible import Fed, Job, Visibility
 from edgeq.config.structs import Preprocessing
 from edgeq.diagnosis.bench import Bench
-from edgeq.diagnosis.explaining import cause_of
-from edgeq.diagnosis.table import diagnose
+from edgeq.diagnosis.explaining import cause_of, diagnose
 from edgeq.errors import ModelError
 from edgeq.faults.challenge import Made, judged, make
 from edgeq.faults.fault import ANYTHING, Fault, Faulty, new_fault

@@ -31,8 +31,8 @@ from edgeq.measure.box_agreement import Detected, errors_of_boxes, mean_error, s
 from edgeq.measure.predictions import Predictions
 from edgeq.measure.tensors import Output
 from edgeq.pipeline.detecting import boxes_in, decoder_of
-from edgeq.pipeline.presence import presence_of
 from edgeq.pipeline.readout import as_answers
+from edgeq.pipeline.task_measures import presence_of
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.run.session import Session
 from edgeq.samples.decode import decode

@@ -18,7 +18,7 @@ from edgeq.diagnosis.cause import Cause
 from edgeq.diagnosis.compared import Values, offsets
 from edgeq.judge.tensors import label_of
 from edgeq.measure.tasks.points import VALUES_PER_POINT
-from edgeq.pipeline.task_options import options_of
+from edgeq.pipeline.task_measures import options_of
 from edgeq.words import plural
 
 COLUMN_ORDER = "column_order"

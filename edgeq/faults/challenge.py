@@ -22,8 +22,7 @@ from edgeq.faults.fault import ARRAYS, PREDICTIONS, Fault, Faulty, NotApplicable
 from edgeq.faults.fault import faults as catalogue
 from edgeq.faults.good import Good
 from edgeq.faults.inject import alone, faulty_target, join, with_variant
-from edgeq.faults.suggestions import would_catch
-from edgeq.faults.visibility import visible
+from edgeq.faults.misses import visible, would_catch
 from edgeq.judge.missing import DECLARED, NOT_MEASURED
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.run import Run

@@ -23,7 +23,7 @@ from edgeq.faults.rewiring import (
 )
 from edgeq.judge.tensors import ONE_SCALE
 from edgeq.measure.tasks.points import VALUES_PER_POINT
-from edgeq.pipeline.task_options import options_of
+from edgeq.pipeline.task_measures import options_of
 
 SEED = 27
 SHIFTED_BY = 0.5

@@ -17,8 +17,7 @@ from edgeq.errors import ImageError
 from edgeq.models.export_request import ArrayInput
 from edgeq.models.sources import expected
 from edgeq.pipeline.dependencies import arithmetic
-from edgeq.pipeline.memo import Memo
-from edgeq.pipeline.schedule import Countdown
+from edgeq.pipeline.schedule import Countdown, Memo
 from edgeq.quantize.engine import Calibration
 from edgeq.samples.array_sources import opened_source, sample_types
 from edgeq.samples.arrays import NARROW, fields_of, order_like, reordered, store_arrays

@@ -16,8 +16,7 @@ from edgeq.errors import EdgeqError, SpecError
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.models.sources import TORCH
 from edgeq.pipeline.image_sets import ImageSets
-from edgeq.pipeline.memo import Memo
-from edgeq.pipeline.schedule import Say
+from edgeq.pipeline.schedule import Memo, Say
 from edgeq.samples.labels import LabelSet, label_set
 from edgeq.store.content import Store
 from edgeq.tasks.inside import Inside, disagreement, label_notes, read_inside

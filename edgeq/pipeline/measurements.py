@@ -76,9 +76,7 @@ from edgeq.pipeline.detecting import (
     precision_of,
 )
 from edgeq.pipeline.elsewhere import beside_here_facts, beside_here_of, examine
-from edgeq.pipeline.growing import watch
 from edgeq.pipeline.making import make
-from edgeq.pipeline.presence import fits_facts, presence_of
 from edgeq.pipeline.ranging import ranges_facts, ranges_of
 from edgeq.pipeline.readout import require_as_many, require_one_label
 from edgeq.pipeline.repeating import (
@@ -89,8 +87,9 @@ from edgeq.pipeline.repeating import (
     noise,
     repeated_facts,
     steadiness,
+    watch,
 )
-from edgeq.pipeline.task_measures import figures_facts, figures_of
+from edgeq.pipeline.task_measures import figures_facts, figures_of, fits_facts, presence_of
 from edgeq.pipeline.timing import memory_of, timed_of
 from edgeq.quantize.fitting import folded_model
 from edgeq.quantize.recipes import MIN_WEIGHTS

@@ -8,10 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from edgeq.errors import EdgeqError, ModelRefusedError, TargetError, UnlikeOutputsError, WorkerError
-from edgeq.pipeline.memo import Memo
 from edgeq.pipeline.places import Place, others, this_machine
 from edgeq.pipeline.plan import Case, cases, variants
-from edgeq.pipeline.schedule import ProgressRelay, Say
+from edgeq.pipeline.schedule import Memo, ProgressRelay, Say
 from edgeq.pipeline.variant import BASELINE, VariantUnderTest
 from edgeq.registry import unknown
 

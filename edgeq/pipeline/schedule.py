@@ -2,7 +2,7 @@
 
 The work happens in child processes and native code, and the threads here only wait for it. The
 calling thread starts the tasks, shows progress, with an estimate of the time left, and receives
-Ctrl-C.
+Ctrl-C. What several tasks need is computed once and kept, or its error is.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
-from edgeq.errors import EdgeqError
+from edgeq.errors import EdgeqError, StoreError, UnforeseenError
 from edgeq.processes.lifeline import cut_all
 
 if TYPE_CHECKING:
@@ -216,3 +216,68 @@ def _ready(waiting: Sequence[Task], running: Collection[Task]) -> list[Task]:
             ready.append(task)
             used |= {task.uses} if task.uses else set()
     return ready
+
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Memo(Generic[K, V]):
+    """Results by key. An error is kept and raised again, so that a crash is not repeated.
+
+    Thread-safe: a thread that asks for a result that another thread is making waits for it.
+
+    Args:
+        keeps: Returns whether errors are currently kept. While a run is being stopped, workers are
+            killed, which is not the fault of the models that they run.
+    """
+
+    def __init__(self, keeps: Callable[[], bool] = lambda: True) -> None:
+        self._keeps = keeps
+        self._results: dict[K, V] = {}
+        self._errors: dict[K, EdgeqError] = {}
+        self._guard = threading.Lock()
+        self._locks: dict[K, threading.RLock] = {}
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """Return the result for a key, made at the first call.
+
+        Raises:
+            EdgeqError: The error that ``make`` raised at the first call. Anything else becomes a
+                ``StoreError`` if a disk is full, and an ``UnforeseenError`` otherwise.
+        """
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.RLock())
+        with lock:
+            if key in self._results:
+                return self._results[key]
+            if key in self._errors:
+                raise self._errors[key]
+            try:
+                result = self._results[key] = make()
+            except EdgeqError as error:
+                if self._keeps():
+                    self._errors[key] = error
+                raise
+            except StoppedError:
+                raise
+            except Exception as error:  # a surprise in one file must not end the session of others
+                surprise = StoreError.of_full_disk(error) or UnforeseenError.of(error)
+                if self._keeps():
+                    self._errors[key] = surprise
+                raise surprise from error
+            return result
+
+    def fail(self, key: K, error: EdgeqError) -> None:
+        """Keep an error for a key without a result, so that none is made for it."""
+        with self._guard:
+            if key not in self._results:
+                self._errors.setdefault(key, error)
+
+    def done(self, key: K) -> V | None:
+        """Return the result for a key, None if there is none yet."""
+        return self._results.get(key)
+
+    def error(self, key: K) -> EdgeqError | None:
+        """Return the error kept for a key, None if there is none."""
+        return self._errors.get(key)

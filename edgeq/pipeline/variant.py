@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from edgeq.config.limits import asked_for, limits_for
 from edgeq.config.methods import METHODS, MethodChoice
 from edgeq.config.structs import CLASSIFICATION, DETECTION, StoredWeights
-from edgeq.pipeline.memo import Memo
-from edgeq.pipeline.schedule import NotAloneError
+from edgeq.pipeline.schedule import Memo, NotAloneError
 from edgeq.record.case_ids import name_on
 
 if TYPE_CHECKING:

@@ -18,8 +18,7 @@ from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Say
 from edgeq.record.repair import Repair, TriedRecord, UnitRecord, best_of
 from edgeq.repair.bench import Bench
-from edgeq.repair.checking import is_additive
-from edgeq.repair.choosing import MAX_CANDIDATES, Candidate
+from edgeq.repair.choosing import MAX_CANDIDATES, Candidate, is_additive
 from edgeq.repair.clock import Clock, Stages
 from edgeq.repair.goals import corrected, provable_with
 from edgeq.repair.request import FLOAT_OUTPUTS, Request, model_of, of_variant, precision_of

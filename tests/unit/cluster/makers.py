@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from edgeq.cluster.driver import NodeLostError
+from edgeq.cluster.node import Workshop
 from edgeq.cluster.work import Made, Making, Unseen
-from edgeq.cluster.workshop import Workshop
 from edgeq.models.serving import NO_ROOM, Response
 
 CHILD = """

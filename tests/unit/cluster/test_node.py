@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from edgeq.cluster.node import Node
+from edgeq.cluster.node import Node, Workshop, tools
 from edgeq.cluster.work import Bytes, Job, Portion, Ran, Unseen
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError, ModelError, ModelRefusedError
@@ -22,6 +26,7 @@ from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.samples import apart
 from edgeq.samples.sets import Photo
+from tests.patience import PATIENCE_S
 from tests.unit.cluster.clusters import JOB
 from tests.unit.tiny_model import classifier
 
@@ -181,3 +186,42 @@ def children() -> list[int]:
     tasks = Path(f"/proc/{os.getpid()}/task")
     found = [int(child) for path in tasks.glob("*/children") for child in path.read_text().split()]
     return [child for child in found if b"worker.py" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+KILLED = """
+import os, signal, tempfile
+from edgeq.cluster.node import Workshop
+
+tempfile.tempdir = {folder!r}
+workshop = Workshop()
+(child,) = os.listdir({folder!r})
+open(os.path.join({folder!r}, child, "model"), "w").close()
+print("made", flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_its_folder_is_deleted_if_its_process_is_killed(tmp_path: Path) -> None:
+    script = KILLED.format(folder=str(tmp_path))
+    command = [sys.executable, "-c", script]
+    killed = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert killed.stdout == "made\n", killed.stderr
+    end = time.monotonic() + PATIENCE_S
+    while any(tmp_path.iterdir()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_its_folder_is_deleted_when_it_closes() -> None:
+    workshop = Workshop()
+    folder = Path(workshop._folder)
+    time.sleep(0.05)  # what deletes it waits
+    assert folder.is_dir()
+    workshop.close()
+    assert not folder.exists()
+
+
+def test_tools_are_those_that_make_models() -> None:
+    versions = tools()
+    assert versions["ai-edge-litert"] == metadata.version("ai-edge-litert")
+    assert "torch" not in versions

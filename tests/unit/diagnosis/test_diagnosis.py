@@ -11,9 +11,8 @@ import pytest
 from edgeq.config.gates import GATES
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause
-from edgeq.diagnosis.explaining import cause_of, explained
+from edgeq.diagnosis.explaining import HYPOTHESES, Hypothesis, cause_of, diagnose, explained
 from edgeq.diagnosis.labels import renamed_answers
-from edgeq.diagnosis.table import HYPOTHESES, Hypothesis, diagnose
 from edgeq.errors import ModelError
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.predictions import make_answers

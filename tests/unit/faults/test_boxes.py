@@ -11,7 +11,7 @@ from edgeq.faults.challenge import make
 from edgeq.faults.fault import STORED, NotApplicableError, faults
 from edgeq.faults.good import Good
 from edgeq.faults.inject import join
-from edgeq.faults.visibility import visible
+from edgeq.faults.misses import visible
 from edgeq.pipeline.run import Run
 from tests.unit.faults.trying import diagnosis_of, tried
 from tests.unit.samples.pictures import save

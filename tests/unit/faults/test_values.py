@@ -16,7 +16,7 @@ from edgeq.errors import UnlikeOutputsError
 from edgeq.faults.challenge import make
 from edgeq.faults.fault import ARRAYS, PREDICTIONS, STORED, NotApplicableError, faults
 from edgeq.faults.good import Good
-from edgeq.faults.visibility import visible
+from edgeq.faults.misses import visible
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
 from tests.unit.faults.project import save

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Diagnosis
-from edgeq.diagnosis.table import diagnose
+from edgeq.diagnosis.explaining import diagnose
 from edgeq.errors import EdgeqError
 from edgeq.faults.challenge import make
 from edgeq.faults.fault import Fault, Faulty, faults

@@ -13,7 +13,7 @@ from edgeq.config.structs import Spec
 from edgeq.errors import ImageError, ModelError, SpecError, WorkerError
 from edgeq.pipeline.run import Run
 from edgeq.record.repair import RESULT, Repair
-from edgeq.repair import checking, repairing
+from edgeq.repair import choosing, repairing
 from edgeq.repair.bench import Bench, QuantizedUnit
 from edgeq.repair.choosing import MAX_CANDIDATES
 from edgeq.repair.goals import corrected, parse_goal
@@ -308,7 +308,7 @@ def test_what_can_not_be_run_is_left_out_and_said(
 def test_what_does_not_add_up_is_reverted_unit_by_unit(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "TOLERANCE", -0.99)
+    monkeypatch.setattr(choosing, "TOLERANCE", -0.99)
     found = repair(own_spec(root), Request(start="int8", goals=(HALF,)))
     assert not found.additive
     assert found.stages["units one by one"] > 0

@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 
 from edgeq.diagnosis.bench import Bench
-from edgeq.diagnosis.parameters import class_order, first_layer_order
+from edgeq.diagnosis.stored import class_order, first_layer_order
 
 CLASSES = 40
 

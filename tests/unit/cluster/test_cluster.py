@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edgeq.cluster.cluster import MakingElsewhere
 from edgeq.cluster.driver import MAX_LOSSES, PATIENCE_S
-from edgeq.cluster.making import MakingElsewhere
 from edgeq.config.structs import Make
 from edgeq.errors import ConversionError
 from edgeq.models.child import Files, children_elsewhere, run_child

@@ -13,8 +13,8 @@ from edgeq.repair.bench import Bench, Cells, Key, QuantizedUnit
 from edgeq.repair.choosing import TIDY, Candidate, choose_mixes, ladder
 from edgeq.repair.clock import Clock
 from edgeq.repair.request import Request
+from edgeq.repair.searching import bound, complete_table, necessary_table
 from edgeq.repair.table import MIN_SAVING, Cell, ErrorTable, Row
-from edgeq.repair.tabulating import bound, complete_table, necessary_table
 from edgeq.tflite.units import Unit
 from tests.unit.repair.tables import IMAGES, cell
 

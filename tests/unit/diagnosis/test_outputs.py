@@ -10,7 +10,7 @@ from PIL import Image
 
 from edgeq.config.load import parse
 from edgeq.diagnosis.bench import Bench
-from edgeq.diagnosis.table import diagnose
+from edgeq.diagnosis.explaining import diagnose
 from edgeq.errors import ConversionError, EdgeqError, ModelRefusedError, WorkerCrashedError
 from edgeq.pipeline.run import Run
 from tests.unit.quantize.network import network

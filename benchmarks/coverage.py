@@ -25,7 +25,7 @@ from scipy.special import gammaln, xlogy
 from scipy.stats import betabinom, binom
 
 from benchmarks import former_intervals as former
-from edgeq.history.benchmarks import Stats
+from edgeq.history.sources import Stats
 from edgeq.measure.bootstrap import median_intervals, stretch
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.contrast import ratio_interval

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import config_option, record_option, spec_of
-from edgeq.cli.say import say, shown
+from edgeq.cli.options import config_option, record_option, say, shown, spec_of
 
 if TYPE_CHECKING:
     from edgeq.config.structs import Spec

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgeq.cli.options import PATH, config_option, spec_of
-from edgeq.cli.say import progress, say, width
+from edgeq.cli.options import PATH, config_option, progress, say, spec_of, width
 
 
 @click.command(short_help="Make good variants faulty and see which faults the gate catches.")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import Range, config_option, spec_of
-from edgeq.cli.say import shown, width
+from edgeq.cli.options import Range, config_option, shown, spec_of, width
 
 if TYPE_CHECKING:
     from edgeq.record.change import Change
@@ -65,8 +64,7 @@ def compare(
     The exit code is 0 if nothing is worse, 1 if something is, 2 for bad input.
     """  # noqa: D301 - click reads the escaped mark
     from edgeq.history.accepted import FOLDER
-    from edgeq.history.benchmarks import TOLERANCE
-    from edgeq.history.sources import ACCEPTED, compare_sources, load
+    from edgeq.history.sources import ACCEPTED, TOLERANCE, compare_sources, load
 
     folder = Path(FOLDER)
     if ACCEPTED in {before, after}:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import PATH, config_option
-from edgeq.cli.say import say, width
+from edgeq.cli.options import PATH, config_option, say, width
 from edgeq.words import plural
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import config_option, latest_record, record_option
-from edgeq.cli.say import say, width
+from edgeq.cli.options import config_option, latest_record, record_option, say, width
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.say import say
+from edgeq.cli.options import say
 from edgeq.errors import SpecError
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import config_option, spec_of, targets_option
-from edgeq.cli.say import progress, say
+from edgeq.cli.options import config_option, progress, say, spec_of, targets_option
 
 if TYPE_CHECKING:
     from edgeq.config.structs import Spec

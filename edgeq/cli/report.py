@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import PATH, config_option, latest_record
-from edgeq.cli.say import say
+from edgeq.cli.options import PATH, config_option, latest_record, say
 
 if TYPE_CHECKING:
     from edgeq.record.structs import RunRecord

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq import words
-from edgeq.cli.options import PATH, config_option, spec_of
-from edgeq.cli.say import say, shown
+from edgeq.cli.options import PATH, config_option, say, shown, spec_of
 
 if TYPE_CHECKING:
     from edgeq.store.content import Store

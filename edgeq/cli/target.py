@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq import words
-from edgeq.cli.options import config_option, spec_of
-from edgeq.cli.say import say, width
+from edgeq.cli.options import config_option, say, spec_of, width
 
 if TYPE_CHECKING:
     from edgeq.config.structs import DeclaredTarget, Spec

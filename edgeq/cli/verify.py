@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeq.cli.options import Range, config_option, spec_of
-from edgeq.cli.say import progress, say
+from edgeq.cli.options import Range, config_option, progress, say, spec_of
 
 if TYPE_CHECKING:
     from edgeq.config.structs import Preprocessing

@@ -14,8 +14,7 @@ import msgspec
 
 from edgeq.errors import RecordError, reason_of
 from edgeq.io.files import write_bytes
-from edgeq.io.structs import Json
-from edgeq.io.versions import Reader, content_of
+from edgeq.io.structs import Json, Reader, content_of
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.rows import unpack
 from edgeq.record.case_ids import parsed

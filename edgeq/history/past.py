@@ -24,7 +24,7 @@ from edgeq.history.accepted import Conditions, HeldCase, VariantFacts, check_ima
 from edgeq.history.snapshot import CaseFigure, Snapshot, held_figure, kept, of_record
 from edgeq.io import structs
 from edgeq.io.files import sha256_bytes, write_bytes
-from edgeq.io.versions import Reader, content_of
+from edgeq.io.structs import Reader, content_of
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.case_ids import parsed
 from edgeq.record.ship_decision import Outcome, decided, overall

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from edgeq import words
-from edgeq.config.allowances import Allowance
+from edgeq.config.presets import Allowance
 from edgeq.judge.verdict import Verdict, decide
 from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.contrast import Contrast, Paired

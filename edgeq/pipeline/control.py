@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from edgeq.config.allowances import WIDEST, allowance_of
 from edgeq.config.methods import METHODS, MethodChoice, choose
+from edgeq.config.presets import WIDEST, allowance_of
 from edgeq.config.structs import StoredWeights
 from edgeq.errors import EdgeqError, TargetError
 from edgeq.judge.control import Reference

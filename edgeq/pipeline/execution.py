@@ -35,7 +35,7 @@ from edgeq.pipeline.readout import (
     require_outputs_like_baseline,
 )
 from edgeq.pipeline.schedule import Countdown, Say, rounded
-from edgeq.run.doing import INFERENCE, Doing
+from edgeq.run.failures import INFERENCE, Doing
 from edgeq.run.memory import measure_memory
 from edgeq.run.results import Loaded, MemoryUse, WorkerFacts
 from edgeq.run.session import Session

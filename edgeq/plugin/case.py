@@ -1,29 +1,94 @@
-"""Judges a case inside a test and turns its verdict into a pass, fail or skip."""
+"""Judges a case inside a test and turns its verdict into a pass, fail or skip.
+
+The case is also compared with its accepted record, so that JUnit shows the result.
+"""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edgeq.errors import EdgeqError
+from edgeq.history.compare import GatesOfBoth, gates_of_both
+from edgeq.history.compare import change_of as compared
+from edgeq.history.snapshot import Snapshot, of_accepted, of_case
 from edgeq.judge.missing import missing
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.carrying import points_elsewhere, said_once
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.variant import VariantUnderTest
-from edgeq.plugin.accepted import in_words
 from edgeq.plugin.latency import has_benchmarks, leave_out, replay, save
 from edgeq.plugin.state import state_of
 from edgeq.plugin.transport import Answer
-from edgeq.record.change import Change
+from edgeq.record.change import Change, ChangeKind
+from edgeq.record.provenance import Machine, Toolchain
 from edgeq.record.ship_decision import leans, status_in_words
 from edgeq.record.structs import CaseRecord
 from edgeq.results.judging import judge, recorded, why_inapplicable
+from edgeq.results.recording import describe_variant, this_machine, toolchain_of
+from edgeq.words.escape import printable
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
+
+    from edgeq.plugin.state import State
+
+
+@dataclass(frozen=True)
+class Held:
+    """The accepted state that a session's cases are compared with, read once for all of them.
+
+    Attributes:
+        state: State of the session.
+    """
+
+    state: State
+
+    @cached_property
+    def side(self) -> Snapshot:
+        """Snapshot of the accepted records."""
+        return of_accepted(self.state.accepted)
+
+    @cached_property
+    def both(self) -> GatesOfBoth:
+        """The gates of each variant, accepted and currently declared."""
+        return gates_of_both(self.side, self.state.cases)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """The machine, on which latency and memory depend."""
+        return this_machine()
+
+    @cached_property
+    def toolchain(self) -> Toolchain:
+        """Library versions, and how models are run."""
+        return toolchain_of(self.state.spec)
+
+    def change_of(self, case: CaseRecord) -> Change | None:
+        """Return how a case changed from its accepted record, None if it has none."""
+        if case.model not in self.side.models:
+            return None
+        variant = self.state.cases[case.id].variant
+        model = describe_variant(variant)
+        figure = of_case(case, model, self.machine, self.toolchain)
+        return compared(self.side.figures.get(case.id), figure, self.both)
+
+
+def in_words(change: Change) -> str:
+    """Return why a case fails although it is within its own limit."""
+    meant = "If that is intended, say why"
+    if change.is_open:
+        meant = "If it is meant to be measured as it is now, accept its figures"
+    which = "--prune" if change.kind is ChangeKind.GONE else "-k CASE"
+    return (
+        f"{change.id} is {change.against}: {printable(change.reason)}\n"
+        f"Next: {meant}: edgeq accept {which} --reason TEXT"
+    )
+
 
 ANSWER: pytest.StashKey[Answer] = pytest.StashKey()
 INAPPLICABLE: pytest.StashKey[bool] = pytest.StashKey()

@@ -87,7 +87,7 @@ class Collector:
         if not stopped:
             return
         self._note(items)
-        from edgeq.results.beforehand import unjudged
+        from edgeq.results.judging import unjudged
 
         left = []
         for item in items:
@@ -151,7 +151,7 @@ class Collector:
         chosen = dict.fromkeys(_case_id(item) for item in session.items)
         cases = [self._state.cases[name] for name in chosen if name is not None]
         if cases:
-            from edgeq.results.beforehand import without_baseline
+            from edgeq.results.judging import without_baseline
             from edgeq.results.prefetch import prefetch
 
             prefetch(self._state.run, cases)

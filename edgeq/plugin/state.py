@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from edgeq.pipeline.plan import Case
     from edgeq.pipeline.run import Run
     from edgeq.pipeline.variant import VariantUnderTest
-    from edgeq.plugin.accepted import Held
+    from edgeq.plugin.case import Held
     from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord
     from edgeq.report.view import ReportView
-    from edgeq.results.beforehand import Beforehand
+    from edgeq.results.judging import Beforehand
 
 
 @dataclass
@@ -243,7 +243,7 @@ class State:
     @cached_property
     def held(self) -> Held:
         """The accepted state that cases are compared with."""
-        from edgeq.plugin.accepted import Held
+        from edgeq.plugin.case import Held
 
         return Held(self)
 
@@ -255,7 +255,7 @@ class State:
     @cached_property
     def beforehand(self) -> Beforehand:
         """The check of the models' needs before anything is built."""
-        from edgeq.results.beforehand import Beforehand
+        from edgeq.results.judging import Beforehand
 
         return Beforehand(self.spec)
 

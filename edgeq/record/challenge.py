@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from edgeq.io.versions import LastResult
+from edgeq.io.structs import LastResult
 
 SCHEMA = "edgeq.challenge/1"
 SEPARATOR = ", "

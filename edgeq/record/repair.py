@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from edgeq.io.versions import LastResult
+from edgeq.io.structs import LastResult
 
 SCHEMA = "edgeq.repair/1"
 
@@ -110,7 +110,7 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
         evaluation: Number of evaluation samples that candidates were judged on.
         float_bytes: Size of the float file in bytes.
         confidence: Confidence of each candidate's intervals, corrected for how many might be tried.
-        additive: Whether predictions were right within ``repair.checking.TOLERANCE``; if not, the
+        additive: Whether predictions were right within ``repair.choosing.TOLERANCE``; if not, the
             mixes were found by reverting one unit after another.
         mixes: The predicted and measured errors that ``additive`` is based on.
         units: The table of units.

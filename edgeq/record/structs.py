@@ -20,8 +20,7 @@ from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.config.target_kinds import LOCAL
 from edgeq.errors import RecordError
 from edgeq.io.files import write_bytes
-from edgeq.io.structs import Json, indented, not_finite
-from edgeq.io.versions import Reader, content_of
+from edgeq.io.structs import Json, Reader, content_of, indented, not_finite
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.measure.own_measures import OwnMeasure
 from edgeq.measure.size import Size

@@ -8,7 +8,7 @@ from edgeq.judge.verdict import Verdict
 from edgeq.record.structs import RunRecord
 from edgeq.report import changes
 from edgeq.report.cells import headings
-from edgeq.report.trouble import Trouble, troubles
+from edgeq.report.sentences import Trouble, troubles
 from edgeq.report.variant_view import VariantView
 from edgeq.report.view import ModelView, ReportView, view
 from edgeq.report.words import Mark

@@ -1,9 +1,10 @@
-"""The result of a run in sentences. Pure."""
+"""The result of a run in sentences, each reason for trouble once. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from shlex import quote
 
 from edgeq.config.gates import GATES
@@ -16,8 +17,48 @@ from edgeq.record.ship_decision import overall
 from edgeq.record.structs import RunRecord
 from edgeq.report import words
 from edgeq.report.control_view import costs, scale_costs
+from edgeq.report.variant_view import CaseView
 from edgeq.report.words import Mark
 from edgeq.words import every, plural, utc
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """The first of the cases with the same verdict for the same reason, and the others' number.
+
+    It lacks a cause or a next step that was already given.
+    """
+
+    case: CaseView
+    others: int
+
+    @property
+    def ids(self) -> str:
+        """The id of the first case, and the number of the others."""
+        return f"{self.case.id} and {self.others} more" if self.others else self.case.id
+
+
+def troubles(cases: Iterable[CaseView]) -> tuple[Trouble, ...]:
+    """Return cases grouped by what is said about them, in the order of the first of each group.
+
+    The cases of a variant often share their cause and their next step, so each is given once for a
+    variant.
+    """
+    alike: dict[tuple[object, ...], list[CaseView]] = {}
+    for case in cases:
+        text = (case.mark.word, case.declared, case.reason, case.cause, case.next_step)
+        alike.setdefault((*text, case.resolution), []).append(case)
+    given: set[tuple[str, str]] = set()
+    groups = []
+    for first, *others in alike.values():
+        variant = first.id.rpartition("/")[0]
+        cause, step = (
+            "" if (variant, text) in given else text for text in (first.cause, first.next_step)
+        )
+        given |= {(variant, first.cause), (variant, first.next_step)}
+        groups.append(Trouble(replace(first, cause=cause, next_step=step), len(others)))
+    return tuple(groups)
+
 
 EXAMPLES = 2
 """Number of cases without a verdict that a note names."""

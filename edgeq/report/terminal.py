@@ -10,7 +10,7 @@ from edgeq.judge.verdict import Verdict
 from edgeq.record.case_ids import OWN_TEST
 from edgeq.record.structs import RunRecord, is_own_test
 from edgeq.report import changes, sentences
-from edgeq.report.trouble import troubles
+from edgeq.report.sentences import troubles
 from edgeq.report.variant_view import CaseView, VariantView
 from edgeq.report.view import ModelView, ReportView, view
 from edgeq.report.words import ABSENT

@@ -10,10 +10,9 @@ from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.record.ship_decision import answer, leans, reasons, status_in_words
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import file_view, flips, words
-from edgeq.report.boxes_view import BoxesView, boxes_view, class_names
 from edgeq.report.cells import Cell, cells
 from edgeq.report.control_view import control_line
-from edgeq.report.figures_view import FiguresView, figures_view
+from edgeq.report.figures_view import BoxesView, FiguresView, boxes_view, class_names, figures_view
 from edgeq.report.outputs_view import (
     NetworkView,
     OutputsView,

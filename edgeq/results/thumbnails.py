@@ -25,7 +25,7 @@ from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.measured import RecordedNetwork
 from edgeq.record.structs import ModelRecord, RunRecord, VariantRecord
 from edgeq.record.thumbnails import Picture, Sheet
-from edgeq.report.boxes_view import PICTURED
+from edgeq.report.figures_view import PICTURED
 from edgeq.report.pictures import SUFFIX, chosen, lean
 from edgeq.results.contact_sheet import PER_RUN, Drawn, sheet_of, sheet_of_samples, tile_of
 from edgeq.samples.apart import idle

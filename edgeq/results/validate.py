@@ -28,8 +28,7 @@ from edgeq.record.measured import NamedFlip
 from edgeq.record.ship_decision import answered
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import html, sentences, terminal
-from edgeq.results.beforehand import Beforehand, unjudged, without_baseline
-from edgeq.results.judging import judge, why_inapplicable
+from edgeq.results.judging import Beforehand, judge, unjudged, why_inapplicable, without_baseline
 from edgeq.results.prefetch import prefetch
 from edgeq.results.recording import describe_models, record_run
 from edgeq.results.redact import discreet

@@ -14,8 +14,7 @@ from edgeq.errors import WorkerError
 from edgeq.io import structs
 from edgeq.processes.pool import resident_bytes
 from edgeq.run.channel import Channel, Ended, Silence
-from edgeq.run.doing import Doing, Waiting, ignore
-from edgeq.run.failures import Circumstances
+from edgeq.run.failures import Circumstances, Doing, Waiting, ignore
 from edgeq.run.protocol import PROTOCOL, USUAL_BYTES, AnyArray, Frame, FrameError
 from edgeq.run.results import WorkerFacts
 from edgeq.run.targets import Target

@@ -1,4 +1,7 @@
-"""The client's side of loading: edits to the file, and the worker's report on the model."""
+"""The client's side of loading: edits to the file, and the worker's report on the model.
+
+A refusal for lack of memory is told from a real one by loading the model with more memory.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -15,10 +18,11 @@ import msgspec
 import numpy as np
 
 from edgeq.config.structs import Kernels
-from edgeq.errors import ModelRefusedError, WorkerError
+from edgeq.errors import ModelRefusedError, WorkerError, WorkerMemoryError
 from edgeq.run.conversation import Conversation, Request
 from edgeq.run.protocol import AnyArray
 from edgeq.run.results import IMAGE_AXES, IMAGE_TYPES, REAL_TYPES, Loaded, TensorSpec
+from edgeq.run.targets import Target
 from edgeq.tflite.edits import Edit
 from edgeq.tflite.image_input import image_input
 
@@ -236,3 +240,49 @@ def require_tensors(loaded: Loaded, arrays: Sequence[AnyArray], *, where: str) -
             f"the model takes {', '.join(map(str, loaded.inputs))}, but is given {shapes}",
             where=where or None,
         )
+
+
+ROOMY = 4
+
+
+def loads_with_more_memory(
+    target: Target,
+    request: Mapping[str, object],
+    file: Path,
+    *,
+    timeout_s: float,
+    memory_limit: int,
+) -> bool:
+    """Return whether a refused model loads, or exceeds the raised limit, if mallocs succeed.
+
+    After a failed malloc, XNNPACK says "failed to create runtime" and the arena nothing at all. On
+    this machine mallocs don't fail here, and resident memory is limited to ``ROOMY`` times the
+    limit by watching it. On other machines it can't be watched, so mallocs fail beyond that.
+
+    Args:
+        target: The target that refused it; a new worker is started there.
+        request: The ``load`` request that was refused, without its path.
+        file: The model's file.
+        timeout_s: As for ``Session``.
+        memory_limit: The limit under which it was refused, in bytes.
+    """
+    try:
+        worker = Conversation(
+            target,
+            timeout_s=timeout_s,
+            memory_limit=ROOMY * memory_limit,
+            where="",
+            capped=not target.local_files,
+        )
+    except WorkerError:
+        return False
+    try:
+        place = deliver(worker, file, local_files=target.local_files)
+        worker.ask("load", {**request, "path": place})
+    except WorkerMemoryError:
+        return True
+    except WorkerError:
+        return False
+    finally:
+        worker.close()
+    return True

@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from edgeq.config.structs import Kernels, Preprocessing
-from edgeq.run.doing import Waiting, ignore
+from edgeq.run.failures import Waiting, ignore
 from edgeq.run.results import MemoryUse
 from edgeq.run.session import Session
 from edgeq.run.targets import Target

@@ -19,16 +19,16 @@ import numpy as np
 from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.errors import ModelRefusedError, WorkerError
 from edgeq.run.conversation import Conversation, Progress, Request
-from edgeq.run.doing import Doing, Waiting, ignore
+from edgeq.run.failures import Doing, Waiting, ignore
 from edgeq.run.loading import (
     LoadReport,
     deliver,
     edited,
+    loads_with_more_memory,
     require_samples,
     require_tensors,
     understand,
 )
-from edgeq.run.memory_retry import loads_with_more_memory
 from edgeq.run.protocol import USUAL_BYTES, AnyArray
 from edgeq.run.results import (
     Feed,

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from edgeq.errors import WorkerError
 from edgeq.processes.pool import Idle
-from edgeq.run.doing import Doing
+from edgeq.run.failures import Doing
 from edgeq.run.session import Session
 from edgeq.run.targets import Target
 

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from edgeq.config.allowances import Allowance
+from edgeq.config.presets import Allowance
 from edgeq.judge import control, limits, tensors
 from edgeq.judge.control import Reference, Tightened
 from edgeq.judge.tensors import OutputError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from edgeq.config.allowances import Allowance
+from edgeq.config.presets import Allowance
 from edgeq.judge.control import Reference
 from edgeq.judge.doubt import Doubt
 from edgeq.judge.limits import (

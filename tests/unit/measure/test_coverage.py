@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from edgeq.history.benchmarks import Stats
+from edgeq.history.sources import Stats
 from edgeq.measure.bootstrap import median_intervals
 from edgeq.measure.clusters import difference_interval, find_clusters, rate_interval
 from edgeq.measure.statistics import (

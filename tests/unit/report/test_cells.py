@@ -12,7 +12,7 @@ from edgeq.report import words
 from edgeq.report.cells import HEADINGS, Cell, Limit, cells, headings
 from edgeq.report.view import view
 from tests.unit.report import records
-from tests.unit.report.test_boxes_view import PRECISION
+from tests.unit.report.test_figures_view import PRECISION
 
 
 def row(name: str) -> dict[str, str]:

@@ -1,3 +1,5 @@
+"""What is said about cases that did not pass, each thing once."""
+
 from __future__ import annotations
 
 import itertools
@@ -12,6 +14,9 @@ from edgeq.record.feeding import Feeding, OwnSamples
 from edgeq.record.structs import CaseRecord, RunRecord, VariantRecord
 from edgeq.report import html, markdown, sentences, terminal
 from edgeq.report.model_sentences import findings
+from edgeq.report.sentences import troubles
+from edgeq.report.variant_view import CaseView
+from edgeq.report.words import verdict_mark
 from tests.unit.report import records
 
 MADE = records.case("int8", "made")
@@ -348,3 +353,46 @@ def test_verdicts_of_an_earlier_run_say_so() -> None:
     assert sentences.notes(record)[-1] == (
         "1 verdict of the run of 2026-11-29 10:00:00 UTC: same spec, same files"
     )
+
+
+CAUSE, STEP = "The channels are swapped", "Set the channels"
+
+
+def case(
+    name: str, *, reason: str = "agrees on 3 of 9", cause: str = "", step: str = ""
+) -> CaseView:
+    return CaseView(
+        id=name,
+        gate=name.rpartition("/")[2],
+        status=Verdict.FAIL,
+        mark=verdict_mark(Verdict.FAIL),
+        value="",
+        interval="",
+        limit="",
+        reason=reason,
+        cause=cause,
+        next_step=step,
+        resolution="",
+        declared=False,
+    )
+
+
+def test_cases_for_the_same_reason_are_one() -> None:
+    alike = [case(f"net/{variant}/accuracy_drop", reason="no labels") for variant in "abc"]
+    first, other = troubles([*alike, case("net/a/types")])
+    assert first.ids == "net/a/accuracy_drop and 2 more"
+    assert other.ids == "net/a/types"
+
+
+def test_a_cause_and_a_step_are_given_once_for_a_variant() -> None:
+    cases = [
+        case("net/a/top1_agreement", cause=CAUSE, step=STEP),
+        case("net/a/relative_error", reason="0.9", cause=CAUSE, step=STEP),
+        case("net/b/top1_agreement", reason="0.8", cause=CAUSE, step=STEP),
+    ]
+    shown = [(each.case.cause, each.case.next_step) for each in troubles(cases)]
+    assert shown == [(CAUSE, STEP), ("", ""), (CAUSE, STEP)]
+
+
+def test_nothing_is_said_about_no_case() -> None:
+    assert troubles([]) == ()

@@ -18,7 +18,7 @@ from edgeq.errors import (
     WorkerMemoryError,
     WorkerTimeoutError,
 )
-from edgeq.run import memory_retry
+from edgeq.run import loading
 from edgeq.run.results import Loaded
 from edgeq.run.session import Session
 from edgeq.run.targets import Target, local_target
@@ -112,7 +112,7 @@ def test_a_refusal_that_has_nothing_to_do_with_memory_costs_no_second_worker(
 ) -> None:
     broken = classifier()[:600] + b"x" * 200
     with Session(local_target(), timeout_s=60, memory_limit=4_000_000_000) as session:
-        monkeypatch.setattr(memory_retry, "Conversation", None)
+        monkeypatch.setattr(loading, "Conversation", None)
         with pytest.raises(ModelRefusedError, match="refused load"):
             load(session, tmp_path, broken)
         assert load(session, tmp_path, classifier()).operators == 3

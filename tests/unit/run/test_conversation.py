@@ -25,7 +25,7 @@ from edgeq.errors import (
 )
 from edgeq.run import channel, conversation
 from edgeq.run.conversation import Conversation, Request
-from edgeq.run.doing import Doing
+from edgeq.run.failures import Doing
 from edgeq.run.protocol import Frame
 from edgeq.run.targets import Target
 from tests.patience import PATIENCE_S

@@ -7,8 +7,7 @@ import dataclasses
 import pytest
 
 from edgeq.errors import ModelRefusedError
-from edgeq.run.doing import Doing
-from edgeq.run.failures import MESSAGE_LENGTH, Circumstances, one_line
+from edgeq.run.failures import MESSAGE_LENGTH, Circumstances, Doing, one_line
 
 
 def circumstances(where: str | None = "net/int8", limit: int | None = None) -> Circumstances:

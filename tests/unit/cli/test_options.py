@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeq.cli.say import say, width
+from edgeq.cli.options import say, width
 
 
 def test_one_line_is_said_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:

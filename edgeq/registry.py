@@ -60,6 +60,10 @@ class Registry(Generic[T]):
         except KeyError:
             raise unknown(self.kind, name, self._known(), where=where) from None
 
+    def find(self, name: str) -> T | None:
+        """Return the thing with a given name; None if there is none."""
+        return self._known().get(name)
+
     def names(self) -> tuple[str, ...]:
         """Return the names in the order of registration."""
         return tuple(self._known())

@@ -154,7 +154,7 @@ def detection_facts(model: ModelRecord) -> dict[str, object] | None:
     """
     if model.task != DETECTION:
         return None
-    own = DECODERS.get(model.decoder) if model.decoder in DECODERS else None
+    own = DECODERS.find(model.decoder)
     packed = own is not None and own.decode.__module__ == heads.__name__
     return {
         "decoder": model.decoder,

@@ -65,18 +65,19 @@ def _limits(table: dict[str, Any], where: str) -> tuple[Limits, tuple[str, ...]]
     chosen: Limits = {}
     off = []
     for name, value in table.items():
-        if name in GATES and GATES.get(name).is_proof:
+        gate = GATES.find(name)
+        if gate is None:
+            raise unknown("gate", name, limits(), where=where)
+        if gate.is_proof:
             raise SpecError(
                 f"{name!r} is a proof: it is always on and has no limit",
                 where=where,
                 remedy="Remove the key",
             )
-        if name not in GATES:
-            raise unknown("gate", name, limits(), where=where)
         if value is False:
             off.append(name)
         else:
-            chosen[name] = _limit(GATES.get(name), value, where)
+            chosen[name] = _limit(gate, value, where)
     return chosen, tuple(off)
 
 

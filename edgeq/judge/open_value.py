@@ -80,10 +80,10 @@ def leaning(gate: str, status: Verdict, value: float | None, limit: float | None
     Returns:
         None if the case has another verdict or no value, or the gate is unknown or has no limit.
     """
-    if status is not Verdict.INCONCLUSIVE or value is None or limit is None or gate not in GATES:
+    if status is not Verdict.INCONCLUSIVE or value is None or limit is None:
         return None
-    sense = GATES.get(gate).sense
-    return None if sense == "proof" else side(value, limit, sense)
+    row = GATES.find(gate)
+    return None if row is None or row.sense == "proof" else side(value, limit, row.sense)
 
 
 def in_words(status: Verdict, leans: Verdict | None) -> str:

@@ -12,6 +12,7 @@ from edgeq.plugin.parametrize import variant_id
 from edgeq.record.case_ids import OWN_TEST
 from edgeq.record.structs import CaseRecord
 from edgeq.results.joining import sources_sha256
+from edgeq.words.escape import shortened
 
 SUBJECT = "edgeq_subject"
 _MAX_LENGTH = 300
@@ -135,7 +136,7 @@ def message(report: pytest.TestReport) -> str:
         else str(failure if crash is None else crash.message)
     )
     first = next((line.strip() for line in text.splitlines() if line.strip()), "it says nothing")
-    return first if len(first) <= _MAX_LENGTH else f"{first[: _MAX_LENGTH - 1]}…"
+    return shortened(first, _MAX_LENGTH)
 
 
 def _next_step(item: pytest.Item, status: Verdict, *, declared: bool) -> str | None:

@@ -75,7 +75,8 @@ def decided(
 
 def sees_predictions(gate: str) -> bool:
     """Return whether a gate looks at predictions; False for an unknown gate."""
-    return gate in GATES and GATES.get(gate).sees_predictions
+    row = GATES.find(gate)
+    return row is not None and row.sees_predictions
 
 
 def answer(record: RunRecord, model: str, variant: VariantRecord) -> ShipDecision:

@@ -88,7 +88,7 @@ def _subject(
 
 
 def _images(model: ModelRecord, variant: VariantRecord, case: CaseRecord) -> Iterator[Line]:
-    gate = GATES.get(case.gate) if case.gate in GATES else None
+    gate = GATES.find(case.gate)
     if gate is None or gate.marker not in {"agreement", "accuracy"}:
         return
     evaluation = model.images.evaluation

@@ -140,7 +140,8 @@ def figures_view(
 def main_figure(variant: VariantRecord, column: str) -> tuple[Figure, Kind] | None:
     """Return the first figure whose limit a column of the table shows; None if there is none."""
     for figure in () if variant.figures is None else variant.figures.figures:
-        if figure.name in GATES and GATES.get(figure.name).column == column:
+        gate = GATES.find(figure.name)
+        if gate is not None and gate.column == column:
             return figure, written(figure.name, "ratio")
     return None
 

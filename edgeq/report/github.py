@@ -10,12 +10,13 @@ from edgeq.record.ship_decision import answer, status_in_words
 from edgeq.record.structs import CaseRecord, RunRecord
 from edgeq.report.model_sentences import about_model
 from edgeq.report.words import sentence
-from edgeq.words.escape import printable
+from edgeq.words.escape import printable, shortened
 
 MAX_ANNOTATIONS = 10
 """Number of errors, and of warnings, that GitHub shows per step."""
 
-_MAX_LENGTH = 2000
+_MAX_LENGTH = 2001
+"""Most characters of a message, with the ellipsis of one that was cut."""
 _IN_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _IN_PROPERTY = {**_IN_DATA, ":": "%3A", ",": "%2C"}
 
@@ -84,8 +85,7 @@ def _commands(kind: str, groups: dict[str, list[str]]) -> list[str]:
 
 
 def _command(kind: str, title: str, message: str) -> str:
-    text = printable(message)
-    text = text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"
+    text = shortened(printable(message), _MAX_LENGTH)
     return f"::{kind} title={_escaped(printable(title), _IN_PROPERTY)}::{_escaped(text, _IN_DATA)}"
 
 

@@ -16,6 +16,7 @@ from edgeq.record.ship_decision import leans
 from edgeq.record.structs import CaseRecord, RunRecord
 from edgeq.report import words
 from edgeq.report.axis import Axis, Tick, round_numbers, series
+from edgeq.words.escape import shortened
 
 WIDTH = 360
 START, END = 12, 348
@@ -162,5 +163,4 @@ def _row(case: CaseRecord, axis: Axis, top: int, *, several: bool) -> Row:
 
 def _cut(name: str, beside: int) -> str:
     """Return a name that leaves room for a text of ``beside`` letters on its line."""
-    most = int((END - START) / _LETTER) - beside - _GAP
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    return shortened(name, int((END - START) / _LETTER) - beside - _GAP)

@@ -13,14 +13,15 @@ from edgeq.report.variant_view import VariantView
 from edgeq.report.view import ModelView, ReportView, view
 from edgeq.report.words import Mark
 from edgeq.words import typeset
-from edgeq.words.escape import markdown
+from edgeq.words.escape import markdown, shortened
 
 MAX_CASES = 40
 MAX_ROWS = 60
 MAX_UNFOLDED = 12
 MAX_MOVED = 10
-_MAX_LENGTH = 300
-_MAX_FINDING_LENGTH = 1200
+_MAX_LENGTH = 301
+_MAX_FINDING_LENGTH = 1201
+"""Most characters of a text and of a finding, with the ellipsis of one that was cut."""
 
 
 def render(record: RunRecord, shown: ReportView | None = None) -> str:
@@ -144,7 +145,7 @@ def _case(trouble: Trouble) -> str:
 
 
 def _text(text: str, longest: int = _MAX_LENGTH) -> str:
-    return markdown(text if len(text) <= longest else f"{text[:longest]}…")
+    return markdown(shortened(text, longest))
 
 
 _ORDER = (Verdict.FAIL, Verdict.MISSING, Verdict.INCONCLUSIVE, Verdict.PASS)

@@ -183,7 +183,8 @@ def _open_questions(cases: Sequence[CaseRecord], images: int) -> list[str]:
         case for case in cases if case.status is Verdict.INCONCLUSIVE and not baseline_doubt(case)
     ]
     others = dict.fromkeys(case.gate for case in open_ if not _sees_images(case))
-    timed = [gate for gate in others if gate in GATES and GATES.get(gate).marker == "latency"]
+    rows = {gate: GATES.find(gate) for gate in others}
+    timed = [gate for gate, row in rows.items() if row is not None and row.marker == "latency"]
     unsettled = [gate for gate in others if gate not in timed]
     questions = [guess] if guess else []
     if any(map(_sees_images, open_)) and not guess:
@@ -318,7 +319,7 @@ def _images(group: Variants) -> int:
 
 def _sees_images(case: CaseRecord) -> bool:
     """Return whether more images would tell more: a proof is open for other reasons."""
-    gate = GATES.get(case.gate) if case.gate in GATES else None
+    gate = GATES.find(case.gate)
     return gate is not None and gate.needs_images and gate.marker != "proof"
 
 
@@ -328,7 +329,8 @@ def _images_needed(case: CaseRecord) -> int:
 
 def _needed(cases: Sequence[CaseRecord]) -> str:
     """Return the number and kind of images that would settle all given cases."""
-    labelled = any(case.gate in GATES and GATES.get(case.gate).needs_labels for case in cases)
+    gates = (GATES.find(case.gate) for case in cases)
+    labelled = any(gate is not None and gate.needs_labels for gate in gates)
     noun = "different photographs" if any(c.known.photographs for c in cases) else "images"
     number = about(max(map(_images_needed, cases)))
     return f"{number} {'labelled ' if labelled else ''}{noun}"

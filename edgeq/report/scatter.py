@@ -13,6 +13,7 @@ from edgeq.judge.verdict import ShipDecision
 from edgeq.report import words
 from edgeq.report.axis import Axis, Tick, series
 from edgeq.words import percentage, typeset
+from edgeq.words.escape import shortened
 
 if TYPE_CHECKING:
     from edgeq.report.variant_view import VariantView
@@ -186,8 +187,9 @@ def _steps(places: list[tuple[float, float]]) -> str:
 
 def _label(variant: VariantView) -> str:
     name, known = variant.name, variant.latency is not None and variant.answer is not None
-    short = name if len(name) <= LABEL_LENGTH else name[: LABEL_LENGTH - 1] + "…"
-    return f"{variant.mark.symbol} {short}" + (f" {words.times(variant.latency)}" if known else "")
+    return f"{variant.mark.symbol} {shortened(name, LABEL_LENGTH)}" + (
+        f" {words.times(variant.latency)}" if known else ""
+    )
 
 
 def _gap(variant: VariantView) -> float:

@@ -106,7 +106,8 @@ def limit(gate: str, unit: str, value: float | None, *, beside: float | None = N
     """Return a gate's limit in words, for example ``"at least 93 %"``."""
     if value is None:
         return NONE
-    sense: words.Sense = "min" if gate in GATES and GATES.get(gate).sense == "min" else "max"
+    row = GATES.find(gate)
+    sense: words.Sense = "min" if row is not None and row.sense == "min" else "max"
     return typeset(words.bound(written(gate, unit), value, sense, beside=beside))
 
 

@@ -180,7 +180,7 @@ def _are_labelled(case: Case) -> bool:
 
 def _naming_labels(gate: Gate) -> str:
     """Return how to give the evaluation images the labels that a gate looks at."""
-    kind = KINDS.get(gate.task) if gate.task is not None and gate.task in KINDS else None
+    kind = None if gate.task is None else KINDS.find(gate.task)
     if kind is None or kind.labels == "classes":
         return _LABELS.get(gate.task, _LABELS[None])
     return f"Name {labels_of(gate.task)} in images.labels"

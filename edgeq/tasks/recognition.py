@@ -83,7 +83,7 @@ class Reading:
     @property
     def kind(self) -> TaskKind | None:
         """The task's row; None for classification, detection and tensors."""
-        return KINDS.get(self.task) if self.task in KINDS else None
+        return KINDS.find(self.task)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ def columns(text: str) -> int:
     )
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return a text of at most ``longest`` characters; one that was cut ends with an ellipsis."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def fitted(text: str, width: int) -> str:
     """Return a printable text, cut and ended with ``~`` if it takes more than ``width`` columns."""
     if columns(text) <= width:

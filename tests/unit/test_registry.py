@@ -47,5 +47,9 @@ def test_only_a_close_name_is_suggested(name: str, expected: str) -> None:
     assert suggestion(name, ["zebra", "Mouse"]) == expected
 
 
+def test_finding_a_name_that_is_unknown_gives_none(animals: Registry[int]) -> None:
+    assert (animals.find("zebra"), animals.find("mose")) == (1, None)
+
+
 def test_nothing_known_is_said_so() -> None:
     assert str(unknown("animal", "cat", [])) == "unknown animal 'cat'. None are known"

@@ -6,7 +6,16 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeq.words.escape import columns, fitted, hidden, line, markdown, printable, wrapped
+from edgeq.words.escape import (
+    columns,
+    fitted,
+    hidden,
+    line,
+    markdown,
+    printable,
+    shortened,
+    wrapped,
+)
 
 
 def test_markup_shows_as_it_is() -> None:
@@ -98,6 +107,10 @@ def test_wrapped_fits_and_loses_nothing(text: str, width: int) -> None:
     lines = wrapped(plain, width, indent="  ")
     assert max(columns(line) for line in lines) <= width
     assert "".join(lines).replace(" ", "") == plain.replace(" ", "")
+
+
+def test_what_is_shortened_has_the_given_length() -> None:
+    assert [shortened(text, 4) for text in ("", "four", "fives")] == ["", "four", "fiv…"]
 
 
 def test_wrapped_breaks_at_words() -> None:

@@ -41,7 +41,6 @@ class PackedVariant(msgspec.Struct, frozen=True, kw_only=True):
     """A variant in a package.
 
     Attributes:
-        folder: Folder of the variant in the package.
         answer: Answer about the variant, or None in a package from before answers existed.
     """
 

@@ -183,7 +183,6 @@ class PackedClaim:
     """What a package says about a variant.
 
     Attributes:
-        file: The variant's file.
         top1: Its top-1 accuracy, from 0 to 1; None if that was not measured.
         preprocessing: How it must be fed; None for a model that takes arrays.
         labels: A label set's name, or the file with the names of its classes; None if unknown.

@@ -28,11 +28,8 @@ class Job:
         name: The variant, for errors.
         sha256: Hash of the model's file.
         edits: Edits of the file's bytes.
-        kernels: The kernels that run the operators.
-        threads: Threads of the interpreter.
         timeout_s: Time limit for one inference, in seconds.
         memory_limit: Memory limit of the worker in bytes.
-        preprocessing: The model's preprocessing.
         size: Height and width of its input in pixels.
     """
 
@@ -87,7 +84,6 @@ class Source:
         key: Key of the request that names it, or the folder that it is in.
         path: Its path on the driver.
         name: Its path relative to the folder of the path under the key.
-        sha256: Hash of its content.
     """
 
     key: str

@@ -46,7 +46,6 @@ class ClassMatches:
     """The boxes of one class in all images, matched with the labels.
 
     Attributes:
-        class_index: The class.
         images: Image of each box, in order of falling score, shape ``(d,)``.
         right: Whether a box matches a labelled one, by threshold, shape ``(10, d)``.
         ignored: Whether a box counts neither way, as it lies in a crowd, shape ``(10, d)``.
@@ -129,7 +128,6 @@ class LabelledPrecision:
     """Average precision of one model on labelled images.
 
     Attributes:
-        classes: The matches of every labelled class.
         whole: Average precision by class and threshold, shape ``(classes, 10)``.
         resampled: mAP50-95 of each resample of the images, shape ``(b,)``.
     """

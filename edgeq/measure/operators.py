@@ -21,7 +21,6 @@ class Compute(msgspec.Struct, frozen=True, kw_only=True):
     """One compute operator.
 
     Attributes:
-        index: Index of the operator in the graph.
         name: Name of the operator, for example ``"CONV_2D"``.
         output: Name of its output tensor.
         activation_type: Type of its output.

@@ -74,7 +74,6 @@ class Output:
     """The values of one output of a model.
 
     Attributes:
-        name: Name of the tensor in the file.
         shape: Shape of one image's values.
         rows: Values of all images, shape ``(n, d)``, d the product of ``shape``.
         step: Real size of one step of its scale; 0 if it is not quantized.

@@ -53,12 +53,9 @@ class Exported:
     """A float ``.tflite`` file in the store.
 
     Attributes:
-        path: The file.
-        sha256: Hash of the file.
         input_size: Height and width in pixels.
         outputs: Length of the first output's last dimension.
         notes: What a reader should know, in sentences.
-        request: The request that exported it.
         facts: Everything that the file depends on.
         graph: The frozen graph that it was converted from, or None if not requested or not written.
     """

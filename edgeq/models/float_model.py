@@ -42,12 +42,8 @@ class FloatModel:
     """A float model that can serve as a baseline.
 
     Attributes:
-        name: Name in the spec.
-        source: Source in the spec.
         path: The ``.tflite`` file. It is in the store if it was exported, or if the source has
             float16 weights, which it holds as float32.
-        sha256: Hash of the file.
-        trained: Whether the weights are trained.
         notes: What a reader should know, in sentences.
         input_size: Height and width in pixels; ``NO_IMAGE`` if it takes arrays.
         preprocessing: How a photograph becomes its input.

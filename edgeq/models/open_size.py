@@ -32,7 +32,6 @@ class Fixing(msgspec.Struct, frozen=True, kw_only=True):
     """Request to fix the shapes of a file.
 
     Attributes:
-        model: The file.
         shape: Shape of its first input.
         output: The file to write.
     """

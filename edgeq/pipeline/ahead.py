@@ -39,8 +39,6 @@ class Lack:
     """Why some gates of a model will not be measured.
 
     Attributes:
-        gates: Names of the gates.
-        reason: Why they will not be measured.
         step: What to do about it, empty if nothing can be done.
         declared: Whether the spec says that they may be MISSING.
     """

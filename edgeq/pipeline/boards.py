@@ -68,7 +68,6 @@ class _Seat:
     """A board in an evaluation.
 
     Attributes:
-        workers: Its workers.
         waiting: Its portions and where their answers go; None ends its thread.
         current: The portion that it runs.
         done: Photographs of that portion that are done.

@@ -36,7 +36,6 @@ class Control:
     Attributes:
         method: The control's method, None if nothing shows which it would be.
         variant: The control, None if there is none.
-        itself: Whether the variant is its own control.
         deduced: Whether the method was deduced from the file's types.
         absent: Why there is no control, empty if there is one.
     """

@@ -71,7 +71,6 @@ class Executor:
             something is evaluated.
 
     Attributes:
-        workers: The target's workers.
         cluster: The cluster that evaluates instead of them, None if the spec names none.
     """
 

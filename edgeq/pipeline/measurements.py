@@ -140,7 +140,6 @@ class Measurement(Generic[T]):
 
     Attributes:
         name: Name of the property of ``VariantUnderTest``.
-        make: Function that measures it.
         struct: Type of the result.
         depends: Returns everything that the result depends on, which is the address of its entry.
             None if it has no entry, because its sources are stored or it is quick to measure; the

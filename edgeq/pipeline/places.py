@@ -17,9 +17,6 @@ class Place:
     """A target as a run uses it.
 
     Attributes:
-        name: Name of the target.
-        declared: The target as the spec declares it.
-        kind: Its kind.
         used: Whether the spec judges variants there. If not, it is this machine, on which files are
             made and examined in any case.
     """

@@ -32,8 +32,6 @@ class Case:
     """One gate on one variant.
 
     Attributes:
-        variant: The variant.
-        gate: The gate.
         limit: The limit in the gate's unit, None for a proof.
         asked_for: Whether the spec itself sets the limit, rather than a preset.
         asked_of_model: Whether the limit is set for this model's variants alone, by name or in a

@@ -36,7 +36,6 @@ class Place:
 
     Attributes:
         at: Index among the returned tensors.
-        name: Name in the file.
         step: Real size of one quantization step, 0 if the values are not quantized. An output that
             is dequantized at the end of the graph has the steps that it had before.
     """

@@ -40,11 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Held:
-    """The accepted state that a session's cases are compared with, read once for all of them.
-
-    Attributes:
-        state: State of the session.
-    """
+    """The accepted state that a session's cases are compared with, read once for all of them."""
 
     state: State
 

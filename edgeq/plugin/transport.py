@@ -14,7 +14,6 @@ class Answer(msgspec.Struct, frozen=True):
     """A verdict and the resulting outcome of its test.
 
     Attributes:
-        case: The verdict.
         error: The bad input that prevented the case from being judged.
         outcome: The outcome for pytest, regardless of markers and hooks; None for a user's own
             test, whose verdict follows pytest's outcome.

@@ -29,7 +29,6 @@ class Calibration:
     """Photographs for calibrating the ranges of activations.
 
     Attributes:
-        images: The calibration set.
         pixels: Its photographs, decoded and resized for the model; or its rows of arrays.
         preprocessing: How pixels become the model's input; arrays are the input.
     """
@@ -122,7 +121,6 @@ class Engine:
         name: Name in ``edgeq.config.methods.ENGINES``.
         packages: Packages whose versions affect the variants.
         extra: The extra of edgeq that installs them; None if they are always installed.
-        recipes: Recipes by method.
         format: Part of every address in the store; raised if the children's files change.
         run: Function that writes the file of a job.
         prepare: Function that makes what a job shares with others of its model, unless the store

@@ -61,7 +61,6 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """Settings for some operators, with litert-quantizer's field names; a later step wins.
 
     Attributes:
-        op_config: The settings.
         operation: An operator's name, ``"INPUT"``, ``"OUTPUT"``, or ``"*"`` for all.
         algorithm_key: Algorithm that finds scales.
         regex: Pattern for the names of the tensors that the step applies to.

@@ -29,7 +29,6 @@ class Convert(msgspec.Struct, frozen=True, kw_only=True, tag="convert", tag_fiel
 
     Attributes:
         start: The float model with a fixed batch of 1: a frozen graph, or a SavedModel folder.
-        recipe: How to make it.
         output: The file that the variant is written to.
         pixels: A ``.npy`` file, uint8, shape ``(n, h, w, 3)``, RGB, for calibrated recipes; or
             float32, ``(n, d)``, with the values of all inputs.

@@ -93,7 +93,6 @@ class Variant:
         engine: Name in ``ENGINES``, or ``"ready-made"``.
         path: The ``.tflite`` file; for a ready-made variant, its copy in the store.
         sha256: SHA-256 of the file's content.
-        bytes: Size of the file.
         manifest: What it was made from.
         made: Whether this call made it; False if it was in the store or ready-made.
         original: The project's file; None for a variant that was made.

@@ -29,7 +29,6 @@ class Axis:
     Attributes:
         low, high: The numbers at the ends; above 0 on a logarithmic axis.
         start, end: Positions of these numbers, in the picture's units.
-        log: Whether the axis is logarithmic.
     """
 
     low: float

@@ -220,7 +220,6 @@ class BoxClassRow:
     Attributes:
         name: Name or index of the class.
         boxes: Number of labelled boxes.
-        baseline, variant: Average precision of each model.
         change: What the variant loses or gains, in points.
     """
 

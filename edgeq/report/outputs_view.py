@@ -24,10 +24,8 @@ class OutputRow:
 
     Attributes:
         place: Index among the compared outputs.
-        shape: Shape of the output for one image.
         error: Mean relative error.
         worst: Greatest relative error, and its image.
-        cosine: Lowest cosine.
         image: Image with the lowest cosine.
         steps: Number of steps of its scale that the output uses.
         problem: What is wrong with the output; empty if nothing is.

@@ -21,11 +21,8 @@ class Verified:
     """What became of a claim.
 
     Attributes:
-        claim: The claim.
-        measured: What was measured.
         correction: What makes the model right more often, if the claim does not hold; None if
             nothing does, or if the claim holds or can't be told.
-        corrected: What was measured with the correction.
     """
 
     claim: Claim

@@ -313,11 +313,7 @@ def recorded(case: Case, judgement: Judgement) -> CaseRecord:
 
 @dataclass(frozen=True)
 class Beforehand:
-    """Checks what the models of a spec need, each thing once.
-
-    Attributes:
-        spec: The spec.
-    """
+    """Checks what the models of a spec need, each thing once."""
 
     spec: Spec
     _errors: dict[tuple[str, Role | None], EdgeqError | None] = field(default_factory=dict)

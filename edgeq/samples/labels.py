@@ -45,7 +45,6 @@ class LabelSet:
     """Classes in the order of a model's outputs.
 
     Attributes:
-        name: Name in the spec.
         names: One human-readable name per class, without the background.
         wordnet_ids: One WordNet id per class, or empty.
         background: Whether output 0 is "background", so that there is one more output than classes.

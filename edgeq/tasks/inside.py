@@ -17,7 +17,6 @@ class Inside:
     """The usable part of the metadata inside a model's file.
 
     Attributes:
-        file: The file's name.
         normalization: Normalization of the input; None if absent, or if the input is uint8, which
             takes pixels unchanged in any case.
         labels: The label set of one of the outputs; None if none fits.

@@ -46,7 +46,6 @@ class KnownClasses:
 
     Attributes:
         outputs: Number of output values that the label set requires; None without a label set.
-        label_set: Name of the label set.
         count: Function that returns the number of classes up to the highest label of the evaluation
             images; None if they have no labels. It is called only if there is no better evidence.
     """

@@ -25,8 +25,6 @@ class Pair:
     """An operator of the baseline and the same operator of the variant.
 
     Attributes:
-        baseline: The baseline's operator.
-        variant: The variant's operator.
         evidence: What they were matched by: their place in the graph, their name, or their order
             alone, which may be wrong.
     """

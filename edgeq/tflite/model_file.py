@@ -66,8 +66,6 @@ class Tensor:
     """One tensor of the main subgraph.
 
     Attributes:
-        index: Index of the tensor in the subgraph.
-        name: Name of the tensor.
         shape: Shape, with 1 for open dimensions.
         shape_signature: Shape, with -1 for open dimensions.
         dtype: Type, as the schema's name in lower case: ``"float32"``, ``"int8"``, ``"int4"``, ...
@@ -107,7 +105,6 @@ class Operator:
     """One operator of the main subgraph, in the order of execution.
 
     Attributes:
-        index: Index of the operator in the subgraph.
         name: Name of the operator: ``"CONV_2D"``, ``"CUSTOM:NAME"`` or ``"FLEX:NAME"``.
         inputs: Indices of the input tensors; -1 for an optional input that is absent.
         outputs: Indices of the output tensors.
@@ -133,7 +130,6 @@ class Signature:
     """A signature of a file.
 
     Attributes:
-        key: Name of the signature.
         graph: Index of its graph; 0 for the graph that is run.
     """
 
@@ -146,7 +142,6 @@ class ModelFile:
     """A parsed file.
 
     Attributes:
-        path: The file.
         bytes: Size of the file in bytes.
         sha256: SHA-256 of the content.
         subgraphs: Number of subgraphs. The other attributes describe the first, the main one.

@@ -76,7 +76,6 @@ class Node:
 
     Attributes:
         place: Index among the nodes, in the order of execution.
-        operator: The operator.
         kind: Name of the operator, or ``DENSE``; of a division by a constant and a subtraction of
             one, MUL and ADD, as converters write either.
         activation: The activation that follows it; ``"NONE"`` if there is none.
@@ -139,7 +138,6 @@ class Skeleton:
     """What a model computes.
 
     Attributes:
-        model: The file.
         nodes: The nodes in the order of execution.
         outputs: Where the model's outputs come from.
     """

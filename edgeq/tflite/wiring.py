@@ -74,7 +74,6 @@ class Stored:
     """The constant that an operator's input comes from.
 
     Attributes:
-        tensor: The constant tensor.
         dequantized: Whether a DEQUANTIZE lies between it and the operator.
         rearranged: Whether its shape or the order of its axes changes before the operator takes it.
     """
@@ -89,7 +88,6 @@ class Compute:
     """A compute operator with its stored weights and bias.
 
     Attributes:
-        operator: The operator.
         output: The tensor that it computes.
         weights: Its stored weights; None if it multiplies activations by each other.
         bias: Its stored bias; None if there is none.
@@ -107,7 +105,6 @@ class Layer:
 
     Attributes:
         operator: Index of the operator in the graph.
-        name: Name of the operator.
         input: Index of the activation that it takes; -1 if it has none.
         weights: The stored weights, before any DEQUANTIZE.
         bias: The stored bias; None if there is none.
@@ -130,11 +127,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Wiring:
-    """The main graph of a file.
-
-    Attributes:
-        model: The file.
-    """
+    """The main graph of a file."""
 
     model: ModelFile
 

@@ -55,7 +55,6 @@ class Changed:
     """What happened to stored weights.
 
     Attributes:
-        change: Name of the change.
         factor: Factor by which the baseline's weights were multiplied, for ``"scaled"``.
         levels: Number of different values that are left, for ``"coarse"``.
     """

@@ -37,7 +37,6 @@ class FileComparison(msgspec.Struct, frozen=True, kw_only=True):
         weights_limit: Greatest distance of such a channel that rounding explains.
         weights_layer: Layer of that channel.
         bias_distance: Distance of the farthest bias, in steps.
-        tensors: Number of stored tensors that were compared.
         findings: Differences that rounding does not explain, certain ones first, each group in
             order of execution.
         unmatched: What could not be compared, and why.

@@ -22,7 +22,6 @@ class Detections(msgspec.Struct, frozen=True, kw_only=True):
     """The boxes of all images of a set, packed so that JSON can represent them exactly.
 
     Attributes:
-        images: Number of images.
         counts: Number of boxes of each image, as little-endian int32.
         corners: Corners of all boxes relative to the photograph, ``(n, 4)``, as float32.
         scores: Scores of all boxes, ``(n,)``, as float32.

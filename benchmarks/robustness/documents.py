@@ -226,7 +226,7 @@ def kinds(folder: Path) -> tuple[Kind, ...]:
     record = figures.run(figures.case("made"), figures.case("max_bytes", value=10.0))
     signature = Signature(reason="so", date="2026-01-01", commit=None)
     known = [one for one in accept(record, {}, select(""), signature).records.values() if one]
-    kept = past.keep(past.past_run(record), folder / "history", most=1)
+    kept = past.keep(past.past_run(record), folder / "history", max_runs=1)
     with_labels = tiny_metadata.with_metadata(
         tiny_model.classifier(), mean=(127.5,), std=(127.5,), labels="a\nb\nc\nd\ne\n"
     )

@@ -43,7 +43,7 @@ import msgspec
 record = read(Path(sys.argv[1]))
 for number in range(40):
     now = f"2030-01-01T00:00:{{number % 60:02}}+00:00"
-    keep(past_run(msgspec.structs.replace(record, started=now)), Path(sys.argv[2]), most={KEPT})
+    keep(past_run(msgspec.structs.replace(record, started=now)), Path(sys.argv[2]), max_runs={KEPT})
 """
 CLI = (sys.executable, "-m", "edgeq.cli")
 

@@ -85,7 +85,7 @@ def _text(before: str, after: str, changes: Sequence[Change]) -> str:
     from edgeq.report.changes import changes_view, terminal_lines
     from edgeq.words.escape import printable, wrapped
 
-    view = changes_view(changes, most=None)
+    view = changes_view(changes, max_lines=None)
     summary = view.summary if view else "there is nothing to compare"
     lines = [f"{printable(before)}, then {printable(after)}: {summary}"]
     lines += terminal_lines(view) if view else []
@@ -96,7 +96,7 @@ def _markdown(before: str, after: str, changes: Sequence[Change]) -> str:
     from edgeq.report.changes import changes_view, markdown_lines
     from edgeq.words.escape import markdown
 
-    view = changes_view(changes, most=None)
+    view = changes_view(changes, max_lines=None)
     head = f"### From {markdown(before)} to {markdown(after)}"
     summary = f"**{view.summary}**" if view else "There is nothing to compare."
     return "\n".join([head, "", summary, "", *(markdown_lines(view) if view else [])]).rstrip()

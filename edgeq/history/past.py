@@ -181,24 +181,24 @@ def before(record: RunRecord, runs: Sequence[PastRun]) -> Sequence[PastRun]:
     return [run for run in runs if moment_of(run.started) < start]
 
 
-def keep(run: PastRun, folder: Path, *, most: int) -> Path | None:
-    """Write a run's file, remove the oldest files beyond ``most``, and return the run's path.
+def keep(run: PastRun, folder: Path, *, max_runs: int) -> Path | None:
+    """Write a run's file, remove the oldest files beyond ``max_runs``, and return the run's path.
 
     Returns:
-        None if ``most`` is 0, in which case nothing is kept.
+        None if ``max_runs`` is 0, in which case nothing is kept.
 
     Raises:
         RecordError: The run's start is not a time.
         StoreError: The folder can't be written.
     """
     path = None
-    if most:
+    if max_runs:
         data = msgspec.json.encode(run, order="deterministic") + b"\n"
         start = _SIGNS.sub("", moment_text(moment_of(run.started))[:_TO_THE_MICROSECOND])
         number = 1 + max((_order(other)[0] for other in _files(folder)), default=0)
         path = folder / f"{start}Z-{number}-{sha256_bytes(data)[:8]}.json"
         write_bytes(path, data)
-    for old in _files(folder)[: -most or None]:
+    for old in _files(folder)[: -max_runs or None]:
         old.unlink(missing_ok=True)
     return path
 

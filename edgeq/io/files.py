@@ -50,11 +50,11 @@ _EXCHANGE = 2
 
 
 @contextmanager
-def opened(path: Path, most: int | None = None) -> Iterator[BufferedReader]:
+def opened(path: Path, max_bytes: int | None = None) -> Iterator[BufferedReader]:
     """Open a regular file for reading.
 
     A link in a project may lead to an endless device, and a pipe waits for a writer. The open file
-    is checked rather than its name, which may refer to something else a moment later. ``most``
+    is checked rather than its name, which may refer to something else a moment later. ``max_bytes``
     limits the size in bytes.
 
     Raises:
@@ -62,7 +62,7 @@ def opened(path: Path, most: int | None = None) -> Iterator[BufferedReader]:
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        _require_regular(path, os.fstat(handle), most)
+        _require_regular(path, os.fstat(handle), max_bytes)
     except BaseException:
         os.close(handle)
         raise
@@ -70,40 +70,40 @@ def opened(path: Path, most: int | None = None) -> Iterator[BufferedReader]:
         yield file
 
 
-def _require_regular(path: Path, facts: os.stat_result, most: int | None) -> None:
+def _require_regular(path: Path, facts: os.stat_result, max_bytes: int | None) -> None:
     if stat.S_ISDIR(facts.st_mode):
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(facts.st_mode):
         raise OSError(errno.EINVAL, "is not a regular file and may never end", str(path))
-    if most is not None and facts.st_size > most:
-        raise _too_large(path, most)
+    if max_bytes is not None and facts.st_size > max_bytes:
+        raise _too_large(path, max_bytes)
 
 
-def read_whole(path: Path, most: int = MAX_TEXT_BYTES) -> bytes:
-    """Read a regular file of at most ``most`` bytes.
+def read_whole(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
+    """Read a regular file of at most ``max_bytes``.
 
     Raises:
         OSError: As for ``opened``.
     """
-    with opened(path, most) as file:
+    with opened(path, max_bytes) as file:
         pieces = [file.read(os.fstat(file.fileno()).st_size)]
         size = len(pieces[0])
         while piece := file.read(CHUNK_BYTES):  # it grew, or its file system reports no size
             pieces.append(piece)
             size += len(piece)
-            if size > most:
-                raise _too_large(path, most)
+            if size > max_bytes:
+                raise _too_large(path, max_bytes)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def read_text(path: Path, most: int = MAX_TEXT_BYTES, encoding: str = "utf-8") -> str:
+def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES, encoding: str = "utf-8") -> str:
     """Read a regular text file, with line ends converted to newlines.
 
     Raises:
         OSError: As for ``opened``.
         UnicodeDecodeError: The file is in another encoding.
     """
-    text = read_whole(path, most).decode(encoding)
+    text = read_whole(path, max_bytes).decode(encoding)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -115,9 +115,9 @@ def is_portable(name: str) -> bool:
     return not (name.endswith(".") or _DEVICE.fullmatch(name))
 
 
-def _too_large(path: Path, most: int) -> OSError:
+def _too_large(path: Path, max_bytes: int) -> OSError:
     return OSError(
-        errno.EFBIG, f"is larger than {in_words(most)}, too large for its kind", str(path)
+        errno.EFBIG, f"is larger than {in_words(max_bytes)}, too large for its kind", str(path)
     )
 
 
@@ -126,13 +126,13 @@ def sha256_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def sha256_file(path: Path, most: int | None = None) -> str:
-    """Return the hexadecimal sha256 of a regular file of at most ``most`` bytes.
+def sha256_file(path: Path, max_bytes: int | None = None) -> str:
+    """Return the hexadecimal sha256 of a regular file of at most ``max_bytes``.
 
     Raises:
         OSError: As for ``opened``.
     """
-    with opened(path, most) as file:
+    with opened(path, max_bytes) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -132,7 +132,7 @@ def _write(state: State, record: RunRecord, before: Past, shown: Illustrated) ->
     written = report.write(record, folder, shown=shown.pictures, history=history)
     state.found.view = written.view
     if most and record.cases:
-        path = past.keep(now, state.reports / past.FOLDER, most=most)
+        path = past.keep(now, state.reports / past.FOLDER, max_runs=most)
         files = (*before.files, "" if path is None else path.name)
         known = Past(runs, before.damaged, files[-most:])
         report.write_index(known, state.reports, history=history, latest=True)

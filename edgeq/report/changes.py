@@ -77,7 +77,7 @@ class PreviousView:
     changes: ChangesView
 
 
-def previous_view(record: RunRecord, most: int = MAX_LINES) -> PreviousView | None:
+def previous_view(record: RunRecord, max_lines: int = MAX_LINES) -> PreviousView | None:
     """Return the view of the changes since the previous run, None if there are none.
 
     Changes that are also those since the accepted record are only counted.
@@ -85,7 +85,7 @@ def previous_view(record: RunRecord, most: int = MAX_LINES) -> PreviousView | No
     previous = record.previous
     if previous is None:
         return None
-    shown = changes_view(previous.changes, most, cases=record.cases)
+    shown = changes_view(previous.changes, max_lines, cases=record.cases)
     if shown is None:
         return None
     if shown.lines and _moved(previous.changes) == _moved(record.changes):
@@ -97,13 +97,13 @@ def previous_view(record: RunRecord, most: int = MAX_LINES) -> PreviousView | No
 
 def changes_view(
     changes: Sequence[Change],
-    most: int | None = MAX_LINES,
+    max_lines: int | None = MAX_LINES,
     *,
     cases: Sequence[CaseRecord] = (),
 ) -> ChangesView | None:
     """Return the view of changes, None if there are none.
 
-    ``most`` is the greatest number of lines; None for all, including every case within noise.
+    ``max_lines`` is the greatest number of lines; None for all, including every case within noise.
     ``cases`` are the run's if they are shown too: the reason of a case that FAILs is not repeated,
     and such a case can't be accepted.
     """
@@ -124,15 +124,15 @@ def changes_view(
     moved = [
         change
         for change in by_kind[ChangeKind.NOISE]
-        if most is None or change.images_worse or change.images_better
+        if max_lines is None or change.images_worse or change.images_better
     ]
     lines += [ChangeLine(MARKS[ChangeKind.NOISE], change.id, change.reason) for change in moved]
     return ChangesView(
         summary=", ".join(
             f"{len(of_kind)} {kind.value}" for kind, of_kind in by_kind.items() if of_kind
         ),
-        lines=tuple(lines[:most]),
-        more=0 if most is None else max(0, len(lines) - most),
+        lines=tuple(lines[:max_lines]),
+        more=0 if max_lines is None else max(0, len(lines) - max_lines),
         steps=_steps(by_kind, failing),
     )
 

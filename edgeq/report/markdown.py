@@ -121,7 +121,7 @@ def _changes(shown: ReportView) -> str:
 
 
 def _previous(record: RunRecord) -> str:
-    comparison = changes.previous_view(record, most=MAX_MOVED)
+    comparison = changes.previous_view(record, max_lines=MAX_MOVED)
     if comparison is None:
         return ""
     summary = f"{markdown(comparison.when)}: {comparison.changes.summary}"

@@ -30,7 +30,7 @@ def at(record: RunRecord, day: int, **changes: object) -> RunRecord:
 
 def kept(folder: Path, *records: RunRecord, most: int = 50) -> tuple[past.PastRun, ...]:
     for record in records:
-        past.keep(past_run(record), folder, most=most)
+        past.keep(past_run(record), folder, max_runs=most)
     return past.read_all(folder).runs
 
 
@@ -108,7 +108,7 @@ def test_two_processes_that_keep_a_run_at_once_lose_none(
     with monkeypatch.context() as both:
         both.setattr(past, "_files", lambda _: ())  # neither sees the other's file
         for day in (2, 1):
-            past.keep(past_run(at(run(case("made")), day)), tmp_path, most=9)
+            past.keep(past_run(at(run(case("made")), day)), tmp_path, max_runs=9)
     assert days(past.read_all(tmp_path).runs) == [1, 2]
     assert days(kept(tmp_path, at(run(case("made")), 3))) == [1, 2, 3]
 
@@ -129,7 +129,7 @@ def test_a_run_that_is_not_kept_comes_after_those_that_started_earlier() -> None
 
 
 def test_a_start_that_is_not_a_time_is_damage(tmp_path: Path) -> None:
-    (path,) = (past.keep(past_run(run(case("made"))), tmp_path, most=1),)
+    (path,) = (past.keep(past_run(run(case("made"))), tmp_path, max_runs=1),)
     assert path is not None
     started = past.read_all(tmp_path).runs[0].started
     path.write_text(path.read_text("utf-8").replace(started, "noon"), encoding="utf-8")
@@ -139,7 +139,7 @@ def test_a_start_that_is_not_a_time_is_damage(tmp_path: Path) -> None:
 
 def test_none_are_kept_where_none_are_wanted(tmp_path: Path) -> None:
     kept(tmp_path, run(case("made")))
-    assert past.keep(past_run(at(run(case("made")), 2)), tmp_path, most=0) is None
+    assert past.keep(past_run(at(run(case("made")), 2)), tmp_path, max_runs=0) is None
     assert past.read_all(tmp_path).runs == ()
 
 
@@ -156,7 +156,7 @@ def test_a_damaged_file_is_named_and_costs_no_other(tmp_path: Path) -> None:
 
 def test_answers_and_sentences_are_kept(tmp_path: Path) -> None:
     record = run(case("top1_agreement"), case("made"))
-    past.keep(past_run(record, notes=("net: int8 is cleared",)), tmp_path, most=9)
+    past.keep(past_run(record, notes=("net: int8 is cleared",)), tmp_path, max_runs=9)
     (found,) = past.read_all(tmp_path).runs
     assert found.answers == {"net/int8": ShipDecision.CLEARED}
     assert found.said == ("net: int8 is cleared",)
@@ -165,7 +165,7 @@ def test_answers_and_sentences_are_kept(tmp_path: Path) -> None:
 
 def first_schema(folder: Path, record: RunRecord) -> past.PastRun:
     """Return a run as the first schema kept it, read again."""
-    path = past.keep(past_run(record), folder, most=9)
+    path = past.keep(past_run(record), folder, max_runs=9)
     assert path is not None
     plain = json.loads(path.read_bytes())
     plain["schema"] = "edgeq.past/1"

@@ -39,8 +39,8 @@ def with_changes(*changes: Change) -> RunRecord:
     return msgspec.structs.replace(full_record(), changes=changes)
 
 
-def shown(*changes: Change, most: int | None = MAX_LINES) -> ChangesView:
-    view = changes_view(changes, most)
+def shown(*changes: Change, max_lines: int | None = MAX_LINES) -> ChangesView:
+    view = changes_view(changes, max_lines)
     assert view is not None
     return view
 
@@ -77,7 +77,7 @@ def test_what_is_within_noise_shows_where_images_changed_or_all_is_asked_for() -
     quiet = change(ChangeKind.NOISE, gate="latency_ratio")
     images = msgspec.structs.replace(change(ChangeKind.NOISE), images_worse=("a.jpg",))
     assert [line.about for line in shown(quiet, images).lines] == [images.id]
-    assert len(shown(quiet, images, most=None).lines) == 2
+    assert len(shown(quiet, images, max_lines=None).lines) == 2
 
 
 def test_cases_with_one_reason_share_a_line() -> None:

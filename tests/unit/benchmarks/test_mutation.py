@@ -57,7 +57,7 @@ def mutants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         for number, code in CODES.items()
     }
     meta = json.dumps({"exit_code_by_key": named})
-    file.with_name("decide.py.meta").write_text(meta, encoding="utf-8")
+    file.with_name("verdict.py.meta").write_text(meta, encoding="utf-8")
     monkeypatch.setattr(mutation, "MUTANTS", tmp_path)
     assert mutation.modules() == [MODULE]
     return list(mutation.mutants_of(MODULE))

@@ -180,7 +180,7 @@ def test_a_limit_that_the_spec_sets_needs_labels(project: Path, unlabelled: dict
         assert record.status is Verdict.MISSING
         assert isinstance(error, ImageError)
         assert "accuracy_drop is asked for, but the evaluation images have no labels" in str(error)
-        assert "csv" in (error.remedy or "")
+        assert "Name a CSV file in images.labels" in (error.remedy or "")
 
 
 def test_labels_are_looked_at_only_for_gates_that_need_them(

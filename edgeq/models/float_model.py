@@ -28,6 +28,7 @@ from edgeq.tflite.model_file import ModelFile, read_model
 from edgeq.tflite.prepared import halves, widened
 from edgeq.tflite.runnable import require_runnable
 from edgeq.tflite.signatures import content_of_signature, first_graph_note
+from edgeq.tflite.skeleton import short
 
 IMAGENET_LABELS = "imagenet"
 TENSORFLOW = "tensorflow"
@@ -176,7 +177,7 @@ def _from_file(name: str, model: Model, path: Path, store: Store, spec: Spec) ->
             remedy="Remove input_size from the spec, or set it to the model's own",
         )
     preprocessing, notes = fed(name, model, contents, file=path.name)
-    file, notes = contents, (*notes, *sized)
+    file, notes = contents, (*notes, *sized, *_state_notes(contents))
     if stored:
         file = _in_float32(source, store)
         notes = (*notes, _widened_note(contents, file))
@@ -330,6 +331,17 @@ def _preprocessing_notes(model: Model) -> tuple[str, ...]:
     return ("The spec sets no preprocessing: pixels from 0 to 255 go in unchanged",)
 
 
+def _state_notes(file: ModelFile) -> tuple[str, ...]:
+    states = [short(tensor.name) for tensor in file.tensors if tensor.is_state]
+    if not states:
+        return ()
+    kept = words.names(states)
+    note = (
+        f"Keeps a state from inference to inference ({kept}), which is reset before each sample: "
+    )
+    return (f"{note}an app must do so too (`reset_all_variables`)",)
+
+
 def _describe(
     name: str,
     model: Model,
@@ -348,7 +360,11 @@ def _describe(
         path=exported.path,
         sha256=exported.sha256,
         trained=True,
-        notes=(*exported.notes, *(() if preset else _preprocessing_notes(model))),
+        notes=(
+            *exported.notes,
+            *(() if preset else _preprocessing_notes(model)),
+            *_state_notes(read_model(exported.path)),
+        ),
         input_size=exported.input_size,
         preprocessing=_preprocessing(name, model, preset),
         labels=labels,

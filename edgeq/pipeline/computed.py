@@ -33,7 +33,7 @@ MAX_PAIRED_SAMPLES = 128
 VALUES_READ = 512
 """Values to read per tensor and sample, in addition to the smallest and the largest."""
 
-_FORMAT = 2
+_FORMAT = 3
 _KIND = "computed"
 _FILE = "values.npz"
 

@@ -73,7 +73,11 @@ def compare(request: Comparison) -> Conversion:
         arrays = to_inputs(sample, request.preprocessing, shapes)
         pairs = zip(names, arrays, strict=True)
         samples.append({name: value.astype(entries[name]["dtype"]) for name, value in pairs})
-    file = _stacked([runner(**sample) for sample in samples])
+    outputs = []
+    for sample in samples:
+        outputs.append(runner(**sample))
+        interpreter.reset_all_variables()  # of recurrent layers: samples are independent
+    file = _stacked(outputs)
     own = own_runtime(request.source)
     batched = own.batched and all(shape and shape[0] == 1 for shape in shapes)
     values = sum(map(math.prod, shapes))

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from edgeq.pipeline.boards import Boards
     from edgeq.pipeline.variant import VariantUnderTest
 
-FORMAT = 4
+FORMAT = 5
 """Format of the entries kept here, raised whenever their meaning changes."""
 
 

@@ -108,6 +108,7 @@ def calibrate(request: Calibrate) -> dict[str, object]:
         inputs = to_inputs(photo, request.preprocessing, shapes)
         for entry, values in zip(entries, inputs, strict=True):
             interpreter.set_tensor(entry["index"], _stored(values, entry))
+        interpreter.reset_all_variables()  # of recurrent layers: samples are independent
         interpreter.invoke()
         try:
             rows.append(

@@ -194,7 +194,11 @@ class Model:
         self.batch: int = [*batches, 1][0]  # an input of one dimension has no batch
 
     def invoke(self) -> float:
-        """Run the model once and return the time in seconds."""
+        """Run the model once and return the time in seconds.
+
+        Samples are independent, while a recurrent layer keeps its state until it is reset.
+        """
+        self.interpreter.reset_all_variables()
         start = time.perf_counter()
         self.interpreter.invoke()
         seconds = time.perf_counter() - start

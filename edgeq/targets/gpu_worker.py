@@ -103,6 +103,9 @@ class Interpreter:
             slow = _SLOW if "DEADLINE_EXCEEDED" in printed else ""
             raise RuntimeError(f"LiteRT's GPU accelerator: {refusal}{slow}")  # noqa: TRY004 - a refusal
 
+    def reset_all_variables(self) -> None:
+        """Do nothing: a CompiledModel can't reset a state."""
+
     def get_tensor(self, index: int) -> Any:
         """Return an output, given the tensor's index in the file."""
         details = self.get_output_details()

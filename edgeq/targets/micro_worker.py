@@ -56,6 +56,10 @@ class Interpreter:
         """Run the model once."""
         self._interpreter.invoke()
 
+    def reset_all_variables(self) -> None:
+        """Set every state to what it is when the file is read."""
+        self._interpreter.reset()
+
     def allocate_tensors(self) -> None:
         """Do nothing: the arena is allocated when the file is read."""
 

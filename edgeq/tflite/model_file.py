@@ -78,6 +78,7 @@ class Tensor:
         blocks: Where its scales lie if it has one for each block; None for any other.
         layout: Where its stored data belong if they are encoded sparsely, so that zeros take no
             space; None if they are stored densely.
+        is_state: Whether it keeps its values from one inference to the next, until it is reset.
     """
 
     index: int
@@ -93,6 +94,7 @@ class Tensor:
     quantization_bytes: int
     blocks: Blocks | None = None
     layout: SparseLayout | None = field(default=None, compare=False)
+    is_state: bool = False
 
     @property
     def zero_point(self) -> int:
@@ -466,6 +468,7 @@ def _tensors(subgraph: Table, placed: tuple[Span, ...]) -> tuple[Tensor, ...]:
                 quantization_bytes=quantization.bytes,
                 blocks=quantization.blocks,
                 layout=sparse_layout(table.table(6)),
+                is_state=bool(table.integer(5, "B")),
             )
         )
     return tuple(tensors)

@@ -22,7 +22,7 @@ from edgeq.models.float_model import FloatModel, converter_start, load_float_mod
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 from tests.unit.tflite.test_halves import half
-from tests.unit.tiny_model import Head, Tensor, classifier, heads
+from tests.unit.tiny_model import Head, Tensor, classifier, heads, recurrent
 from tests.unit.tiny_signatures import joined
 
 OFFLINE = "Name or service not known"
@@ -200,6 +200,13 @@ def test_a_copy_of_a_tflite_file_is_used(tmp_path: Path) -> None:
     assert "batch" in model.notes[1]
     with pytest.raises(ModelError, match="the TensorFlow converter can't start from"):
         converter_start(model, Store(tmp_path / "store"))
+
+
+def test_a_state_that_an_app_must_reset_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "net.tflite").write_bytes(recurrent())
+    note = load(tmp_path, "net.tflite").notes[-1]
+    assert "(kept), which is reset before each sample" in note
+    assert "an app must do so too" in note
     with pytest.raises(ModelError, match=r"takes images of \[4, 4\]"):
         load(tmp_path, "net.tflite", input_size=(8, 8))
 

@@ -17,7 +17,7 @@ from edgeq.models.export_request import ExportRequest
 from edgeq.models.own_runtime import OwnRuntime
 from edgeq.pipeline import conversion_child
 from edgeq.pipeline.conversion_child import Comparison, compare
-from tests.unit.tiny_model import Head, heads
+from tests.unit.tiny_model import Head, heads, recurrent
 
 Floats = npt.NDArray[np.float32]
 
@@ -70,3 +70,30 @@ def test_a_source_runs_one_by_one_only_if_batches_differ(
     )
     assert (measured.samples, conversion(measured).status) == (9, verdict)
     assert sizes == calls
+
+
+def test_each_sample_starts_from_a_fresh_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source that keeps none gives the same for a sample whatever came before."""
+    weights = np.random.default_rng(0).normal(0, 0.01, (5, 3)).astype(np.float32)
+
+    def infer(inputs: Mapping[str, npt.NDArray[Any]]) -> Mapping[str, Floats]:
+        (value,) = inputs.values()
+        return {"scores": np.asarray(value.mean(axis=(1, 2)) @ weights.T, np.float32)}
+
+    monkeypatch.setattr(
+        conversion_child, "own_runtime", lambda _: OwnRuntime("Keras 3", infer, batched=True)
+    )
+    (tmp_path / "net.tflite").write_bytes(recurrent(signatures=("scores",)))
+    np.save(tmp_path / "pixels.npy", np.full((3, 4, 4, 3), 100, np.uint8))
+    measured = compare(
+        Comparison(
+            source=ExportRequest(kind="function", name="nets:net", root=""),
+            file=str(tmp_path / "net.tflite"),
+            pixels=str(tmp_path / "pixels.npy"),
+            preprocessing=Preprocessing(),
+            role="calibration",
+        )
+    )
+    assert conversion(measured).status is Verdict.PASS

@@ -9,14 +9,23 @@ import numpy.typing as npt
 import pytest
 
 from edgeq.config.methods import MethodChoice
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import ConversionError, ModelError
-from edgeq.quantize.litert_child import UINT8_OFFSET, Quantize, finished, quantize
+from edgeq.quantize.litert_child import (
+    UINT8_OFFSET,
+    Calibrate,
+    Quantize,
+    calibrate,
+    finished,
+    quantize,
+)
 from edgeq.quantize.make import make_variant
+from edgeq.quantize.statistics import Statistics
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 from edgeq.tflite.packing import unpacked
 from tests.unit.quantize.network import SIZE, calibration, float_model, network
-from tests.unit.tiny_model import Op, Tensor, build
+from tests.unit.tiny_model import Op, Tensor, build, recurrent
 from tests.unit.tiny_signatures import joined
 
 IMAGES = 5
@@ -102,6 +111,24 @@ def test_int16_sums_run_whatever_their_scales(tmp_path: Path, name: str) -> None
     scale = float(read_model(path).tensors[read_model(path).outputs[0]].scales[0])
     moved = answers(path, given).astype(np.float64) * scale
     assert np.abs(moved - pixels).max() < 4 * step
+
+
+def test_each_calibration_sample_starts_from_a_fresh_state(tmp_path: Path) -> None:
+    (tmp_path / "net.tflite").write_bytes(recurrent())
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), np.uint8)
+    extents = []
+    for order in (pixels, pixels[::-1]):
+        np.save(tmp_path / "pixels.npy", order)
+        calibrate(
+            Calibrate(
+                model=str(tmp_path / "net.tflite"),
+                pixels=str(tmp_path / "pixels.npy"),
+                preprocessing=Preprocessing(),
+                output=str(tmp_path / "statistics.npz"),
+            )
+        )
+        extents.append(Statistics.load(tmp_path / "statistics.npz").extents)
+    assert np.array_equal(extents[0], extents[1][::-1])
 
 
 def test_a_graph_that_is_not_calibrated_is_named_with_what_to_do(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from edgeq.run.targets import Target, local_target
 from edgeq.samples.decode import Pixels
 from tests.unit.bad_models import growing
 from tests.unit.graphs import logits_edits
-from tests.unit.tiny_model import IoType, Op, Tensor, build, classifier
+from tests.unit.tiny_model import IoType, Op, Tensor, build, classifier, recurrent
 
 PLAIN = Preprocessing()
 TOLERANCE: dict[IoType, float] = {
@@ -188,6 +188,19 @@ def test_preprocessing_happens_in_the_worker(
     found = session.infer(model.handle, pixels, how).outputs[0]
     fed = ((pixels - np.array([10.0, 20.0, 30.0])) / np.array([2.0, 1.0, 0.5]))[..., ::-1]
     np.testing.assert_allclose(found, expected(fed), rtol=1e-4, atol=1e-6)
+
+
+def test_each_sample_starts_from_a_fresh_state(
+    session: Session, tmp_path: Path, pixels: Bytes
+) -> None:
+    """Without that, a fused recurrent layer's answer depends on the samples before."""
+    model = load(session, tmp_path, recurrent())
+    together = session.infer(model.handle, pixels, Preprocessing()).outputs[0]
+    alone = [
+        session.infer(model.handle, pixel[None], Preprocessing()).outputs[0] for pixel in pixels
+    ]
+    assert len({row.tobytes() for row in together}) == len(pixels)
+    assert np.concatenate(alone[::-1])[::-1].tobytes() == together.tobytes()
 
 
 def test_nan_is_passed_on(session: Session, tmp_path: Path, pixels: Bytes) -> None:

@@ -17,7 +17,7 @@ from edgeq.targets.check import beside_lines, beside_local, check, lines
 from edgeq.targets.gpu_worker import captured
 from edgeq.targets.tiny import model
 from tests.unit.graphs import graph
-from tests.unit.tiny_model import Op, Tensor, classifier
+from tests.unit.tiny_model import Op, Tensor, classifier, recurrent
 
 KIND = KINDS.get("tflite-micro")
 
@@ -47,6 +47,12 @@ def test_its_own_kernels_give_the_known_answers(target: Target) -> None:
     text = "\n".join(lines(checked))
     assert "tflite-micro" in text
     assert "kernels reference, answers as known, time not applicable" in text
+
+
+def test_each_sample_starts_from_a_fresh_state(target: Target, tmp_path: Path) -> None:
+    path = tmp_path / "recurrent.tflite"
+    path.write_bytes(recurrent())
+    assert beside_local(KIND, target, path).sameness.differing == 0
 
 
 def test_an_int8_file_answers_like_the_reference_kernels(target: Target, tmp_path: Path) -> None:

@@ -214,10 +214,12 @@ def _stored(variant: VariantUnderTest) -> FileComparison:
     if choice is not None and choice.fold_preprocessing:
         origin = folded_model(variant.inputs.baseline, variant.run.store).path
     files = read_model(origin), read_model(variant.path)
+    ours, theirs = (side.preprocessing.channels for side in (variant.baseline, variant))
+    bgr = ours == "bgr", theirs == "bgr"
     if _values(variant) != ():
-        return compare_files(*files)
-    ours, theirs = map(entry, files)
-    return compare_files(*files, outside=(ours.operators, theirs.operators))
+        return compare_files(*files, bgr=bgr)
+    outside = tuple(entry(file).operators for file in files)
+    return compare_files(*files, outside=(outside[0], outside[1]), bgr=bgr)
 
 
 def _stored_facts(variant: VariantUnderTest) -> Mapping[str, object]:
@@ -225,6 +227,7 @@ def _stored_facts(variant: VariantUnderTest) -> Mapping[str, object]:
         "baseline": variant.baseline.sha256,
         "variant": variant.sha256,
         "normalizes": _values(variant) == (),
+        "channels": [side.preprocessing.channels for side in (variant.baseline, variant)],
         "readers": sources(tflite, stored),
         **arithmetic(),
     }

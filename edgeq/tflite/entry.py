@@ -1,18 +1,19 @@
-"""How a file scales and shifts its input by constants before its first layer.
+"""How a file scales, shifts and reorders its input by constants before its first layer.
 
 A model that takes pixels often begins with operators that scale and shift them by channel:
 ``x * a + b``. The convolution that follows can do it instead: its weights are multiplied by ``a``
 along the channels that it takes, and its bias takes what ``b`` adds up to. If it pads its input
 with zeros, the shift can't go there, because the padding would be shifted too. Then one operator
 stays, ``x - p`` with ``p = -b / a``, and only the rest is folded. Either way the outputs are the
-same but for rounding.
+same but for rounding. Some models also exchange red and blue, as ``x[..., ::-1]`` does.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ import numpy.typing as npt
 
 from edgeq.errors import ModelError
 from edgeq.tflite.constants import Constants
+from edgeq.tflite.image_input import RANK, RGB
 from edgeq.tflite.model_file import ModelFile, Operator, Tensor, read_model, read_whole
 from edgeq.tflite.options import ACTIVATION
 from edgeq.tflite.packing import packed, unpacked
 from edgeq.tflite.wiring import Stored, Wiring
 
-CHANNELS = 3
+CHANNELS = RGB
 _SAME_VALUES = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
 _ARITHMETIC = frozenset({"ADD", "SUB", "MUL", "DIV"})
 _COMMUTATIVE = frozenset({"ADD", "MUL"})
@@ -41,34 +43,45 @@ class Entry:
     """The step from an input x to what the first layer gets: ``factor * x + offset`` per channel.
 
     Attributes:
-        factor: Factors, shape ``(channels,)``, in the channel order of the file.
+        factor: Factors, shape ``(channels,)``, in the channel order of the input.
         offset: Offsets, shape ``(channels,)``.
         rounded: Whether a constant is quantized, so that both are rounded.
         operators: Indices of the operators that do this, in order.
+        reversing: Indices of those that give the channels the opposite order.
     """
 
     factor: Reals
     offset: Reals
     rounded: bool = False
     operators: tuple[int, ...] = ()
+    reversing: tuple[int, ...] = ()
+
+    @property
+    def is_reversed(self) -> bool:
+        """Whether the first layer gets the channels in the opposite order."""
+        return len(self.reversing) % 2 == 1
 
     def __call__(self, values: Reals) -> Reals:
-        """Return what the first layer gets for input values of shape ``(..., channels)``."""
+        """Return what the first layer gets for input values of shape ``(..., channels)``.
+
+        The channels of both are in the order of the input.
+        """
         return self.factor * values + self.offset
 
 
 def entry(model: ModelFile) -> Entry:
     """Return what a file does to a photograph before its first layer.
 
-    Arithmetic with one constant, or one for each channel, is followed as long as nothing else takes
-    the tensor. The first operator of any other kind counts as the first layer.
+    Arithmetic with one constant, or one for each channel, and what reverses the channels are
+    followed as long as nothing else takes the tensor. The first operator of any other kind counts
+    as the first layer.
 
     Raises:
         ModelError: The file is missing, truncated or damaged.
     """
     wiring, constants = Wiring(model), Constants(model)
     entry_so_far = Entry(np.ones(CHANNELS), np.zeros(CHANNELS))
-    tensor = model.inputs[0]
+    tensor = model.inputs[0] if model.inputs else -1
     for _ in model.operators:  # a damaged graph may contain a cycle
         takers = wiring.consumers(tensor)
         if len(takers) != 1 or len(takers[0].outputs) != 1 or takers[0].outputs[0] < 0:
@@ -76,6 +89,12 @@ def entry(model: ModelFile) -> Entry:
         operator = takers[0]
         if operator.name not in _SAME_VALUES:
             then = _applied(entry_so_far, operator, tensor, wiring, constants)
+            if then is None and _reverses(operator, tensor, wiring, constants):
+                then = replace(
+                    entry_so_far,
+                    operators=(*entry_so_far.operators, operator.index),
+                    reversing=(*entry_so_far.reversing, operator.index),
+                )
             if then is None:
                 break
             entry_so_far = then
@@ -91,15 +110,57 @@ def _applied(
     constant = None if stored is None else _constant(operator, stored, constants, channels)
     if stored is None or constant is None:
         return None
+    if before.is_reversed and constant.size > 1:
+        constant = constant[::-1]
     factor, offset = before.factor, before.offset
     rounded = before.rounded or bool(stored.tensor.scales.size)
     operators = (*before.operators, operator.index)
     if operator.name in {"ADD", "SUB"}:
         sign = 1 if operator.name == "ADD" else -1
-        return Entry(factor, offset + sign * constant, rounded, operators)
+        return Entry(factor, offset + sign * constant, rounded, operators, before.reversing)
     if operator.name == "DIV":
         constant = 1 / constant
-    return Entry(factor * constant, offset * constant, rounded, operators)
+    return Entry(factor * constant, offset * constant, rounded, operators, before.reversing)
+
+
+def _reverses(operator: Operator, tensor: int, wiring: Wiring, constants: Constants) -> bool:
+    """Return whether an operator gives the channels of an image the opposite order."""
+    shape = wiring.model.tensors[tensor].shape
+    if len(shape) != RANK or shape[-1] != CHANNELS or operator.inputs[0] != tensor:
+        return False
+    stored = [wiring.stored(operator, place) for place in range(1, len(operator.inputs))]
+    try:
+        numbers = [constants.stored(given.tensor).ravel().tolist() for given in stored if given]
+    except ModelError:  # which running the file reports
+        return False
+    options = dict(operator.options)
+    match operator.name, numbers:
+        case "REVERSE_V2", [[axis]]:
+            return int(axis) % RANK == RANK - 1
+        case "GATHER", [[2, 1, 0]]:
+            return int(options["axis"]) % RANK == RANK - 1 and not options["batch_dims"]
+        case "STRIDED_SLICE", [begins, ends, strides]:
+            places = np.arange(math.prod(shape)).reshape(shape)
+            part = _part(options, zip(begins, ends, strides, strict=False))
+            return part is not None and np.array_equal(places[part], places[..., ::-1])
+    return False
+
+
+def _part(options: Mapping[str, object], sides: Iterable[tuple[int, int, int]]) -> Any:
+    """Return the index that a STRIDED_SLICE takes; None if it adds or drops a dimension."""
+    bits = {name: int(str(value)) for name, value in options.items() if name.endswith("_mask")}
+    if bits["new_axis_mask"] or bits["shrink_axis_mask"]:
+        return None
+    return tuple(
+        ...
+        if bits["ellipsis_mask"] >> at & 1
+        else slice(
+            None if bits["begin_mask"] >> at & 1 else begin,
+            None if bits["end_mask"] >> at & 1 else end,
+            stride,
+        )
+        for at, (begin, end, stride) in enumerate(sides)
+    )
 
 
 def _stored(operator: Operator, tensor: int, wiring: Wiring) -> Stored | None:

@@ -7,7 +7,7 @@ stored as the end of its type, and one below its operator's steps as 0: the 1e12
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from edgeq.errors import ModelError
 from edgeq.measure.stored.finding import StoredModel
 from edgeq.measure.stored.steps import FLOAT32_STEP, HALF_A_STEP, Doubles, Reals
-from edgeq.tflite.entry import Entry, entry
+from edgeq.tflite.entry import Entry
 from edgeq.tflite.matching import Pair
 from edgeq.tflite.model_file import ModelFile, Tensor
 from edgeq.tflite.skeleton import CLAMPS, Node
@@ -190,29 +190,41 @@ def pads_like_same(file: StoredModel, node: Node) -> int | None:
     return pad.place if _whole_numbers(file, pad, 1) == [*needed, 0, 0] else None
 
 
-def same_entries(files: tuple[StoredModel, StoredModel]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def same_entries(
+    files: tuple[StoredModel, StoredModel],
+    entries: Sequence[Entry],
+    bgr: tuple[bool, bool] | None = None,
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the operators by which both files scale and shift pixels alike, but not in one order.
 
     For example, one subtracts 127.5 and divides by it, the other multiplies by its reciprocal and
     subtracts 1. Constants that are quantized are left to be compared one by one.
 
+    Args:
+        files: The baseline and the variant.
+        entries: What both do before their first layer.
+        bgr: Whether blue comes first in the input of each; None if operators that reverse the order
+            count as any other.
+
     Returns:
         Indices of the baseline's and the variant's operators; none if they do anything else, or
         have the same operators in the same order, which are compared one by one.
     """
-    entries = [entry(file.model) for file in files if file.model.inputs]
-    if len(entries) < len(files) or any(map(_is_rounded, files, entries)):
+    reverses = any(step.reversing for step in entries)
+    if any(map(_is_rounded, files, entries)) or (reverses and bgr is None):
         return (), ()
     ours, theirs = entries
     kinds = [
         [file.model.operators[index].name for index in step.operators]
         for file, step in zip(files, entries, strict=True)
     ]
-    if kinds[0] == kinds[1]:
+    orders = bgr or (False, False)
+    if kinds[0] == kinds[1] and orders[0] == orders[1]:
         return (), ()
+    back = -1 if orders[0] != orders[1] else 1
     most = np.abs(ours.factor) * 255
-    same = np.abs(theirs.factor - ours.factor) * 255 <= FLOAT32_STEP * most
-    same &= np.abs(theirs.offset - ours.offset) <= FLOAT32_STEP * most
+    same = np.abs(theirs.factor[::back] - ours.factor) * 255 <= FLOAT32_STEP * most
+    same &= np.abs(theirs.offset[::back] - ours.offset) <= FLOAT32_STEP * most
     return (ours.operators, theirs.operators) if same.all() else ((), ())
 
 

@@ -16,9 +16,11 @@ from edgeq.measure.stored.finding import Finding, StoredModel, Tally, has_weight
 from edgeq.measure.stored.folding import fold
 from edgeq.measure.stored.layers import compare_layer
 from edgeq.measure.stored.operators import compare_constants, compare_graphs, compare_operator
+from edgeq.tflite.entry import Entry, entry
 from edgeq.tflite.matching import match
 from edgeq.tflite.model_file import ModelFile
 from edgeq.tflite.skeleton import Skeleton, squeezed
+from edgeq.tflite.wiring import COMPUTE
 
 _WITH_GRAPHS = frozenset({"CALL", "CALL_ONCE", "IF", "WHILE"})
 
@@ -40,6 +42,8 @@ class FileComparison(msgspec.Struct, frozen=True, kw_only=True):
         findings: Differences that rounding does not explain, certain ones first, each group in
             order of execution.
         unmatched: What could not be compared, and why.
+        colours_fit: Whether the inputs take colours in different orders, as declared, and the first
+            layers get them in the orders of their weights.
         inner: Operators of the variant that run another graph of the file, or initialize variables
             by one. Only main graphs are compared.
     """
@@ -56,6 +60,7 @@ class FileComparison(msgspec.Struct, frozen=True, kw_only=True):
     tensors: int = 0
     findings: tuple[Finding, ...] = ()
     unmatched: tuple[str, ...] = ()
+    colours_fit: bool = False
     inner: tuple[str, ...] = ()
 
 
@@ -64,6 +69,7 @@ def compare_files(
     variant: ModelFile,
     *,
     outside: tuple[Collection[int], Collection[int]] = ((), ()),
+    bgr: tuple[bool, bool] = (False, False),
 ) -> FileComparison:
     """Compare a variant's file with its baseline's.
 
@@ -72,20 +78,48 @@ def compare_files(
         variant: The variant.
         outside: Indices of operators of both that the other file may lack, because its
             preprocessing does the same.
+        bgr: Whether blue comes first in the input of the baseline and of the variant.
 
     Raises:
         ModelError: A file is damaged.
     """
     files = StoredModel.of(baseline), StoredModel.of(variant)
+    entries = entry(baseline), entry(variant)
+    strict = _compare(files, outside, entries)
+    if bgr[0] == bgr[1] and not any(step.reversing for step in entries):
+        return strict
+    declared = _compare(files, outside, entries, bgr)
+    return declared if _certain(declared) < _certain(strict) else strict
+
+
+def _certain(comparison: FileComparison) -> int:
+    return sum(finding.certain for finding in comparison.findings)
+
+
+def _compare(
+    files: tuple[StoredModel, StoredModel],
+    outside: tuple[Collection[int], Collection[int]],
+    entries: tuple[Entry, Entry],
+    bgr: tuple[bool, bool] | None = None,
+) -> FileComparison:
+    """Compare two files, by the order of colours that their inputs are declared to take.
+
+    Without one, operators that reverse it count as any other.
+    """
     matching, tally = match(files[0].skeleton, files[1].skeleton), Tally()
     single = tuple({node.place for node in ones} for ones in (matching.missing, matching.added))
-    entries = same_entries(files)
+    same = same_entries(files, entries, bgr)
+    without = [
+        {*some, *alike} - {*step.reversing} if bgr is None else {*some, *alike, *step.reversing}
+        for some, alike, step in zip(outside, same, entries, strict=True)
+    ]
     folded = tuple(
-        {node.place for node in file.skeleton.nodes if node.operator.index in {*some, *entering}}
-        for file, some, entering in zip(files, outside, entries, strict=True)
+        {node.place for node in file.skeleton.nodes if node.operator.index in indices}
+        for file, indices in zip(files, without, strict=True)
     )
+    other_colours = frozenset[int]() if bgr is None else _other_colours(files, entries, bgr)
     for pair in matching.pairs:
-        if pair.baseline.operator.index in entries[0] and pair.variant.operator.index in entries[1]:
+        if pair.baseline.operator.index in same[0] and pair.variant.operator.index in same[1]:
             continue  # what all of them compute together is the same
         folds = fold(files[0], pair.baseline, single[0]), fold(files[1], pair.variant, single[1])
         for side, folding in zip(folded, folds, strict=True):
@@ -93,7 +127,8 @@ def compare_files(
         for side, pads in zip(folded, places_of_pads(files, pair), strict=True):
             side.update(pads)
         if has_weights(pair.baseline):
-            compare_layer(files, pair, folds, tally)
+            at_first = pair.variant.place in other_colours
+            compare_layer(files, pair, folds, tally, other_colours=at_first)
         else:
             compare_constants(files, pair, tally)
         compare_operator(files, pair, folds, tally)
@@ -115,11 +150,36 @@ def compare_files(
             )
         ),
         unmatched=tuple(tally.unmatched),
+        colours_fit=bgr is not None and bgr[0] != bgr[1],
         inner=tuple(
             f"{operator.name} {operator.index}"
-            for operator in variant.operators
+            for operator in files[1].model.operators
             if operator.name in _WITH_GRAPHS
         ),
+    )
+
+
+def _other_colours(
+    files: tuple[StoredModel, StoredModel],
+    entries: tuple[Entry, Entry],
+    bgr: tuple[bool, bool],
+) -> frozenset[int]:
+    """Return the places of the variant's first layers that get blue where the baseline's get red.
+
+    Their weights must be in the opposite order.
+    """
+    orders = [given != step.is_reversed for given, step in zip(bgr, entries, strict=True)]
+    if orders[0] == orders[1]:
+        return frozenset()
+    nodes = files[1].skeleton.nodes
+    before = {node.place for node in nodes if node.operator.index in entries[1].operators}
+    return frozenset(
+        node.place
+        for node in nodes
+        if node.operator.name in COMPUTE
+        and (source := node.sources[COMPUTE[node.operator.name].activation]) is not None
+        and source.constant is None
+        and (source.node is None or source.node in before)
     )
 
 

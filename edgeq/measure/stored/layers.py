@@ -185,8 +185,13 @@ def compare_layer(
     pair: Pair,
     folds: tuple[Affine, Affine],
     tally: Tally,
+    *,
+    other_colours: bool = False,
 ) -> None:
-    """Compare a layer's weights and biases."""
+    """Compare a layer's weights and biases.
+
+    ``other_colours`` says whether the variant's layer gets blue where the baseline's gets red.
+    """
     places = places_of(pair.baseline), places_of(pair.variant)
     stored = dict(pair.baseline.constants)[places[0].weights]
     given = pair.variant.constant(places[1].weights)
@@ -204,6 +209,8 @@ def compare_layer(
     values = both(files, (stored, given), pair, tally, turned)
     if values is None:
         return
+    if other_colours and pair.variant.operator.name == "CONV_2D":
+        values = values[0][..., ::-1], values[1]
     tally.layers += 1
     usual = _usual_axis(pair.variant, places[1], given)
     axis = given.axis if given.scales.size > 1 else usual

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgeq.judge.verdict import Verdict
@@ -12,8 +13,9 @@ from edgeq.pipeline.run import Run
 from edgeq.record.structs import CaseRecord, VariantRecord
 from edgeq.results.judging import judge
 from edgeq.results.recording import describe_models
+from tests.unit.graphs import drawn, graph
 from tests.unit.pipeline.project import NAMES, case, spec, variant
-from tests.unit.tiny_model import classifier
+from tests.unit.tiny_model import Op, Tensor, classifier
 
 NEAREST = "fed otherwise than the baseline: filter nearest, baseline bicubic"
 
@@ -122,6 +124,24 @@ def test_what_does_not_prove_other_values_passes(project: Path, keys: dict[str, 
     run = running(project, **{"file": "net.tflite", **keys})
     record, _ = judge(case(run, "net/fed/input_range"))
     assert record.status is Verdict.PASS
+
+
+@pytest.mark.parametrize(("blue_first", "verdict"), [(True, "PASS"), (False, "FAIL")])
+def test_another_order_of_channels_is_right_for_weights_in_that_order(
+    project: Path, *, blue_first: bool, verdict: str
+) -> None:
+    for name, step in (("base", 1), ("fed", -1 if blue_first else 1)):
+        kernel = np.ascontiguousarray(drawn(len(NAMES), 4, 4, 3)[..., ::step])
+        pixels, scores = Tensor("x", (1, 4, 4, 3)), Tensor("y", (1, 1, 1, len(NAMES)))
+        layer = Op("CONV_2D", ("x", "w", "b"), ("y",), told={"padding": 1})
+        constants = {"w": kernel, "b": drawn(len(NAMES))}
+        content = graph(layer, constants=constants, tensors=(pixels, scores))
+        (project / f"{name}.tflite").write_bytes(content)
+    fed = {"model": "net", "file": "fed.tflite", "preprocessing": {"channels": "bgr"}}
+    run = Run(spec(project, model={"source": "base.tflite"}, variants={"fed": fed}))
+    record, _ = judge(case(run, "net/fed/input_range"))
+    assert record.status == verdict
+    assert judge(case(run, "net/fed/weights"))[0].status is Verdict.PASS
 
 
 def test_a_file_without_a_preprocessing_of_its_own_has_no_such_case(project: Path) -> None:

@@ -232,3 +232,41 @@ def test_what_can_not_be_folded_is_said(
     with pytest.raises(ModelError, match=reason) as caught:
         folded(path)
     assert caught.value.remedy == "Remove `fold_preprocessing`"
+
+
+def whole(name: str, *values: int) -> Tensor:
+    return Tensor(name, (len(values),), "int32", np.array(values, np.int32))
+
+
+SLICE = Op("STRIDED_SLICE", ("image", "b", "e", "s"), ("x",), told={"beginMask": 15, "endMask": 15})
+ENDS = (whole("b", 0, 0, 0, 0), whole("e", 0, 0, 0, 0))
+ELLIPSIS = {"ellipsisMask": 1, "beginMask": 2, "endMask": 2}
+
+
+@pytest.mark.parametrize(
+    ("op", "tensors", "reverses"),
+    [
+        (Op("REVERSE_V2", ("image", "c"), ("x",)), (whole("c", 3),), True),
+        (Op("REVERSE_V2", ("image", "c"), ("x",)), (whole("c", -1),), True),
+        (Op("REVERSE_V2", ("image", "c"), ("x",)), (whole("c", 2),), False),
+        (Op("GATHER", ("image", "c"), ("x",), told={"axis": 3}), (whole("c", 2, 1, 0),), True),
+        (Op("GATHER", ("image", "c"), ("x",), told={"axis": 3}), (whole("c", 1, 2, 0),), False),
+        (Op("GATHER", ("image", "c"), ("x",), told={"axis": 2}), (whole("c", 2, 1, 0),), False),
+        (SLICE, (*ENDS, whole("s", 1, 1, 1, -1)), True),
+        (SLICE, (*ENDS, whole("s", 1, 1, -1, -1)), False),
+        (SLICE, (*ENDS, whole("s", 1, 1, 1, 1)), False),
+        (
+            Op("STRIDED_SLICE", ("image", "b", "e", "s"), ("x",), told=ELLIPSIS),
+            (whole("b", 0, 0), whole("e", 0, 0), whole("s", 1, -1)),
+            True,
+        ),
+    ],
+)
+def test_red_and_blue_exchanged_are_followed(
+    tmp_path: Path, op: Op, tensors: tuple[Tensor, ...], reverses: bool
+) -> None:
+    """What comes behind is told in the order of the input."""
+    shift = Op("SUB", ("x", "d"), ("z",))
+    ends = after(tmp_path, op, shift, tensors=(*tensors, constant(1, 2, 3, name="d")))
+    assert ends[0] == ([-3, -2, -1] if reverses else [0, 0, 0])
+    assert entry(read_model(tmp_path / "net.tflite")).is_reversed is reverses

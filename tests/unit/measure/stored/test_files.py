@@ -14,7 +14,7 @@ from edgeq.measure.stored.files import FileComparison, compare_files
 from edgeq.tflite.entry import entry
 from edgeq.tflite.model_file import read_model
 from tests.unit import tiny_model
-from tests.unit.graphs import drawn, graph, read
+from tests.unit.graphs import drawn, graph, read, whole
 from tests.unit.measure.stored.nets import (
     OPS,
     Comparer,
@@ -263,3 +263,44 @@ def test_pixels_that_are_scaled_in_another_order_are_the_same(compare: Comparer)
 def test_pixels_that_are_scaled_otherwise_are_not(compare: Comparer, other: bytes) -> None:
     found = compare.files(entering(*TO_ONE), other)
     assert found.findings or found.unmatched
+
+
+def coloured(*, reverses: bool = False, blue_first: bool = False, shifted: bool = False) -> bytes:
+    """Return a convolution of pixels.
+
+    Args:
+        reverses: Whether it exchanges red and blue first.
+        blue_first: Whether its weights and shifts are for that order.
+        shifted: Whether it subtracts another mean from each channel first.
+    """
+    step = -1 if blue_first else 1
+    kernel, mean = drawn(4, 3, 3, 3)[..., ::step], np.array([1, 2, 3], np.float32)[::step]
+    ops, last = list[Op](), "x"
+    if reverses:
+        ops, last = [Op("REVERSE_V2", (last, "axis"), ("r",))], "r"
+    if shifted:
+        ops, last = [*ops, Op("SUB", (last, "mean"), ("s",))], "s"
+    constants = {"w": np.ascontiguousarray(kernel), "b": drawn(4), "axis": whole(3), "mean": mean}
+    pixels = [Tensor(name, PIXELS) for name in ("x", "r", "s")]
+    return graph(*ops, Op("CONV_2D", (last, "w", "b"), ("y",)), constants=constants, tensors=pixels)
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+@pytest.mark.parametrize("declared", [False, True])
+@pytest.mark.parametrize("reverses", [False, True])
+@pytest.mark.parametrize("blue_first", [False, True])
+def test_colours_must_reach_the_weights_in_their_order(
+    tmp_path: Path, shifted: bool, declared: bool, reverses: bool, blue_first: bool
+) -> None:
+    plain = read(tmp_path, coloured(shifted=shifted), "plain.tflite")
+    content = coloured(reverses=reverses, blue_first=blue_first, shifted=shifted)
+    other = read(tmp_path, content, "other.tflite")
+    for files, bgr in (((plain, other), (False, declared)), ((other, plain), (declared, False))):
+        found = compare_files(*files, bgr=bgr)
+        if (declared != reverses) == blue_first:
+            assert (found.findings, found.unmatched) == ((), ())
+            assert found.colours_fit is declared
+        elif reverses or blue_first:
+            assert any(finding.certain for finding in found.findings)
+        else:  # the weights are the baseline's, and `input_range` says that it is fed otherwise
+            assert (found.findings, found.colours_fit) == ((), False)

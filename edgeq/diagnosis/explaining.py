@@ -181,7 +181,8 @@ NEXT_STEPS = {
     "label_order": "Name the label set in the order of the outputs, and check how labels were read",
     "wrong_checkpoint": "Convert the checkpoint that the baseline was exported from",
     "damaged_tensor": _ANEW,
-    "output_quantization": _ANEW,
+    "output_quantization": f"{_CALIBRATE}; if it was calibrated so, rebuild it from the baseline's "
+    "file: the scale of its output was changed after that",
     "saturated_activations": f"{_CALIBRATE}; do not cut ranges to a low percentile",
     "calibration": _CALIBRATE,
     "refused": "Rebuild the variant from the baseline, by another converter or version if it is "

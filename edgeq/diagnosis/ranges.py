@@ -195,7 +195,9 @@ def _recounted(comparison: Ranges) -> Cause | None:
 
 def _single(comparison: Ranges, trial: Trial, fit: RangeFit) -> Cause:
     name = {"input": "input_range", "last": "output_quantization"}.get(
-        fit.place, "saturated_activations" if fit.clips else "damaged_tensor"
+        fit.place,
+        # One range alone that makes the runtime refuse the file is not due to calibration.
+        "saturated_activations" if fit.clips and comparison.runs else "damaged_tensor",
     )
     what = {"input": "the input", "last": f"the last layer's output, {fit.name},"}.get(
         fit.place, f"tensor {fit.name}"

@@ -18,6 +18,9 @@ left of the error."""
 
 _NAMED = 3
 _CALIBRATE = "Calibrate on samples like those of the evaluation, with the model's preprocessing"
+_CALIBRATE_OR_REBUILD = (
+    f"{_CALIBRATE}; if it was calibrated so, rebuild it: its scales were changed after that"
+)
 _ANEW = "Rebuild the variant from the baseline: its scales were changed after it was quantized"
 
 
@@ -37,9 +40,7 @@ def ranges(comparison: Ranges, declared: StoredWeights = "quantized") -> Judgeme
     trial = harmful(comparison)
     trained = declared == "trained"
     if trial is not None and not (trained and len(trial.tensors) > 1):
-        return failed(
-            _wrong(comparison, trial), _ANEW if len(trial.tensors) == 1 else _CALIBRATE, evidence
-        )
+        return failed(_wrong(comparison, trial), _step(comparison, trial), evidence)
     misread = [fit for fit in comparison.stale if fit.matters]
     if misread:
         return failed(_misread(misread), _ANEW, evidence)
@@ -112,6 +113,13 @@ def recovery(comparison: Ranges, trial: Trial) -> str:
     return f"{left} ({plural(trial.samples or comparison.samples, 'sample')})"
 
 
+def _step(comparison: Ranges, trial: Trial) -> str:
+    if len(trial.tensors) > 1:
+        return _CALIBRATE
+    fit = fit_of(comparison, trial.tensors[0])
+    return _CALIBRATE_OR_REBUILD if fit is not None and fit.clips else _ANEW
+
+
 def _wrong(comparison: Ranges, trial: Trial) -> str:
     fit = fit_of(comparison, trial.tensors[0])
     worst = "" if fit is None else f" {fit.name} {holds(fit)}"
@@ -157,9 +165,13 @@ def _fine(comparison: Ranges) -> str:
         )
     trial = comparison.trials[0]
     before, after = (_error(errors[trial.output]) for errors in (trial.before, trial.after))
+    cost = "which costs little"
+    if trial.halves:  # but not on enough samples to be blamed
+        nearer = round(trial.nearer[trial.output] * comparison.samples)
+        cost = f"which costs {nearer} of {plural(comparison.samples, 'sample')}"
     return (
         f"{len(comparison.suspicious)} of {comparison.activations} ranges of activations clip or "
-        f"waste more than they need to, which costs little: with them set right, "
+        f"waste more than they need to, {cost}: with them set right, "
         f"{_whose(trial)} error is {after} instead of {before} "
         f"({plural(comparison.samples, 'sample')})"
     )

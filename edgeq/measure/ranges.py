@@ -224,6 +224,14 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         """
         return self.drift is not None and self.drift[1] <= LEFT * self.drift[0]
 
+    @property
+    def halves(self) -> bool:
+        """Whether the correction removes at least half of an output's error, on any samples."""
+        before, after = self.before[self.output], self.after[self.output]
+        if before is None or after is None or self.caused < MIN_CAUSED:
+            return False
+        return after <= LEFT * before
+
     def _leaves(self, share: float) -> bool:
         """Return whether at most a share of an output's error is left, or classes are restored."""
         if self.caused < MIN_CAUSED:

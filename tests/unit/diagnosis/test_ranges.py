@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from edgeq.diagnosis.ranges import explain, explain_drift
@@ -68,3 +69,19 @@ def test_ranges_that_bring_probabilities_back_are_named(
     assert (found.name if found else None) == cause
     if found is not None:
         assert "the probabilities' distance from the baseline's is 0.03" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("runs", "cause"), [(True, "saturated_activations"), (False, "damaged_tensor")]
+)
+def test_one_range_that_keeps_a_file_from_running_is_not_due_to_calibration(
+    runs: bool, cause: str
+) -> None:
+    """A softmax, for example, takes a single scale."""
+    before = (0.9,) if runs else (None,)
+    alone = msgspec.structs.replace(
+        trial(0.036, "relu"), before=before, after=(0.01,), nearer=(1.0,), drift=None
+    )
+    found = explain(msgspec.structs.replace(ranges(alone), runs=runs))
+    assert found is not None
+    assert found.name == cause

@@ -65,6 +65,15 @@ def test_ranges_that_look_wrong_and_cost_nothing_pass() -> None:
     assert "with them set right, the output's error is 0.88 instead of 0.9" in found.reason
 
 
+def test_ranges_that_cost_a_few_samples_much_are_not_said_to_cost_little() -> None:
+    few = msgspec.structs.replace(trial("a", "b", after=0.1), nearer=(0.625,))
+    found = judged(suspicious=(fit("a"), fit("b")), trials=(few,))
+    assert found.status is Verdict.PASS
+    assert "need to, which costs 5 of 8 samples: with them set right, the" in found.reason
+    some = msgspec.structs.replace(trial("a", "b", after=0.5), nearer=(0.625,))
+    assert "costs little" in judged(suspicious=(fit("a"), fit("b")), trials=(some,)).reason
+
+
 def test_a_range_that_causes_the_error_fails() -> None:
     found = judged(suspicious=(fit("relu"),), trials=(trial("relu", agreeing=(3, 8)),))
     assert found.status is Verdict.FAIL
@@ -128,6 +137,9 @@ def test_what_can_not_be_tried_is_open() -> None:
 
 REBUILD = "Rebuild the variant from the baseline: its scales were changed after it was quantized"
 CALIBRATE = "Calibrate on samples like those of the evaluation, with the model's preprocessing"
+CALIBRATE_OR_REBUILD = (
+    f"{CALIBRATE}; if it was calibrated so, rebuild it: its scales were changed after that"
+)
 EVIDENCE: dict[str, object] = {
     "samples": 8,
     "fitted": 24,
@@ -169,13 +181,18 @@ def test_all_that_is_recorded_of_ranges_that_fit() -> None:
     assert little.evidence["suspicious"] == 1
 
 
+def test_a_range_that_clips_nothing_was_changed_later() -> None:
+    wide = msgspec.structs.replace(fit("a"), clipped=0.0)
+    assert judged(suspicious=(wide,), trials=(trial("a"),)).next_step == REBUILD
+
+
 def test_all_that_is_recorded_of_a_wrong_range() -> None:
     assert judged(suspicious=(fit("a"),), trials=(trial("a", agreeing=(3, 8)),)) == Judgement(
         status=Verdict.FAIL,
         reason="a range is wrong: a holds 0 to 25.5, the baseline has 0 to 51. With it set right, "
         "the output's error is 0.2 instead of 0.9, and 8 instead of 3 agree with the baseline "
         "(8 samples)",
-        next_step=REBUILD,
+        next_step=CALIBRATE_OR_REBUILD,
         evidence={
             **EVIDENCE,
             "suspicious": 1,

@@ -70,9 +70,11 @@ def outputs(variant: VariantUnderTest, _: float) -> Judgement:
     names = variant.operators.unsettled
     if not names:
         return judgement
+    shared = set(names) <= set(variant.baseline.operators.unsettled)
+    graphs = "its graph and the baseline's have" if shared else "its graph has"
     return msgspec.structs.replace(
         judgement,
-        reason=f"{judgement.reason}; its graph has {', '.join(names)}: answers and times may "
+        reason=f"{judgement.reason}; {graphs} {', '.join(names)}: answers and times may "
         "depend on conditions, on what ran before, or on chance",
         evidence={**judgement.evidence, "unsettled_operators": list(names)},
     )

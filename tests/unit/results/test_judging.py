@@ -383,6 +383,14 @@ def test_a_variant_that_can_answer_otherwise_another_time_is_named(replaceable: 
     assert "unsettled_operators" not in record.evidence
 
 
+def test_what_the_baseline_keeps_too_is_not_said_of_the_variant_alone(replaceable: Run) -> None:
+    run, root = replaceable, replaceable.spec.root
+    for name, size in (("net", 4), ("other", 8)):
+        (root / f"{name}.tflite").write_bytes(growing(size, classes=len(NAMES)))
+    record, _ = judge(case(run, "net/other/outputs"))
+    assert "its graph and the baseline's have ASSIGN_VARIABLE, " in record.reason
+
+
 @pytest.mark.parametrize(("repair", "offered"), [(True, True), ({"offer": False}, False)])
 def test_a_failing_case_offers_a_repair_if_the_spec_asks_for_it(
     tmp_path: Path, *, repair: object, offered: bool

@@ -13,6 +13,7 @@ import pytest
 from edgeq.config.structs import Preprocessing
 from edgeq.judge.conversion import conversion
 from edgeq.judge.verdict import Verdict
+from edgeq.measure.conversion import Conversion
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.own_runtime import OwnRuntime
 from edgeq.pipeline import conversion_child
@@ -28,6 +29,19 @@ def scores(pixels: Floats) -> Floats:
     weights = generator.normal(0, 0.02, (5, 3)).astype(np.float32)
     bias = generator.normal(0, 0.1, 5).astype(np.float32)
     return np.asarray(pixels.mean(axis=(1, 2)) @ weights.T + bias, np.float32)
+
+
+def compared(folder: Path) -> Conversion:
+    """Compare ``net.tflite`` of a folder with its source on ``pixels.npy``."""
+    return compare(
+        Comparison(
+            source=ExportRequest(kind="function", name="nets:net", root=""),
+            file=str(folder / "net.tflite"),
+            pixels=str(folder / "pixels.npy"),
+            preprocessing=Preprocessing(),
+            role="calibration",
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,15 +73,7 @@ def test_a_source_runs_one_by_one_only_if_batches_differ(
     (tmp_path / "net.tflite").write_bytes(heads(Head("scores", 5), signatures=("scores",)))
     random = np.random.default_rng(1)
     np.save(tmp_path / "pixels.npy", random.integers(0, 256, (9, 4, 4, 3), np.uint8))
-    measured = compare(
-        Comparison(
-            source=ExportRequest(kind="function", name="nets:net", root=""),
-            file=str(tmp_path / "net.tflite"),
-            pixels=str(tmp_path / "pixels.npy"),
-            preprocessing=Preprocessing(),
-            role="calibration",
-        )
-    )
+    measured = compared(tmp_path)
     assert (measured.samples, conversion(measured).status) == (9, verdict)
     assert sizes == calls
 
@@ -87,13 +93,5 @@ def test_each_sample_starts_from_a_fresh_state(
     )
     (tmp_path / "net.tflite").write_bytes(recurrent(signatures=("scores",)))
     np.save(tmp_path / "pixels.npy", np.full((3, 4, 4, 3), 100, np.uint8))
-    measured = compare(
-        Comparison(
-            source=ExportRequest(kind="function", name="nets:net", root=""),
-            file=str(tmp_path / "net.tflite"),
-            pixels=str(tmp_path / "pixels.npy"),
-            preprocessing=Preprocessing(),
-            role="calibration",
-        )
-    )
+    measured = compared(tmp_path)
     assert conversion(measured).status is Verdict.PASS

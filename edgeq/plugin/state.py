@@ -94,6 +94,7 @@ class State:
         built_in: Whether the built-in models replace a missing spec. Only ``edgeq gate`` does
             this; for a test suite, a missing spec is a mistake.
         refusal: Why the collected tests can't run, once that is known.
+        accepted_error: Why the accepted records can't be read, once that is known.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -103,6 +104,7 @@ class State:
         self.found = Collected()
         self.built_in = False
         self.refusal: EdgeqError | None = None
+        self.accepted_error: str | None = None
         self._settled: set[Path] = set()
         self._is_needed = False
 
@@ -237,7 +239,8 @@ class State:
         try:
             return read_all(self.spec.path(self.spec.reports) / FOLDER)
         except RecordError as error:
-            self.found.add_error(str(error))
+            self.accepted_error = str(error)
+            self.found.add_error(self.accepted_error)
             return ()
 
     @cached_property

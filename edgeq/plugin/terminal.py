@@ -33,9 +33,12 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
-    """Return the bad input that is known before the first test, if any test runs despite it."""
-    errors = state_of(config).found.errors if items else []
-    return [f"edgeq: bad input: {printable(error)}" for error in errors]
+    """Return what is wrong with the accepted records, before tests run for nothing.
+
+    It fails the whole run; other bad input stops single cases and is named once, at the end.
+    """
+    error = state_of(config).accepted_error if items else None
+    return [] if error is None else [f"edgeq: bad input: {printable(error)}"]
 
 
 @pytest.hookimpl(trylast=True)

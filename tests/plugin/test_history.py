@@ -33,7 +33,7 @@ def test_later_runs_know_the_ones_before(project: Project) -> None:
     assert len(past.read_all(history).runs) == 1
 
     (history / "20200101T000000Z-00000000.json").write_text("{", encoding="utf-8")
-    project.save_model("vendor.tflite", io="uint8", classes=41)
+    project.save_model("vendor.tflite", io="uint8", classes=60)
     result = project.run("-m", "size")
     assert result.ret == 0
     before = project.record.previous
@@ -75,7 +75,7 @@ def test_the_order_of_runs_does_not_depend_on_the_clock(
     history = project.root / "reports" / past.FOLDER
     for count, time in enumerate(times):
         (project.root / "now").write_text(f"{time}+00:00", encoding="utf-8")
-        project.save_model("vendor.tflite", io="uint8", classes=40 + count)
+        project.save_model("vendor.tflite", io="uint8", classes=40 + 10 * count)
         assert project.run("-k", "vendor and max_bytes").ret == 0
         record = project.record
         before = record.previous

@@ -104,7 +104,7 @@ class Interpreter:
             raise RuntimeError(f"LiteRT's GPU accelerator: {refusal}{slow}")  # noqa: TRY004 - a refusal
 
     def reset_all_variables(self) -> None:
-        """Do nothing: a CompiledModel can't reset a state."""
+        """Do nothing: a CompiledModel takes no file that keeps a state."""
 
     def get_tensor(self, index: int) -> Any:
         """Return an output, given the tensor's index in the file."""

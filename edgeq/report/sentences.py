@@ -122,7 +122,9 @@ def title(record: RunRecord) -> str:
     sentence = headline(record)
     if record.summary.passes or record.interrupted or is_open(record) or _FAILS in sentence:
         return sentence
-    joint = ";" if record.partial and record.summary.not_run else ":"
+    part = record.partial and record.summary.not_run
+    # A part, or what is cleared, is not why the run fails: a colon would say so.
+    joint = ";" if part or ShipDecision.CLEARED in _answers(record) else ":"
     return f"{_RUN_FAILS}{joint} {sentence[0].lower()}{sentence[1:]}"
 
 

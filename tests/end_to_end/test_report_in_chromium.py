@@ -242,7 +242,7 @@ def test_the_list_of_runs_is_as_good_a_page(browser: Browser, tmp_path: Path) ->
         ("all_pass", "good", "All 6 variants are cleared and may ship"),
         ("few_images", "warn", "0 of 2 variants are cleared"),
         ("missing_weights", "none", "0 of 2 variants are cleared"),
-        ("failures", "bad", "The run fails: 1 of 5 variants is cleared"),
+        ("failures", "bad", "The run fails; 1 of 5 variants is cleared"),
     ],
 )
 def test_the_head_says_what_was_proven_and_is_green_only_when_all_is(

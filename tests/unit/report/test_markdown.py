@@ -9,7 +9,7 @@ from tests.unit.report import records
 
 def test_the_answer_comes_first() -> None:
     lines = markdown.render(records.full_record()).splitlines()
-    assert lines[0] == "## \u2717 The run fails: 1 of 5 variants is cleared"
+    assert lines[0] == "## \u2717 The run fails; 1 of 5 variants is cleared"
     assert lines[2].startswith("2 cases FAIL; 1 case MISSING")
     assert lines[4].startswith("- efficientnetv2-b0: int8@tensorflow, weight\\_only\\_int4 and ")
     assert lines[4].endswith("interval 92.6 to 96.6 %).")

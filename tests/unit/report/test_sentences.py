@@ -179,7 +179,7 @@ def test_a_part_that_was_the_whole_is_no_part() -> None:
     [
         (
             records.record(BOTH, (GOOD, BAD)),
-            "The run fails: 1 of 2 variants is cleared",
+            "The run fails; 1 of 2 variants is cleared",
             "1 case FAIL",
         ),
         (

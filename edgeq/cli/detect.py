@@ -15,6 +15,7 @@ from edgeq.errors import EdgeqError
 
 if TYPE_CHECKING:
     from edgeq.samples.array_sources import ArrayType
+    from edgeq.tflite.model_file import ModelFile
 
 
 DEEPEST = 3
@@ -298,7 +299,10 @@ def scale_of(path: Path, dtype: str) -> Mapping[str, float] | None:
     """
     from edgeq.tflite.model_file import read_model
 
-    model = read_model(path)
+    return _scale(read_model(path), dtype)
+
+
+def _scale(model: ModelFile, dtype: str) -> Mapping[str, float] | None:
     entries = [model.tensors[index] for index in model.inputs]
     if [entry.dtype for entry in entries] != [dtype] or entries[0].scales.size != 1:
         return None
@@ -448,8 +452,11 @@ def _preprocessing(
 
 def _preset_of_range(path: Path) -> str | None:
     """Return the preset that fills the range of a file's only, quantized, input."""
+    from edgeq.tflite.model_file import read_model
+
+    model = read_model(path)
     for dtype, least, greatest in (("int8", -128, 127), ("uint8", 0, 255)):
-        quantization = scale_of(path, dtype)
+        quantization = _scale(model, dtype)
         if quantization is None:
             continue
         ends = [
